@@ -1,0 +1,3 @@
+//! The operating system as a [`Host`](super::Host).
+/// Placeholder.
+pub struct Os;

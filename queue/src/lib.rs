@@ -1,0 +1,3 @@
+//! Outlive: a crash-safe background job queue to embed.
+
+pub mod host;
