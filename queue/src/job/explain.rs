@@ -1,0 +1,391 @@
+//! Why a job is not running: always an answer, as a value, as JSON, and as a sentence.
+
+use super::{Attempt, AttemptEnd, Failure, How, Job, JobId, Now, State, Wait, Wall};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What a job is doing, and what it waits for if it waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The job.
+    pub job: JobId,
+    /// The name of its handler.
+    pub kind: String,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Its latest failure, if any.
+    pub last_failure: Option<LastFailure>,
+    /// What it is doing.
+    #[serde(flatten)]
+    pub doing: Doing,
+}
+
+/// What a job is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Doing {
+    /// A worker holds a lease on it.
+    Running {
+        /// Who.
+        worker: String,
+        /// Whether the worker has confirmed that its handler started.
+        started: bool,
+        /// Milliseconds of steady time until the lease expires, unless a heartbeat renews it.
+        expires_in_ms: i64,
+        /// Somebody asked for it to stop; its worker hears of it with its next heartbeat.
+        cancel_requested: bool,
+    },
+    /// It is not running, and these are **all** the reasons.
+    Waiting {
+        /// At least one.
+        blockers: Vec<Blocker>,
+    },
+    /// Nothing will happen to it any more.
+    Finished {
+        /// Its terminal state.
+        outcome: State,
+        /// When.
+        at: Wall,
+    },
+}
+
+/// One reason why a job is not running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// The reason.
+    pub reason: Reason,
+    /// What ends it.
+    pub until: Until,
+    /// The condition that keeps it true: once this is false, the reason is gone.
+    pub holds_while: String,
+    /// How long it can last.
+    pub bound: Bound,
+}
+
+/// Why a job is not running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum Reason {
+    /// It was enqueued with a delay.
+    Delay,
+    /// It was enqueued for a time.
+    Schedule,
+    /// It rests after a failure.
+    Backoff {
+        /// Failures so far.
+        failures: u32,
+        /// Failures after which it is discarded.
+        max_attempts: u32,
+    },
+    /// It rests after a crash.
+    CrashBackoff {
+        /// Crashes so far.
+        crashes: u32,
+        /// Crashes after which it is quarantined.
+        crashes_max: u32,
+    },
+    /// Its handler asked to be continued later.
+    Snooze,
+    /// Its worker's lease has expired; it is about to be given to the next one.
+    LeaseExpired {
+        /// Who had it.
+        worker: String,
+    },
+    /// It could run at once: it waits for its turn.
+    Line {
+        /// The lane.
+        queue: String,
+        /// Its priority.
+        priority: i16,
+        /// Jobs of its queue that go first.
+        ahead: Place,
+        /// Claims for its kind and queue that wait for work at this moment.
+        claims_waiting: u64,
+    },
+}
+
+/// A count of jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// This many.
+    Exactly(u64),
+    /// At least this many; nobody counted further.
+    AtLeast(u64),
+}
+
+/// What ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "until", rename_all = "kebab-case")]
+pub enum Until {
+    /// A time: whichever of the two comes first.
+    Time {
+        /// Steady time, if it counts.
+        steady_ms: Option<i64>,
+        /// Wall time.
+        wall_ms: i64,
+    },
+    /// A worker claims a job of its kind from its queue, and its turn has come.
+    Claim,
+    /// The engine writes down that the lease is lost: before the next answer it gives.
+    Pass,
+}
+
+/// How long a wait can last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "bound", rename_all = "kebab-case")]
+pub enum Bound {
+    /// At most this much more time, if no clock runs slow.
+    Milliseconds {
+        /// Milliseconds.
+        at_most: u64,
+    },
+    /// Until this many jobs of its queue have been claimed.
+    Claims {
+        /// Claims, its own among them.
+        claims: Place,
+    },
+}
+
+/// A failure, as an explanation shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// Which attempt.
+    pub attempt: u32,
+    /// When.
+    pub at: Wall,
+    /// What kind.
+    pub how: How,
+    /// What was said.
+    pub message: String,
+}
+
+/// What of the outside a job's explanation needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// Jobs of its queue that go first.
+    pub ahead: Place,
+    /// Claims that wait for its like.
+    pub claims_waiting: u64,
+}
+
+/// Explains a job. `latest` is its latest attempt; `line` is asked for only if it waits for its turn.
+pub fn explain(
+    job: &Job,
+    latest: Option<&Attempt>,
+    last_failure: Option<&Failure>,
+    crashes_max: u32,
+    now: Now,
+    line: impl FnOnce() -> Line,
+) -> Explanation {
+    let doing = match (job.state, latest) {
+        (State::Waiting, _) if job.due.is_due(now) => Doing::Waiting { blockers: vec![in_line(job, line())] },
+        (State::Waiting, _) => Doing::Waiting { blockers: vec![until_due(job, crashes_max, now)] },
+        (State::Running, Some(attempt)) if attempt.expires <= now.steady => {
+            Doing::Waiting { blockers: vec![lease_expired(attempt)] }
+        }
+        (State::Running, Some(attempt)) => Doing::Running {
+            worker: attempt.worker.to_string(),
+            started: attempt.started_at.is_some(),
+            expires_in_ms: attempt.expires.0 - now.steady.0,
+            cancel_requested: job.cancel_requested,
+        },
+        (State::Running, None) => unreachable!("job {} runs without an attempt", job.id),
+        (outcome, _) => Doing::Finished { outcome, at: job.finished_at.unwrap_or(job.enqueued_at) },
+    };
+    let last_failure = last_failure.map(|failure| LastFailure {
+        attempt: failure.attempt,
+        at: failure.at,
+        how: failure.how,
+        message: failure.message.to_string(),
+    });
+    Explanation { job: job.id, kind: job.new.kind.to_string(), attempts: job.attempts, last_failure, doing }
+}
+
+fn until_due(job: &Job, crashes_max: u32, now: Now) -> Blocker {
+    let reason = match job.wait {
+        Wait::Line | Wait::Delay => Reason::Delay,
+        Wait::Schedule => Reason::Schedule,
+        Wait::Backoff => Reason::Backoff { failures: job.failures, max_attempts: job.new.max_attempts },
+        Wait::CrashBackoff => Reason::CrashBackoff { crashes: job.crashes, crashes_max },
+        Wait::Snooze => Reason::Snooze,
+    };
+    let wall = job.due.wall.0;
+    let holds_while = match job.due.steady {
+        Some(steady) => format!("steady_ms < {} and wall_ms < {wall}", steady.0),
+        None => format!("wall_ms < {wall}"),
+    };
+    let at_most = u64::try_from(job.due.wait(now).as_millis()).unwrap_or(u64::MAX);
+    Blocker {
+        reason,
+        until: Until::Time { steady_ms: job.due.steady.map(|steady| steady.0), wall_ms: wall },
+        holds_while,
+        bound: Bound::Milliseconds { at_most },
+    }
+}
+
+fn in_line(job: &Job, line: Line) -> Blocker {
+    let Line { ahead, claims_waiting } = line;
+    Blocker {
+        reason: Reason::Line { queue: job.new.queue.to_string(), priority: job.new.priority, ahead, claims_waiting },
+        until: Until::Claim,
+        holds_while: format!("no claim of kind {:?} from queue {:?} has reached it", &*job.new.kind, &*job.new.queue),
+        bound: Bound::Claims { claims: ahead.plus_one() },
+    }
+}
+
+fn lease_expired(attempt: &Attempt) -> Blocker {
+    Blocker {
+        reason: Reason::LeaseExpired { worker: attempt.worker.to_string() },
+        until: Until::Pass,
+        holds_while: format!("steady_ms >= {} and the loss is not written down", attempt.expires.0),
+        bound: Bound::Milliseconds { at_most: 0 },
+    }
+}
+
+impl Place {
+    fn plus_one(self) -> Self {
+        match self {
+            Self::Exactly(count) => Self::Exactly(count + 1),
+            Self::AtLeast(count) => Self::AtLeast(count + 1),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(count) => write!(f, "{count}"),
+            Self::AtLeast(count) => write!(f, "at least {count}"),
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Job {} ({}) ", self.job, self.kind)?;
+        match &self.doing {
+            Doing::Running { worker, started, expires_in_ms, cancel_requested } => {
+                write!(f, "is running on {worker}: attempt {}", self.attempts)?;
+                if !started {
+                    write!(f, ", granted but not started yet")?;
+                }
+                write!(f, ". Its lease holds for another {} unless a heartbeat renews it.", seconds(*expires_in_ms))?;
+                if *cancel_requested {
+                    write!(f, " It was asked to stop, and its worker hears of that with its next heartbeat.")?;
+                }
+            }
+            Doing::Waiting { blockers } => {
+                for (i, blocker) in blockers.iter().enumerate() {
+                    write!(f, "{}{blocker}", if i == 0 { "" } else { " It also " })?;
+                }
+            }
+            Doing::Finished { outcome, at } => {
+                let manner = match outcome {
+                    State::Completed => "completed",
+                    State::Discarded => "was discarded",
+                    State::Cancelled => "was cancelled",
+                    State::Quarantined => "was quarantined because it kept killing its workers",
+                    State::Waiting | State::Running => unreachable!("{outcome} is not terminal"),
+                };
+                write!(f, "{manner} at {} after {}.", date(*at), count(u64::from(self.attempts), "attempt"))?;
+            }
+        }
+        match &self.last_failure {
+            Some(failure) if !matches!(self.doing, Doing::Finished { outcome: State::Completed, .. }) => {
+                write!(f, " Attempt {} ended in {}: {}", failure.attempt, failure.how.phrase(), failure.message)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let when = |f: &mut fmt::Formatter<'_>| match (self.until, self.bound) {
+            (Until::Time { wall_ms, .. }, Bound::Milliseconds { at_most }) => {
+                write!(f, " for another {}, until {}.", seconds(at_most.cast_signed()), date(Wall(wall_ms)))
+            }
+            _ => f.write_str("."),
+        };
+        match &self.reason {
+            Reason::Delay => f.write_str("waits out the delay it was enqueued with,")?,
+            Reason::Schedule => f.write_str("waits for the time it was enqueued for,")?,
+            Reason::Backoff { failures, max_attempts } => {
+                write!(f, "rests after failure {failures} of {max_attempts}")?;
+            }
+            Reason::CrashBackoff { crashes, crashes_max } => {
+                write!(f, "rests after killing its worker ({crashes} of {crashes_max} times)")?;
+            }
+            Reason::Snooze => f.write_str("was put back by its own handler")?,
+            Reason::LeaseExpired { worker } => {
+                return write!(f, "has lost its worker {worker}: its lease expired, and it is about to be given away.");
+            }
+            Reason::Line { queue, ahead, claims_waiting, .. } => {
+                match ahead {
+                    Place::Exactly(0) => write!(f, "is next in line in queue {queue}")?,
+                    ahead => write!(f, "waits in line in queue {queue} behind {ahead} other jobs")?,
+                }
+                return match claims_waiting {
+                    0 => f.write_str(", but no worker is asking for its kind at the moment."),
+                    _ => write!(f, ", and {} for its kind.", workers_asking(*claims_waiting)),
+                };
+            }
+        }
+        when(f)
+    }
+}
+
+fn workers_asking(count: u64) -> String {
+    if count == 1 { "1 worker is asking".into() } else { format!("{count} workers are asking") }
+}
+
+impl How {
+    /// What it was, in a sentence.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Error => "an error",
+            Self::Panic => "a panic",
+            Self::Undecodable => "a payload that does not decode",
+            Self::Crash => "a crash",
+            Self::LeaseExpired => "an expired lease before it had started",
+            Self::Shutdown => "its worker's shutdown",
+            Self::Cancelled => "cancellation",
+        }
+    }
+}
+
+impl AttemptEnd {
+    /// Whether the attempt leaves a failure's row.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Completed | Self::Snoozed)
+    }
+}
+
+fn count(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn seconds(milliseconds: i64) -> String {
+    let milliseconds = milliseconds.max(0).cast_unsigned();
+    match milliseconds {
+        0..10_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => humantime::format_duration(Duration::from_secs(milliseconds / 1_000)).to_string(),
+    }
+}
+
+fn date(at: Wall) -> String {
+    let at = u64::try_from(at.0).ok().and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    // The formatter's calendar ends with the year 9999.
+    match at {
+        Some(at) if at < UNIX_EPOCH + Duration::from_secs(253_402_300_800) => {
+            humantime::format_rfc3339_seconds(at).to_string()
+        }
+        _ => "a time beyond the calendar".into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

@@ -1,0 +1,83 @@
+use super::*;
+use crate::job::life::{self, Grant, Report};
+use crate::job::{Due, Limits, NewJob, Nonce, Steady, Token};
+
+const NOW: Now = Now { steady: Steady(90_000), wall: Wall(1_767_225_600_000) };
+
+fn waiting(wait: Wait, due: Due) -> Job {
+    let new =
+        NewJob { queue: "mail".into(), kind: "send".into(), priority: 5, max_attempts: 25, payload: "null".into() };
+    life::enqueue(JobId(17), new, wait, due, NOW)
+}
+
+fn running() -> (Job, Attempt) {
+    let mut job = waiting(Wait::Line, Due::now(NOW));
+    let lease = Duration::from_secs(30);
+    let attempt =
+        life::claim(&mut job, Grant { token: Token(1), nonce: Nonce(1), worker: "pid 4711".into(), lease }, NOW);
+    (job, attempt)
+}
+
+fn check(job: &Job, latest: Option<&Attempt>, failure: Option<&Failure>, now: Now, line: Line) -> String {
+    let explanation = explain(job, latest, failure, 5, now, || line);
+    let json = serde_json::to_string(&explanation).unwrap();
+    assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "JSON reads back");
+    format!("{explanation}\n{json}")
+}
+
+const NOBODY: Line = Line { ahead: Place::Exactly(0), claims_waiting: 0 };
+
+#[test]
+fn every_wait_has_a_sentence() {
+    let delay = Duration::from_millis(6_400);
+    let mut all = String::new();
+    for &wait in Wait::ALL {
+        let mut job = waiting(wait, Due::after(NOW, delay));
+        (job.failures, job.crashes) = (3, 2);
+        all += &format!("{}\n", check(&job, None, None, NOW, NOBODY));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_job_in_line_says_who_is_ahead_and_whether_anybody_asks() {
+    let job = waiting(Wait::Line, Due::now(NOW));
+    let lines = [
+        NOBODY,
+        Line { ahead: Place::Exactly(12), claims_waiting: 1 },
+        Line { ahead: Place::AtLeast(10_000), claims_waiting: 3 },
+    ];
+    let all: Vec<String> = lines.into_iter().map(|line| check(&job, None, None, NOW, line)).collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_running_job_says_where_and_until_when() {
+    let (mut job, mut attempt) = running();
+    let mut all = vec![check(&job, Some(&attempt), None, NOW, NOBODY)];
+    life::start(&mut attempt, NOW);
+    job.cancel_requested = true;
+    all.push(check(&job, Some(&attempt), None, NOW, NOBODY));
+    let expired = Now { steady: attempt.expires, ..NOW };
+    all.push(check(&job, Some(&attempt), None, expired, NOBODY));
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn an_end_says_how_it_came_to_it() {
+    let mut all = Vec::new();
+    let (mut job, mut attempt) = running();
+    life::complete(&mut job, &mut attempt, None, NOW);
+    all.push(check(&job, Some(&attempt), None, NOW, NOBODY));
+    let (mut job, mut attempt) = running();
+    let report = Report {
+        how: How::Error,
+        message: "connection refused".into(),
+        causes: vec![],
+        retryable: false,
+        retry_after: None,
+    };
+    let failure = life::fail(&mut job, &mut attempt, report, &Limits::default(), 0, NOW);
+    all.push(check(&job, Some(&attempt), Some(&failure), NOW, NOBODY));
+    insta::assert_snapshot!(all.join("\n"));
+}

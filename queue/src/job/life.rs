@@ -1,0 +1,242 @@
+//! What each event does to the rows of a job. Every change of a job's state is made here.
+
+use super::{
+    Attempt, AttemptEnd, Due, Event, Failure, How, Job, JobId, Lease, Limits, NewJob, Next, Nonce, Now, Refusal, State,
+    Token, Wait,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a worker is granted with a claim.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The lease's fencing token.
+    pub token: Token,
+    /// This opening of the file.
+    pub nonce: Nonce,
+    /// Who claims.
+    pub worker: Arc<str>,
+    /// For how long.
+    pub lease: Duration,
+}
+
+/// What a worker says of a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The kind of failure.
+    pub how: How,
+    /// What was said.
+    pub message: Arc<str>,
+    /// The causes behind it, outermost first.
+    pub causes: Vec<String>,
+    /// Whether another attempt could help.
+    pub retryable: bool,
+    /// When to try again, if not by the policy.
+    pub retry_after: Option<Duration>,
+}
+
+/// What a request to cancel did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The job is cancelled.
+    Now,
+    /// The job runs; its worker hears of it with its next heartbeat.
+    Requested,
+}
+
+/// A job as it is enqueued.
+pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, now: Now) -> Job {
+    Job {
+        id,
+        new,
+        enqueued_at: now.wall,
+        state: State::Waiting,
+        wait,
+        due,
+        attempts: 0,
+        failures: 0,
+        crashes: 0,
+        snoozes: 0,
+        releases: 0,
+        cancel_requested: false,
+        finished_at: None,
+        result: None,
+    }
+}
+
+/// Begins an attempt. The job must be waiting and due.
+pub fn claim(job: &mut Job, grant: Grant, now: Now) -> Attempt {
+    assert!(job.due.is_due(now), "job {} was claimed before it was due", job.id);
+    advance(job, Event::Claim, now);
+    job.attempts += 1;
+    Attempt {
+        job: job.id,
+        number: job.attempts,
+        token: grant.token,
+        nonce: grant.nonce,
+        worker: grant.worker,
+        claimed_at: now.wall,
+        lease_ms: super::time::milliseconds(grant.lease),
+        expires: now.steady.plus(grant.lease),
+        started_at: None,
+        end: None,
+    }
+}
+
+/// Whether `lease` holds the job now. Everything that a worker says of an attempt is checked here.
+///
+/// `latest` is the job's latest attempt.
+///
+/// # Errors
+/// Why it does not hold.
+pub fn check(latest: Option<&Attempt>, lease: Lease, now: Now) -> Result<&Attempt, Refusal> {
+    let job = lease.job;
+    match latest {
+        Some(attempt) if attempt.lease() == lease => match attempt.end {
+            Some((_, end)) => Err(Refusal::AttemptEnded { job, end }),
+            None if attempt.expires <= now.steady => {
+                Err(Refusal::LeaseExpired { job, late_ms: now.steady.0 - attempt.expires.0 })
+            }
+            None => Ok(attempt),
+        },
+        _ => Err(Refusal::StaleLease { job }),
+    }
+}
+
+/// Confirms that the handler is about to run. From here on, silence is a crash.
+pub fn start(attempt: &mut Attempt, now: Now) {
+    attempt.started_at.get_or_insert(now.wall);
+}
+
+/// Renews the lease, never to an earlier time.
+pub fn renew(attempt: &mut Attempt, now: Now) {
+    let lease = Duration::from_millis(attempt.lease_ms.max(0).cast_unsigned());
+    attempt.expires = attempt.expires.max(now.steady.plus(lease));
+}
+
+/// Stores the result. What was completed stays completed, even if a request to cancel came first.
+pub fn complete(job: &mut Job, attempt: &mut Attempt, result: Option<Arc<str>>, now: Now) {
+    advance(job, Event::Complete, now);
+    job.result = result;
+    end(attempt, AttemptEnd::Completed, now);
+}
+
+/// Records a failure and decides what follows.
+pub fn fail(job: &mut Job, attempt: &mut Attempt, report: Report, limits: &Limits, random: u64, now: Now) -> Failure {
+    job.failures += 1;
+    let next = if job.cancel_requested {
+        Next::Cancel
+    } else if !report.retryable || job.failures >= job.new.max_attempts {
+        Next::Discard
+    } else {
+        let rest = report.retry_after.unwrap_or_else(|| limits.backoff.rest(job.failures, random));
+        Next::Retry { due: Due::after(now, rest) }
+    };
+    end(attempt, AttemptEnd::Failed, now);
+    follow(job, attempt, report, next, Wait::Backoff, now)
+}
+
+/// Ends an attempt of which nothing will be heard any more: its lease has expired, or its process
+/// is proven dead. Only an attempt that had confirmed its start counts as a crash.
+pub fn lose(job: &mut Job, attempt: &mut Attempt, why: &str, limits: &Limits, random: u64, now: Now) -> Failure {
+    let started = attempt.started_at.is_some();
+    let (how, attempt_end) =
+        if started { (How::Crash, AttemptEnd::Crashed) } else { (How::LeaseExpired, AttemptEnd::Expired) };
+    let (next, wait) = if started {
+        job.crashes += 1;
+        let rest = limits.crash_backoff.rest(job.crashes, random);
+        let quarantine = job.crashes >= limits.crashes_max;
+        (if quarantine { Next::Quarantine } else { Next::Retry { due: Due::after(now, rest) } }, Wait::CrashBackoff)
+    } else {
+        job.releases += 1;
+        (Next::Retry { due: Due::now(now) }, Wait::Line)
+    };
+    let next = if job.cancel_requested { Next::Cancel } else { next };
+    end(attempt, attempt_end, now);
+    let report = Report { how, message: why.into(), causes: Vec::new(), retryable: true, retry_after: None };
+    follow(job, attempt, report, next, wait, now)
+}
+
+/// Gives the attempt back: the job is as runnable as before, and the attempt is not held against it.
+pub fn release(job: &mut Job, attempt: &mut Attempt, why: Arc<str>, now: Now) -> Failure {
+    job.releases += 1;
+    let next = if job.cancel_requested { Next::Cancel } else { Next::Retry { due: Due::now(now) } };
+    end(attempt, AttemptEnd::Released, now);
+    let report = Report { how: How::Shutdown, message: why, causes: Vec::new(), retryable: true, retry_after: None };
+    follow(job, attempt, report, next, Wait::Line, now)
+}
+
+/// Puts the job back for later, without spending an attempt.
+pub fn snooze(job: &mut Job, attempt: &mut Attempt, delay: Duration, now: Now) {
+    job.snoozes += 1;
+    end(attempt, AttemptEnd::Snoozed, now);
+    if job.cancel_requested {
+        advance(job, Event::Cancel, now);
+    } else {
+        advance(job, Event::Retry, now);
+        job.wait = Wait::Snooze;
+        job.due = Due::after(now, delay);
+    }
+}
+
+/// Ends the attempt because somebody asked for the job to stop, and its worker has obeyed.
+pub fn obey(job: &mut Job, attempt: &mut Attempt, now: Now) -> Failure {
+    assert!(job.cancel_requested, "job {} obeys a request that nobody made", job.id);
+    end(attempt, AttemptEnd::Cancelled, now);
+    let message = "stopped because somebody asked for it".into();
+    let report = Report { how: How::Cancelled, message, causes: Vec::new(), retryable: false, retry_after: None };
+    follow(job, attempt, report, Next::Cancel, Wait::Line, now)
+}
+
+/// Asks for the job to stop.
+///
+/// # Errors
+/// [`Refusal::Finished`] if it is terminal.
+pub fn cancel(job: &mut Job, now: Now) -> Result<Cancelled, Refusal> {
+    match job.state {
+        State::Waiting => {
+            advance(job, Event::Cancel, now);
+            Ok(Cancelled::Now)
+        }
+        State::Running => {
+            job.cancel_requested = true;
+            Ok(Cancelled::Requested)
+        }
+        state => Err(Refusal::Finished { job: job.id, state }),
+    }
+}
+
+fn end(attempt: &mut Attempt, how: AttemptEnd, now: Now) {
+    assert!(attempt.end.is_none(), "attempt {} of job {} ended twice", attempt.number, attempt.job);
+    attempt.end = Some((now.wall, how));
+}
+
+/// Writes the decision into the job, and both into the failure's row.
+fn follow(job: &mut Job, attempt: &Attempt, report: Report, next: Next, wait: Wait, now: Now) -> Failure {
+    match next {
+        Next::Retry { due } => {
+            advance(job, Event::Retry, now);
+            job.due = due;
+            job.wait = wait;
+        }
+        Next::Discard => advance(job, Event::Discard, now),
+        Next::Quarantine => advance(job, Event::Quarantine, now),
+        Next::Cancel => advance(job, Event::Cancel, now),
+    }
+    let Report { how, message, causes, retryable, .. } = report;
+    Failure { job: job.id, attempt: attempt.number, at: now.wall, how, message, causes, retryable, next }
+}
+
+fn advance(job: &mut Job, event: Event, now: Now) {
+    let Some(state) = job.state.after(event) else {
+        panic!("job {} is {} and can't {event}", job.id, job.state);
+    };
+    job.state = state;
+    if state.is_terminal() {
+        job.finished_at = Some(now.wall);
+    }
+}
+
+#[cfg(test)]
+#[path = "life_tests.rs"]
+mod tests;

@@ -1,0 +1,24 @@
+//! The life of a job: states, the transition table, retry policy, wait reasons.
+//!
+//! Pure: everything takes `now` and randomness as values, and nothing here reads a clock, a file or
+//! a queue. What a transition means for rows is in [`life`]; who may run next is in
+//! [`order`](crate::order).
+
+pub mod explain;
+mod id;
+pub mod life;
+mod record;
+mod refusal;
+mod retry;
+mod state;
+mod text;
+mod time;
+
+pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
+pub use id::{JobId, Lease, Nonce, RequestId, Token};
+pub use record::{Attempt, AttemptEnd, Failure, How, Job, KeyRow, NewJob, Next, Wait};
+pub use refusal::Refusal;
+pub use retry::{Backoff, Limits};
+pub use state::{Event, State};
+pub(crate) use text::text_enum;
+pub use time::{Due, Now, Steady, Wall};

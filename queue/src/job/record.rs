@@ -1,0 +1,222 @@
+//! What is kept of a job: the rows of the file, as values.
+
+use super::{Due, JobId, Lease, Nonce, State, Steady, Token, Wall, text_enum};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One job, as its row has it. The open attempt, if there is one, is a row of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What it is, and how it was asked for.
+    pub new: NewJob,
+    /// When it was enqueued.
+    pub enqueued_at: Wall,
+    /// Where it is in its life.
+    pub state: State,
+    /// For what it waits, while it waits; why it waited last, afterwards.
+    pub wait: Wait,
+    /// Until when it waits.
+    pub due: Due,
+    /// Attempts begun: the number of the latest one.
+    pub attempts: u32,
+    /// Attempts that ended in a failure of the handler. Only these count towards the maximum.
+    pub failures: u32,
+    /// Started attempts whose worker was never heard of again.
+    pub crashes: u32,
+    /// Attempts that asked to be continued later.
+    pub snoozes: u32,
+    /// Attempts that were given back, and leases that expired before their attempt had started.
+    pub releases: u32,
+    /// Somebody asked for it to stop while it ran.
+    pub cancel_requested: bool,
+    /// When it became terminal.
+    pub finished_at: Option<Wall>,
+    /// Its result, as JSON.
+    pub result: Option<Arc<str>>,
+}
+
+/// What a job is, and how it was asked for: never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// The named lane it waits in.
+    pub queue: Arc<str>,
+    /// The name of its handler.
+    pub kind: Arc<str>,
+    /// Higher runs first.
+    pub priority: i16,
+    /// Failures after which it is discarded.
+    pub max_attempts: u32,
+    /// Its arguments, as canonical JSON.
+    pub payload: Arc<str>,
+}
+
+text_enum! {
+    /// For what a job waits.
+    pub enum Wait {
+        /// Only for its turn.
+        Line = "line",
+        /// For the delay it was enqueued with.
+        Delay = "delay",
+        /// For the time it was enqueued for.
+        Schedule = "schedule",
+        /// For the pause after a failure.
+        Backoff = "backoff",
+        /// For the pause after a crash.
+        CrashBackoff = "crash-backoff",
+        /// For the time its handler asked for.
+        Snooze = "snooze",
+    }
+}
+
+/// One execution of a job, as its row has it. While it is open it holds the job's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The job.
+    pub job: JobId,
+    /// Which execution of the job this is: 1, 2, …
+    pub number: u32,
+    /// The lease's fencing token.
+    pub token: Token,
+    /// The opening of the file in which it was granted.
+    pub nonce: Nonce,
+    /// Who has it, for people.
+    pub worker: Arc<str>,
+    /// When it was claimed.
+    pub claimed_at: Wall,
+    /// The lease's length in milliseconds; each heartbeat grants as much again.
+    pub lease_ms: i64,
+    /// When the lease expires unless it is renewed.
+    pub expires: Steady,
+    /// When the worker confirmed that it started.
+    pub started_at: Option<Wall>,
+    /// How it ended.
+    pub end: Option<(Wall, AttemptEnd)>,
+}
+
+text_enum! {
+    /// How an attempt ended.
+    pub enum AttemptEnd {
+        /// With the job's result.
+        Completed = "completed",
+        /// With a failure of the handler.
+        Failed = "failed",
+        /// Started, and its worker was never heard of again.
+        Crashed = "crashed",
+        /// Its lease expired before it had started.
+        Expired = "expired",
+        /// With a request to go on later.
+        Snoozed = "snoozed",
+        /// Given back by its worker.
+        Released = "released",
+        /// Stopped because somebody asked for it.
+        Cancelled = "cancelled",
+    }
+}
+
+/// Why an attempt did not complete, and what follows from it, as its row has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The job.
+    pub job: JobId,
+    /// Which of its attempts.
+    pub attempt: u32,
+    /// When.
+    pub at: Wall,
+    /// What kind of failure it was.
+    pub how: How,
+    /// What was said.
+    pub message: Arc<str>,
+    /// The causes behind it, outermost first.
+    pub causes: Vec<String>,
+    /// Whether another attempt could help.
+    pub retryable: bool,
+    /// What was decided.
+    pub next: Next,
+}
+
+text_enum! {
+    /// The kind of a failure.
+    pub enum How {
+        /// The handler returned an error.
+        Error = "error",
+        /// The handler panicked.
+        Panic = "panic",
+        /// The payload did not decode as the job's type.
+        Undecodable = "undecodable",
+        /// The attempt had started, and its worker was never heard of again.
+        Crash = "crash",
+        /// The lease expired before the attempt had started.
+        LeaseExpired = "lease-expired",
+        /// The worker gave the attempt back: it is shutting down.
+        Shutdown = "shutdown",
+        /// Somebody asked for the job to stop.
+        Cancelled = "cancelled",
+    }
+}
+
+/// What follows a failure. Decided when it is recorded, and never again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "kebab-case")]
+pub enum Next {
+    /// Another attempt.
+    Retry {
+        /// When.
+        due: Due,
+    },
+    /// None: the attempts are spent, or it would not help.
+    Discard,
+    /// None: it keeps killing its workers.
+    Quarantine,
+    /// None: somebody asked for it to stop.
+    Cancel,
+}
+
+/// An idempotency key, as its row has it. It outlives its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Keys are unique within a kind.
+    pub kind: Arc<str>,
+    /// The caller's name for the enqueue.
+    pub key: Arc<str>,
+    /// The first job enqueued with it.
+    pub job: JobId,
+}
+
+impl Attempt {
+    /// What its worker must show.
+    pub fn lease(&self) -> Lease {
+        Lease { job: self.job, token: self.token, nonce: self.nonce }
+    }
+}
+
+impl Next {
+    /// The word for the decision in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry { .. } => "retry",
+            Self::Discard => "discard",
+            Self::Quarantine => "quarantine",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+impl Job {
+    /// What must hold of every row, checked before it is written and after it was read.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let rules = [
+            (self.id.0 > 0, "a job's id is positive"),
+            (self.state.is_terminal() == self.finished_at.is_some(), "terminal is when it has finished"),
+            (self.result.is_none() || self.state == State::Completed, "only a completed job has a result"),
+            (self.state != State::Running || self.attempts > 0, "a running job has an attempt"),
+            (self.attempts >= self.failures, "each failure ended an attempt"),
+            (!self.new.kind.is_empty() && !self.new.queue.is_empty(), "kind and queue have names"),
+        ];
+        rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, rule)| Err(rule))
+    }
+}

@@ -1,0 +1,109 @@
+//! Why a request was refused. A refused request has changed nothing, and never will.
+
+use super::{AttemptEnd, JobId, State};
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "refused", rename_all = "kebab-case")]
+pub enum Refusal {
+    /// There is no such job.
+    #[error("there is no job {job} in this file")]
+    UnknownJob {
+        /// The number asked for.
+        job: JobId,
+    },
+    /// The lease shown is not the one that holds the job: an older one, or a made-up one.
+    #[error("the lease on job {job} is stale: the job has been given away since, or the lease was never granted")]
+    StaleLease {
+        /// The job.
+        job: JobId,
+    },
+    /// The lease shown was the job's latest, and its time has passed.
+    #[error("the lease on job {job} expired {late_ms} ms ago; heartbeat more often, or ask for a longer lease")]
+    LeaseExpired {
+        /// The job.
+        job: JobId,
+        /// For how long, in milliseconds of steady time.
+        late_ms: i64,
+    },
+    /// The attempt that the lease was for has ended.
+    #[error("the attempt on job {job} has already ended: {end}")]
+    AttemptEnded {
+        /// The job.
+        job: JobId,
+        /// How it ended.
+        end: AttemptEnd,
+    },
+    /// The job is terminal.
+    #[error("job {job} is already {state}")]
+    Finished {
+        /// The job.
+        job: JobId,
+        /// Its state.
+        state: State,
+    },
+    /// The idempotency key names another job with another payload.
+    #[error(
+        "the key {key:?} of kind {kind:?} already stands for job {job}, whose payload differs; \
+         use another key for other work"
+    )]
+    KeyConflict {
+        /// The kind.
+        kind: String,
+        /// The key.
+        key: String,
+        /// The first job.
+        job: JobId,
+    },
+    /// The request id was used before, for another request.
+    #[error("the request id was used before for a different request; make a new one for each mutation")]
+    RequestIdReused,
+    /// Something is beyond its limit.
+    #[error("{what} is {value}, but the limit is {limit}; {remedy}")]
+    Limit {
+        /// What was measured, with its unit.
+        what: String,
+        /// What it measured.
+        value: String,
+        /// What is allowed.
+        limit: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The disk is nearly full.
+    #[error(
+        "only {free_bytes} bytes are free, and the last {reserve_bytes} are kept to finish the work that is in the file; \
+         free some space, then enqueue again"
+    )]
+    StorageFull {
+        /// What is left.
+        free_bytes: u64,
+        /// What is kept back.
+        reserve_bytes: u64,
+    },
+    /// A bug in Outlive: the store would not take the rows. Nothing was changed.
+    #[error("internal error, please report it: {message}")]
+    Internal {
+        /// What the store said.
+        message: String,
+    },
+}
+
+impl Refusal {
+    /// A refusal by limit.
+    pub(crate) fn limit(
+        what: impl Into<String>,
+        value: impl ToString,
+        limit: impl ToString,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Limit { what: what.into(), value: value.to_string(), limit: limit.to_string(), remedy: remedy.into() }
+    }
+
+    /// Whether it was refused because of what time it was: the store must then never be seen at an
+    /// earlier time.
+    pub(crate) const fn is_by_time(&self) -> bool {
+        matches!(self, Self::LeaseExpired { .. })
+    }
+}

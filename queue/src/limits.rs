@@ -1,0 +1,85 @@
+//! Every limit of the queue, in one place. Beyond a limit a request is refused by name.
+
+use std::time::Duration;
+
+/// Largest payload, in bytes of JSON, unless [`Options`](crate::Options) says otherwise: 1 MiB.
+pub const PAYLOAD_BYTES_DEFAULT: usize = 1 << 20;
+/// What [`Options`](crate::Options) may raise the payload limit to, in bytes of JSON: 16 MiB.
+pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
+/// Longest name of a queue, a kind or a worker, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Longest idempotency key, in bytes.
+pub const KEY_BYTES_MAX: usize = 512;
+/// Longest failure message kept, in bytes; a longer one is cut and says so.
+pub const MESSAGE_BYTES_MAX: usize = 8 << 10;
+/// Most causes kept of one failure.
+pub const CAUSES_MAX: usize = 16;
+
+/// Lowest and highest priority; a higher one runs first.
+pub const PRIORITY_MAX: i16 = 100;
+/// See [`PRIORITY_MAX`].
+pub const PRIORITY_MIN: i16 = -100;
+/// Highest number of attempts that a job may be given.
+pub const ATTEMPTS_MAX: u32 = 1_000;
+/// Attempts that a job has unless it says otherwise.
+pub const ATTEMPTS_DEFAULT: u32 = 25;
+/// Crashes after which a job is quarantined, unless [`Options`](crate::Options) says otherwise.
+pub const CRASHES_DEFAULT: u32 = 5;
+/// Longest delay, snooze or backoff: ten years.
+pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+/// Shortest lease.
+pub const LEASE_MIN: Duration = Duration::from_millis(100);
+/// Longest lease: a dead worker's job waits at most this long.
+pub const LEASE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Lease of a worker that does not say otherwise.
+pub const LEASE_DEFAULT: Duration = Duration::from_secs(30);
+/// A worker trusts its lease for this share less than it was granted, in per cent: twice the
+/// highest clock drift that is survived.
+pub const LEASE_MARGIN_PERCENT: u32 = 2;
+/// A worker renews its leases this many times in a lease.
+pub const HEARTBEATS_PER_LEASE: u32 = 3;
+/// Steady time is written at least this many times in the shortest live lease.
+pub const MARKS_PER_LEASE: u32 = 4;
+
+/// Most jobs in one claim.
+pub const CLAIM_JOBS_MAX: u32 = 1_000;
+/// Most kinds, and most queues, in one claim.
+pub const CLAIM_NAMES_MAX: usize = 256;
+/// Longest time that a claim may wait for work.
+pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(300);
+/// Most claims that may wait for work at once.
+pub const CLAIMS_WAITING_MAX: usize = 4_096;
+/// Most leases in one heartbeat.
+pub const HEARTBEAT_LEASES_MAX: usize = 10_000;
+
+/// Most requests committed together.
+pub const GROUP_REQUESTS_MAX: usize = 512;
+/// Most due transitions written with one group; the rest follow with the next.
+pub const GROUP_DUE_MAX: usize = 256;
+/// Most requests that wait for the engine; beyond, senders wait.
+pub const REQUESTS_WAITING_MAX: usize = 4_096;
+/// Jobs read at a time when a file is opened.
+pub const OPEN_PAGE_JOBS: usize = 1_000;
+/// Most jobs in front that [`explain`](crate::Outlive::explain) counts.
+pub const LINE_COUNT_MAX: u64 = 10_000;
+
+/// For how much steady time a repeated request gets its first answer, unless
+/// [`Options`](crate::Options) says otherwise: a day.
+pub const REQUEST_RETENTION_DEFAULT: Duration = Duration::from_secs(24 * 3600);
+/// Most remembered answers dropped with one group.
+pub const PRUNE_REQUESTS_MAX: usize = 64;
+
+/// Frames in the write-ahead log at which it is checkpointed, unless [`Options`](crate::Options)
+/// says otherwise: about 4 MB.
+pub const CHECKPOINT_FRAMES_DEFAULT: u64 = 1_000;
+/// Free space below which enqueue is refused, unless [`Options`](crate::Options) says otherwise.
+/// What is in the file can still be finished within it.
+pub const RESERVE_BYTES_DEFAULT: u64 = 32 << 20;
+
+const _: () = assert!(LEASE_MARGIN_PERCENT < 50, "a worker would trust less than half of its lease");
+const _: () = assert!(HEARTBEATS_PER_LEASE >= 2, "one lost heartbeat would lose the lease");
+const _: () = assert!(MARKS_PER_LEASE >= 2, "a crash loop could hold a lease for ever");
+const _: () = assert!(PAYLOAD_BYTES_DEFAULT <= PAYLOAD_BYTES_MAX);
+const _: () = assert!(LEASE_MIN.as_millis() < LEASE_DEFAULT.as_millis());
+const _: () = assert!(LEASE_DEFAULT.as_millis() < LEASE_MAX.as_millis());
