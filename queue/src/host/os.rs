@@ -1,3 +1,0 @@
-//! The operating system as a [`Host`](super::Host).
-/// Placeholder.
-pub struct Os;
