@@ -4,3 +4,4 @@ pub mod host;
 pub mod job;
 pub mod limits;
 pub mod order;
+pub mod store;

@@ -43,6 +43,16 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// `name` is for people: a thread's name, a label in a trace.
     fn spawn(&self, role: Role, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task;
 
+    /// Runs the work that `make` makes, on a thread of its own that it may block, until it ends by
+    /// itself.
+    ///
+    /// The work never leaves that thread, so it need not be `Send`: the database's is not.
+    fn spawn_engine<F: Future<Output = ()> + 'static>(
+        &self,
+        name: &'static str,
+        make: impl FnOnce() -> F + Send + 'static,
+    );
+
     /// Runs `work`, which may block its thread for any time. It can't be cancelled.
     ///
     /// A simulated host has no threads to block: there, `work` runs inline in a task of its own.

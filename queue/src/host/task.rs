@@ -5,11 +5,9 @@ use std::fmt;
 /// What a task does, which decides on whose threads it may run.
 ///
 /// A handler that blocks its thread must neither delay a heartbeat nor an answer of the store, so
-/// the three never share one.
+/// the two never share one, nor the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The single writer. It blocks its thread in disk operations: it has a thread of its own.
-    Engine,
     /// Claims, heartbeats and trust windows. It never blocks.
     Control,
     /// A user's handler. It may do anything.

@@ -53,6 +53,7 @@ pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, now: Now) -> Job {
         state: State::Waiting,
         wait,
         due,
+        token: None,
         attempts: 0,
         failures: 0,
         crashes: 0,
@@ -69,6 +70,7 @@ pub fn claim(job: &mut Job, grant: Grant, now: Now) -> Attempt {
     assert!(job.due.is_due(now), "job {} was claimed before it was due", job.id);
     advance(job, Event::Claim, now);
     job.attempts += 1;
+    job.token = Some(grant.token);
     Attempt {
         job: job.id,
         number: job.attempts,
@@ -224,7 +226,8 @@ fn follow(job: &mut Job, attempt: &Attempt, report: Report, next: Next, wait: Wa
         Next::Cancel => advance(job, Event::Cancel, now),
     }
     let Report { how, message, causes, retryable, .. } = report;
-    Failure { job: job.id, attempt: attempt.number, at: now.wall, how, message, causes, retryable, next }
+    let (attempt, token) = (attempt.number, attempt.token);
+    Failure { job: job.id, attempt, token, at: now.wall, how, message, causes, retryable, next }
 }
 
 fn advance(job: &mut Job, event: Event, now: Now) {

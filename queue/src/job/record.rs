@@ -19,6 +19,8 @@ pub struct Job {
     pub wait: Wait,
     /// Until when it waits.
     pub due: Due,
+    /// The fencing token of its latest attempt.
+    pub token: Option<Token>,
     /// Attempts begun: the number of the latest one.
     pub attempts: u32,
     /// Attempts that ended in a failure of the handler. Only these count towards the maximum.
@@ -122,6 +124,8 @@ pub struct Failure {
     pub job: JobId,
     /// Which of its attempts.
     pub attempt: u32,
+    /// The attempt's fencing token: a failure ends one attempt, and an attempt fails once.
+    pub token: Token,
     /// When.
     pub at: Wall,
     /// What kind of failure it was.
@@ -182,6 +186,8 @@ pub struct KeyRow {
     pub key: Arc<str>,
     /// The first job enqueued with it.
     pub job: JobId,
+    /// Hash of that job's canonical payload, for the time when the job itself is gone.
+    pub payload_hash: u128,
 }
 
 impl Attempt {
@@ -215,6 +221,7 @@ impl Job {
             (self.result.is_none() || self.state == State::Completed, "only a completed job has a result"),
             (self.state != State::Running || self.attempts > 0, "a running job has an attempt"),
             (self.attempts >= self.failures, "each failure ended an attempt"),
+            (self.token.is_some() == (self.attempts > 0), "the latest attempt has a token"),
             (!self.new.kind.is_empty() && !self.new.queue.is_empty(), "kind and queue have names"),
         ];
         rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, rule)| Err(rule))

@@ -37,7 +37,7 @@ use tokio::runtime::Handle;
 ///
 /// | role | threads |
 /// |---|---|
-/// | [`Role::Engine`] | one per task, which ends with it |
+/// | an engine | one of its own, which ends with it |
 /// | [`Role::Control`] | one |
 /// | [`Role::Handler`] | as many as the machine has cores, two at least; or the caller's runtime |
 ///
@@ -110,13 +110,20 @@ impl Host for Os {
         format!("pid {}", std::process::id())
     }
 
-    fn spawn(&self, role: Role, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task {
+    fn spawn(&self, role: Role, _name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task {
         let cancel = match role {
-            Role::Engine => engine::spawn(name, work),
             Role::Control => Control::spawn(&self.inner.control, work),
             Role::Handler => Handlers::spawn(&self.inner.handlers, work),
         };
         Task::new(move || cancel.abort())
+    }
+
+    fn spawn_engine<F: Future<Output = ()> + 'static>(
+        &self,
+        name: &'static str,
+        make: impl FnOnce() -> F + Send + 'static,
+    ) {
+        engine::spawn(name, make);
     }
 
     fn spawn_blocking(&self, _name: &'static str, work: impl FnOnce() + Send + 'static) {

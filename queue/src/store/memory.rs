@@ -1,0 +1,145 @@
+//! Rows in memory: for tests of programs that embed the queue, and to show what of a failure is
+//! the file's doing. It survives a reopening, and nothing else.
+
+use super::{Change, FileState, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Rows that live as long as this value and its clones.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    rows: Arc<Mutex<Rows>>,
+}
+
+/// The rows, opened.
+#[derive(Debug)]
+pub struct MemoryStore {
+    rows: Arc<Mutex<Rows>>,
+}
+
+#[derive(Clone, Debug)]
+struct Rows {
+    state: FileState,
+    jobs: BTreeMap<JobId, Job>,
+    attempts: BTreeMap<Token, Attempt>,
+    failures: BTreeMap<Token, Failure>,
+    keys: BTreeMap<(String, String), KeyRow>,
+    requests: BTreeMap<RequestId, RequestRow>,
+    requests_in_order: Vec<RequestId>,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        let state = FileState { steady: Steady(0), next_job: 1, next_token: 1, nonce: Nonce(0), openings: 0 };
+        Self {
+            state,
+            jobs: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            requests_in_order: Vec::new(),
+        }
+    }
+}
+
+impl Storage for Memory {
+    type Store = MemoryStore;
+
+    async fn open(&mut self) -> Result<MemoryStore, OpenError> {
+        Ok(MemoryStore { rows: self.rows.clone() })
+    }
+}
+
+impl MemoryStore {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    async fn state(&mut self) -> Result<FileState, StoreError> {
+        Ok(self.rows().state)
+    }
+
+    async fn job(&mut self, id: JobId) -> Result<Option<Stored>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.jobs.get(&id).map(|job| rows.stored(job)))
+    }
+
+    async fn attempt(&mut self, token: Token) -> Result<Option<Attempt>, StoreError> {
+        Ok(self.rows().attempts.get(&token).cloned())
+    }
+
+    async fn attempts(&mut self, job: JobId) -> Result<Vec<Attempt>, StoreError> {
+        Ok(self.rows().attempts.values().filter(|attempt| attempt.job == job).cloned().collect())
+    }
+
+    async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
+        Ok(self.rows().failures.get(&token).cloned())
+    }
+
+    async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        Ok(self.rows().keys.get(&(kind.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
+        Ok(self.rows().requests.get(&id).cloned())
+    }
+
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+        let rows = self.rows();
+        let live = rows.jobs.range(JobId(after.0.saturating_add(1))..).map(|(_, job)| job);
+        Ok(live.filter(|job| !job.state.is_terminal()).take(most).map(|job| rows.stored(job)).collect())
+    }
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        let mut next = rows.clone();
+        changes.into_iter().try_for_each(|change| next.apply(change))?;
+        *rows = next;
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self, _frames: u64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn free_bytes(&mut self) -> Result<u64, StoreError> {
+        Ok(u64::MAX)
+    }
+}
+
+impl Rows {
+    fn stored(&self, job: &Job) -> Stored {
+        Stored { job: job.clone(), latest: job.token.and_then(|token| self.attempts.get(&token).cloned()) }
+    }
+
+    fn apply(&mut self, change: Change) -> Result<(), StoreError> {
+        let inserted = match change {
+            Change::InsertJob(job) => self.jobs.insert(job.id, job).is_none(),
+            Change::UpdateJob(job) => self.jobs.insert(job.id, job).is_some(),
+            Change::InsertAttempt(attempt) => self.attempts.insert(attempt.token, attempt).is_none(),
+            Change::UpdateAttempt(attempt) => self.attempts.insert(attempt.token, attempt).is_some(),
+            Change::InsertFailure(failure) => self.failures.insert(failure.token, failure).is_none(),
+            Change::InsertKey(row) => self.keys.insert((row.kind.to_string(), row.key.to_string()), row).is_none(),
+            Change::InsertRequest(row) => {
+                self.requests_in_order.push(row.id);
+                self.requests.insert(row.id, row).is_none()
+            }
+            Change::ForgetRequests { before, most } => {
+                let old = self.requests_in_order.iter().take(most).take_while(|id| self.requests[id].at < before);
+                for id in self.requests_in_order.drain(..old.count()).collect::<Vec<_>>() {
+                    self.requests.remove(&id);
+                }
+                true
+            }
+            Change::PutState(state) => {
+                self.state = state;
+                true
+            }
+        };
+        if inserted { Ok(()) } else { Err(StoreError::Refused("a row was there twice, or not at all".into())) }
+    }
+}

@@ -1,0 +1,212 @@
+//! Where rows are kept. A store knows rows and transactions; what may happen to a job is decided
+//! before it hears of it.
+
+pub mod memory;
+pub mod turso;
+
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
+use std::future::Future;
+use std::sync::Arc;
+
+/// Opens a store, again and again: opening is recovery, and there is no other kind.
+pub trait Storage: Send + 'static {
+    /// What is opened.
+    type Store: Store;
+
+    /// Recovers what is durable and makes it so for good: whatever the store answers afterwards
+    /// survives any crash.
+    ///
+    /// The lock taken by the first opening is kept over later ones, until the storage is dropped.
+    ///
+    /// # Errors
+    /// Why the store can't be opened. Nothing was changed that a later opening would miss.
+    fn open(&mut self) -> impl Future<Output = Result<Self::Store, OpenError>>;
+}
+
+/// Rows, in transactions. One engine at a time owns a store.
+///
+/// After [`StoreError::Broken`] a store is only good for dropping.
+pub trait Store: 'static {
+    /// The row that is there once.
+    fn state(&mut self) -> impl Future<Output = Result<FileState, StoreError>>;
+
+    /// A job, and its latest attempt.
+    fn job(&mut self, id: JobId) -> impl Future<Output = Result<Option<Stored>, StoreError>>;
+
+    /// The attempt that was granted this token.
+    fn attempt(&mut self, token: Token) -> impl Future<Output = Result<Option<Attempt>, StoreError>>;
+
+    /// All attempts of a job, oldest first.
+    fn attempts(&mut self, job: JobId) -> impl Future<Output = Result<Vec<Attempt>, StoreError>>;
+
+    /// The failure that ended the attempt with this token.
+    fn failure(&mut self, token: Token) -> impl Future<Output = Result<Option<Failure>, StoreError>>;
+
+    /// An idempotency key.
+    fn key(&mut self, kind: &str, key: &str) -> impl Future<Output = Result<Option<KeyRow>, StoreError>>;
+
+    /// The remembered answer to a request.
+    fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
+
+    /// Up to `most` jobs that are not terminal, by rising id, from behind `after`.
+    fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Stored>, StoreError>>;
+
+    /// Writes all of `changes` in one transaction and syncs it, or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: nothing was written. [`StoreError::Broken`]: nobody knows.
+    fn commit(&mut self, changes: Vec<Change>) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Moves the write-ahead log into the file if it has grown to `frames`; whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`]: what was committed is safe, but the store must be reopened.
+    fn checkpoint(&mut self, frames: u64) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Bytes that may still be written.
+    ///
+    /// # Errors
+    /// If it can't be told.
+    fn free_bytes(&mut self) -> Result<u64, StoreError>;
+}
+
+/// A job and its latest attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The job's row.
+    pub job: Job,
+    /// The row of its latest attempt.
+    pub latest: Option<Attempt>,
+}
+
+/// The row that is there once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// The high-water mark of steady time: no later opening sees an earlier time.
+    pub steady: Steady,
+    /// The number of the next job.
+    pub next_job: i64,
+    /// The next fencing token.
+    pub next_token: i64,
+    /// The exclusive opening that wrote last.
+    pub nonce: Nonce,
+    /// How often the file was opened.
+    pub openings: i64,
+}
+
+/// What was answered to a request, for its repetitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    /// The client's name for it.
+    pub id: RequestId,
+    /// When it was answered.
+    pub at: Steady,
+    /// Hash of the request, so that one id is never taken for two requests.
+    pub digest: u64,
+    /// The answer, as JSON.
+    pub answer: Arc<str>,
+}
+
+/// A change of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new job.
+    InsertJob(Job),
+    /// A job whose row changed.
+    UpdateJob(Job),
+    /// A new attempt.
+    InsertAttempt(Attempt),
+    /// An attempt whose row changed.
+    UpdateAttempt(Attempt),
+    /// A new failure.
+    InsertFailure(Failure),
+    /// A new idempotency key.
+    InsertKey(KeyRow),
+    /// A remembered answer.
+    InsertRequest(RequestRow),
+    /// Forgets up to `most` of the oldest remembered answers, if they were given before `before`.
+    ForgetRequests {
+        /// Steady time.
+        before: Steady,
+        /// How many at the most.
+        most: usize,
+    },
+    /// The row that is there once.
+    PutState(FileState),
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The rows contradict the table: a bug of ours. The transaction was rolled back.
+    #[error("the store refused the rows: {0}")]
+    Refused(String),
+    /// The disk failed, or the store itself: what was written is unknown.
+    #[error("the store is broken and must be reopened: {0}")]
+    Broken(String),
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the file.
+    #[error("{path} is in use by {holder}; one process at a time may have it open")]
+    Locked {
+        /// The file.
+        path: String,
+        /// Who has it, if that is known.
+        holder: String,
+    },
+    /// The file is not a queue of ours. It was left as it is.
+    #[error("{path} is not an Outlive queue: {found}. It was left untouched; choose another path")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// What it is instead.
+        found: String,
+    },
+    /// The file is not whole. It was left as it is.
+    #[error("{path} is damaged: {found}. It was left untouched; restore it from a backup")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        found: String,
+    },
+    /// The file was written by a newer version. It was left as it is.
+    #[error("{path} has format {found}, and this version knows formats up to {known}; use a newer Outlive")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: i64,
+        /// The newest known one.
+        known: i64,
+    },
+    /// The place can't keep a queue safe.
+    #[error("{path} can't be kept safe there: {why}")]
+    Unsuitable {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The file system said no.
+    #[error("{path}: {doing}: {error}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What it said.
+        error: std::io::Error,
+    },
+    /// The store failed while it was opened.
+    #[error("{path}: {error}")]
+    Store {
+        /// The file.
+        path: String,
+        /// What it said.
+        error: StoreError,
+    },
+}

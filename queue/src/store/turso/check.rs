@@ -1,0 +1,69 @@
+//! Whether a file is a queue of ours, told from its first bytes, before anything is changed.
+//!
+//! Source of the offsets: "Database File Format", sqlite.org/fileformat.html, section 1.3.
+
+use super::schema::{APPLICATION_ID, FORMAT};
+use super::wal::Log;
+use crate::host::DiskFile;
+use crate::store::OpenError;
+use std::path::Path;
+
+const HEADER_BYTES: usize = 100;
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Checks the header of a queue's file.
+///
+/// # Errors
+/// What the file is instead.
+pub fn check(path: &Path, file: &impl DiskFile, log: &Log) -> Result<(), OpenError> {
+    let io = |error| super::lock::io_error(path, "read the header", error);
+    let path_text = path.display().to_string();
+    let foreign = |found: String| Err(OpenError::Foreign { path: path_text.clone(), found });
+    let length = file.length().map_err(io)?;
+    let mut header = [0; HEADER_BYTES];
+    let read = file.read_at(0, &mut header).map_err(io)?;
+    if length == 0 {
+        return foreign("it is empty (Outlive makes a new file only where there is none)".into());
+    }
+    if read < MAGIC.len() || header[..MAGIC.len()] != *MAGIC {
+        return foreign(format!("it does not begin like an SQLite database but with {:?}", printable(&header[..read])));
+    }
+    let damaged = |found: String| Err(OpenError::Damaged { path: path_text.clone(), found });
+    if read < HEADER_BYTES {
+        return damaged(format!("it ends within its header, after {read} bytes"));
+    }
+    let application_id = i64::from(u32::from_be_bytes(field(&header, 68)));
+    if application_id != APPLICATION_ID {
+        return foreign(format!("it is an SQLite database of another program (application id {application_id:#010x})"));
+    }
+    let format = i64::from(u32::from_be_bytes(field(&header, 60)));
+    if format > FORMAT {
+        return Err(OpenError::Newer { path: path_text, found: format, known: FORMAT });
+    }
+    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    };
+    let pages = u64::from(u32::from_be_bytes(field(&header, 28)));
+    // A checkpoint may have been cut short after the first page was written; then the log has the rest.
+    let missing = (length / page_bytes + 1..=pages).find(|page| !log.has_page(*page));
+    match missing {
+        Some(page) => damaged(format!(
+            "it is truncated: {length} bytes, but its header counts {pages} pages of {page_bytes} bytes, \
+             and page {page} is not in the write-ahead log either"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn field(header: &[u8; HEADER_BYTES], offset: usize) -> [u8; 4] {
+    header[offset..offset + 4].try_into().expect("four bytes")
+}
+
+fn printable(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .take(16)
+        .map(|&byte| if byte.is_ascii_graphic() || byte == b' ' { byte as char } else { '.' })
+        .collect()
+}

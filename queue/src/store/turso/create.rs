@@ -1,0 +1,54 @@
+//! A new file: made under a temporary name, synced, then given its own.
+//!
+//! A crash that tears the very first header would leave "not a database" for ever, so no file has
+//! the queue's name before it is whole.
+
+use super::database::Database;
+use super::lock::{beside, io_error};
+use super::schema::{APPLICATION_ID, FORMAT, TABLES};
+use super::wal::directory;
+use crate::host::{Disk, DiskFile, Host, OpenMode, Operation};
+use crate::store::{OpenError, StoreError};
+use std::io;
+use std::path::Path;
+
+/// Makes a new, empty queue at `path`. The caller holds the lock beside it.
+pub async fn create<H: Host>(host: &H, path: &Path) -> Result<(), OpenError> {
+    let disk = host.disk();
+    let error = |doing| move |error| io_error(path, doing, error);
+    let temporary = beside(path, ".new");
+    let temporary_log = beside(&temporary, "-wal");
+    // What an earlier attempt left behind.
+    for leftover in [&temporary, &temporary_log] {
+        remove(disk, leftover).map_err(error("remove what an unfinished creation left"))?;
+    }
+    fill(host, &temporary).await.map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
+    remove(disk, &temporary_log).map_err(error("remove the log of the new file"))?;
+    let file = disk.open(&temporary, OpenMode::Existing).map_err(error("open the new file"))?;
+    disk.pace(Operation::Sync).await;
+    file.sync().map_err(error("sync the new file"))?;
+    disk.pace(Operation::Directory).await;
+    disk.rename_new(&temporary, path).map_err(error("give the new file its name"))?;
+    disk.pace(Operation::Sync).await;
+    disk.sync_directory(directory(path)).map_err(error("sync the directory"))
+}
+
+async fn fill<H: Host>(host: &H, path: &Path) -> Result<(), StoreError> {
+    let path = path.to_str().ok_or_else(|| StoreError::Broken("its path is not UTF-8".into()))?;
+    let mut database = Database::open(host.clone(), path).await?;
+    database.run("BEGIN IMMEDIATE").await?;
+    for statement in TABLES {
+        database.run(statement).await?;
+    }
+    database.run("COMMIT").await?;
+    database.run(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
+    database.run(&format!("PRAGMA user_version = {FORMAT}")).await?;
+    database.checkpoint().await
+}
+
+fn remove<D: Disk>(disk: &D, path: &Path) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}

@@ -1,0 +1,18 @@
+//! Rows in one SQLite-compatible file, by way of `turso_core`.
+//!
+//! The only place that knows SQL and the database. Every byte goes through the host's disk.
+
+mod check;
+mod create;
+mod database;
+mod io;
+mod lock;
+mod open;
+mod rows;
+mod schema;
+mod store;
+mod wal;
+
+pub use open::TursoStorage;
+pub use schema::{APPLICATION_ID, FORMAT};
+pub use store::TursoStore;

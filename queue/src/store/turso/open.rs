@@ -1,0 +1,94 @@
+//! Opening is recovery: the same steps after a crash, after an error, and on the first day.
+
+use super::check::check;
+use super::create::create;
+use super::database::Database;
+use super::lock::{Lock, io_error, lock_database};
+use super::store::TursoStore;
+use super::wal::{Log, directory};
+use crate::host::{Disk, Host, OpenMode, Operation};
+use crate::store::{OpenError, Storage};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file, and the locks on it for as long as this lives.
+pub struct TursoStorage<H: Host> {
+    host: H,
+    path: PathBuf,
+    locks: Option<Locks<<H::Disk as Disk>::File>>,
+}
+
+struct Locks<F> {
+    beside: Lock<F>,
+    database: F,
+}
+
+impl<H: Host> TursoStorage<H> {
+    /// The queue at `path`, which need not exist yet.
+    pub fn new(host: H, path: impl Into<PathBuf>) -> Self {
+        Self { host, path: path.into(), locks: None }
+    }
+
+    /// Takes the locks and makes the file if there is none.
+    async fn lock(&mut self) -> Result<&Locks<<H::Disk as Disk>::File>, OpenError> {
+        let (host, path) = (&self.host, self.path.as_path());
+        let disk = host.disk();
+        if let Some(locks) = &self.locks {
+            // A path that was given to another file since is no longer ours to write to.
+            let held = locks.beside.is_held().map_err(|error| io_error(path, "look at the lock file", error))?;
+            if !held {
+                let found = "its lock file was removed while it was in use".into();
+                return Err(OpenError::Damaged { path: path.display().to_string(), found });
+            }
+        } else {
+            refuse_unsuitable(disk, path)?;
+            // Before the lock file is made: nothing is left beside a file that is not ours.
+            look(disk, path)?;
+            disk.pace(Operation::Directory).await;
+            let beside = Lock::take(host, path)?;
+            if !look(disk, path)? {
+                create(host, path).await?;
+            }
+            let database = lock_database(disk, path)?;
+            self.locks = Some(Locks { beside, database });
+        }
+        Ok(self.locks.as_ref().expect("they were taken above"))
+    }
+}
+
+impl<H: Host> Storage for TursoStorage<H> {
+    type Store = TursoStore<H>;
+
+    async fn open(&mut self) -> Result<TursoStore<H>, OpenError> {
+        let (host, path) = (self.host.clone(), self.path.clone());
+        let locks = self.lock().await?;
+        let log = Log::read(host.disk(), &path)?;
+        check(&path, &locks.database, &log)?;
+        log.make_durable(host.disk(), &path, &locks.database).await?;
+        drop(log);
+        let text = path.to_str().ok_or_else(|| OpenError::Unsuitable {
+            path: path.display().to_string(),
+            why: "its path is not UTF-8".into(),
+        })?;
+        let database = Database::open(host.clone(), text).await;
+        let database = database.map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
+        Ok(TursoStore::new(host, directory(&path).to_owned(), database))
+    }
+}
+
+/// Whether there is a file, which must then be a queue of ours.
+fn look<D: Disk>(disk: &D, path: &Path) -> Result<bool, OpenError> {
+    match disk.open(path, OpenMode::Existing) {
+        Ok(file) => check(path, &file, &Log::read(disk, path)?).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error(path, "open the file", error)),
+    }
+}
+
+fn refuse_unsuitable<D: Disk>(disk: &D, path: &Path) -> Result<(), OpenError> {
+    let why = disk.unsuitable(directory(path)).map_err(|error| io_error(path, "look at its file system", error))?;
+    match why {
+        Some(why) => Err(OpenError::Unsuitable { path: path.display().to_string(), why }),
+        None => Ok(()),
+    }
+}

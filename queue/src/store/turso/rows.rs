@@ -1,0 +1,294 @@
+//! Rows of the tables to and from values. A row that does not read back is damage, and said so.
+
+use crate::job::{
+    Attempt, AttemptEnd, Due, Failure, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady, Token, Wait,
+    Wall,
+};
+use crate::store::{FileState, RequestRow};
+use std::sync::Arc;
+use turso_core::{Row, Value};
+
+/// Reads the columns of a row from left to right.
+pub struct Columns<'a> {
+    row: &'a Row,
+    next: usize,
+}
+
+/// What is wrong with a row.
+pub type Wrong = String;
+
+impl<'a> Columns<'a> {
+    pub fn of(row: &'a Row) -> Self {
+        Self { row, next: 0 }
+    }
+
+    fn value(&mut self) -> &'a Value {
+        self.next += 1;
+        self.row.get_value(self.next - 1)
+    }
+
+    fn wrong(&self, expected: &str) -> Wrong {
+        format!("column {} is {:?}, not {expected}", self.next, self.row.get_value(self.next - 1))
+    }
+
+    pub fn integer(&mut self) -> Result<i64, Wrong> {
+        self.value().as_int().ok_or_else(|| self.wrong("an integer"))
+    }
+
+    fn optional_integer(&mut self) -> Result<Option<i64>, Wrong> {
+        match self.value() {
+            Value::Null => Ok(None),
+            value => value.as_int().map(Some).ok_or_else(|| self.wrong("an integer or null")),
+        }
+    }
+
+    fn count(&mut self) -> Result<u32, Wrong> {
+        u32::try_from(self.integer()?).map_err(|_| self.wrong("a count"))
+    }
+
+    fn text(&mut self) -> Result<&'a str, Wrong> {
+        self.value().to_text().ok_or_else(|| self.wrong("text"))
+    }
+
+    fn optional_text(&mut self) -> Result<Option<&'a str>, Wrong> {
+        match self.value() {
+            Value::Null => Ok(None),
+            value => value.to_text().map(Some).ok_or_else(|| self.wrong("text or null")),
+        }
+    }
+
+    fn word<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Wrong> {
+        parse(self.text()?).ok_or_else(|| self.wrong("a known word"))
+    }
+
+    pub fn state(mut self) -> Result<FileState, Wrong> {
+        Ok(FileState {
+            steady: Steady(self.integer()?),
+            next_job: self.integer()?,
+            next_token: self.integer()?,
+            nonce: self.word(|text| text.parse().ok())?,
+            openings: self.integer()?,
+        })
+    }
+
+    pub fn job(mut self) -> Result<Job, Wrong> {
+        let id = JobId(self.integer()?);
+        let (kind, queue): (Arc<str>, Arc<str>) = (self.text()?.into(), self.text()?.into());
+        let (state, wait) = (self.word(State::parse)?, self.word(Wait::parse)?);
+        let due = Due { steady: self.optional_integer()?.map(Steady), wall: Wall(self.integer()?) };
+        let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
+        let token = self.optional_integer()?.map(Token);
+        let attempts = self.count()?;
+        let max_attempts = self.count()?;
+        let job = Job {
+            id,
+            state,
+            wait,
+            due,
+            token,
+            attempts,
+            failures: self.count()?,
+            crashes: self.count()?,
+            snoozes: self.count()?,
+            releases: self.count()?,
+            cancel_requested: self.integer()? != 0,
+            enqueued_at: Wall(self.integer()?),
+            finished_at: self.optional_integer()?.map(Wall),
+            result: self.optional_text()?.map(Arc::from),
+            new: NewJob { queue, kind, priority, max_attempts, payload: self.text()?.into() },
+        };
+        job.check().map_err(|rule| format!("job {id} breaks the rule that {rule}"))?;
+        Ok(job)
+    }
+
+    pub fn attempt(mut self) -> Result<Attempt, Wrong> {
+        let token = Token(self.integer()?);
+        Ok(Attempt {
+            token,
+            job: JobId(self.integer()?),
+            number: self.count()?,
+            worker: self.text()?.into(),
+            nonce: self.word(|text| text.parse().ok())?,
+            claimed_at: Wall(self.integer()?),
+            started_at: self.optional_integer()?.map(Wall),
+            lease_ms: self.integer()?,
+            expires: Steady(self.integer()?),
+            end: match (self.optional_integer()?, self.optional_text()?) {
+                (None, None) => None,
+                (Some(at), Some(word)) => {
+                    Some((Wall(at), AttemptEnd::parse(word).ok_or_else(|| self.wrong("a known word"))?))
+                }
+                _ => return Err(self.wrong("null together with the time")),
+            },
+        })
+    }
+
+    pub fn failure(mut self) -> Result<Failure, Wrong> {
+        let token = Token(self.integer()?);
+        Ok(Failure {
+            token,
+            job: JobId(self.integer()?),
+            attempt: self.count()?,
+            at: Wall(self.integer()?),
+            how: self.word(How::parse)?,
+            message: self.text()?.into(),
+            causes: self.word(|text| serde_json::from_str(text).ok())?,
+            retryable: self.integer()? != 0,
+            next: match (self.text()?, self.optional_integer()?, self.optional_integer()?) {
+                ("retry", steady, Some(wall)) => {
+                    Next::Retry { due: Due { steady: steady.map(Steady), wall: Wall(wall) } }
+                }
+                ("discard", None, None) => Next::Discard,
+                ("quarantine", None, None) => Next::Quarantine,
+                ("cancel", None, None) => Next::Cancel,
+                _ => return Err(self.wrong("a decision")),
+            },
+        })
+    }
+
+    pub fn key(mut self) -> Result<KeyRow, Wrong> {
+        Ok(KeyRow {
+            kind: self.text()?.into(),
+            key: self.text()?.into(),
+            job: JobId(self.integer()?),
+            payload_hash: self.word(|text| u128::from_str_radix(text, 16).ok())?,
+        })
+    }
+
+    pub fn request(mut self) -> Result<RequestRow, Wrong> {
+        let id = self.value().to_blob().and_then(|bytes| bytes.try_into().ok());
+        Ok(RequestRow {
+            id: RequestId(id.ok_or_else(|| self.wrong("16 bytes"))?),
+            at: Steady(self.integer()?),
+            digest: self.integer()?.cast_unsigned(),
+            answer: self.text()?.into(),
+        })
+    }
+}
+
+pub fn integer(value: i64) -> Value {
+    Value::from_i64(value)
+}
+
+pub fn text(value: &str) -> Value {
+    Value::from_text(value.to_owned())
+}
+
+pub fn blob(bytes: &[u8]) -> Value {
+    Value::from_slice(bytes).expect("a few bytes fit into memory")
+}
+
+fn word(value: &'static str) -> Value {
+    Value::from_text(value)
+}
+
+fn optional(value: Option<i64>) -> Value {
+    value.map_or(Value::Null, integer)
+}
+
+fn count(value: u32) -> Value {
+    integer(i64::from(value))
+}
+
+pub fn state(state: &FileState) -> [Value; 5] {
+    let FileState { steady, next_job, next_token, nonce, openings } = state;
+    [integer(steady.0), integer(*next_job), integer(*next_token), text(&nonce.to_string()), integer(*openings)]
+}
+
+pub fn new_job(job: &Job) -> [Value; 20] {
+    [
+        integer(job.id.0),
+        text(&job.new.kind),
+        text(&job.new.queue),
+        word(job.state.as_str()),
+        word(job.wait.as_str()),
+        optional(job.due.steady.map(|steady| steady.0)),
+        integer(job.due.wall.0),
+        integer(i64::from(job.new.priority)),
+        optional(job.token.map(|token| token.0)),
+        count(job.attempts),
+        count(job.new.max_attempts),
+        count(job.failures),
+        count(job.crashes),
+        count(job.snoozes),
+        count(job.releases),
+        integer(i64::from(job.cancel_requested)),
+        integer(job.enqueued_at.0),
+        optional(job.finished_at.map(|at| at.0)),
+        job.result.as_deref().map_or(Value::Null, text),
+        text(&job.new.payload),
+    ]
+}
+
+pub fn changed_job(job: &Job) -> [Value; 14] {
+    [
+        integer(job.id.0),
+        word(job.state.as_str()),
+        word(job.wait.as_str()),
+        optional(job.due.steady.map(|steady| steady.0)),
+        integer(job.due.wall.0),
+        optional(job.token.map(|token| token.0)),
+        count(job.attempts),
+        count(job.failures),
+        count(job.crashes),
+        count(job.snoozes),
+        count(job.releases),
+        integer(i64::from(job.cancel_requested)),
+        optional(job.finished_at.map(|at| at.0)),
+        job.result.as_deref().map_or(Value::Null, text),
+    ]
+}
+
+pub fn new_attempt(attempt: &Attempt) -> [Value; 11] {
+    [
+        integer(attempt.token.0),
+        integer(attempt.job.0),
+        count(attempt.number),
+        text(&attempt.worker),
+        text(&attempt.nonce.to_string()),
+        integer(attempt.claimed_at.0),
+        optional(attempt.started_at.map(|at| at.0)),
+        integer(attempt.lease_ms),
+        integer(attempt.expires.0),
+        optional(attempt.end.map(|(at, _)| at.0)),
+        attempt.end.map_or(Value::Null, |(_, end)| word(end.as_str())),
+    ]
+}
+
+pub fn changed_attempt(attempt: &Attempt) -> [Value; 5] {
+    [
+        integer(attempt.token.0),
+        optional(attempt.started_at.map(|at| at.0)),
+        integer(attempt.expires.0),
+        optional(attempt.end.map(|(at, _)| at.0)),
+        attempt.end.map_or(Value::Null, |(_, end)| word(end.as_str())),
+    ]
+}
+
+pub fn failure(failure: &Failure) -> [Value; 11] {
+    let due = match failure.next {
+        Next::Retry { due } => Some(due),
+        Next::Discard | Next::Quarantine | Next::Cancel => None,
+    };
+    [
+        integer(failure.token.0),
+        integer(failure.job.0),
+        count(failure.attempt),
+        integer(failure.at.0),
+        word(failure.how.as_str()),
+        text(&failure.message),
+        text(&serde_json::to_string(&failure.causes).expect("strings are JSON")),
+        integer(i64::from(failure.retryable)),
+        word(failure.next.as_str()),
+        optional(due.and_then(|due| due.steady).map(|steady| steady.0)),
+        optional(due.map(|due| due.wall.0)),
+    ]
+}
+
+pub fn key(row: &KeyRow) -> [Value; 4] {
+    [text(&row.kind), text(&row.key), integer(row.job.0), text(&format!("{:032x}", row.payload_hash))]
+}
+
+pub fn request(row: &RequestRow) -> [Value; 4] {
+    [blob(&row.id.0), integer(row.at.0), integer(row.digest.cast_signed()), text(&row.answer)]
+}

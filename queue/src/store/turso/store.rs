@@ -1,0 +1,161 @@
+//! The rows of one opening of the file.
+
+use super::database::Database;
+use super::rows::{self, Columns, Wrong};
+use super::schema as sql;
+use crate::host::{Disk, Host};
+use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Token};
+use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
+use std::path::PathBuf;
+use turso_core::Value;
+
+type Read<T> = fn(Columns<'_>) -> Result<T, Wrong>;
+
+/// The rows of one opening of the file.
+pub struct TursoStore<H: Host> {
+    host: H,
+    directory: PathBuf,
+    database: Database<H>,
+}
+
+impl<H: Host> TursoStore<H> {
+    pub(super) fn new(host: H, directory: PathBuf, database: Database<H>) -> Self {
+        Self { host, directory, database }
+    }
+
+    async fn all<T>(
+        &mut self,
+        statement: &'static str,
+        parameters: impl IntoIterator<Item = Value>,
+        read: Read<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        self.database.query(statement, parameters, |row| found.push(read(Columns::of(row)))).await?;
+        let rows: Result<Vec<T>, Wrong> = found.into_iter().collect();
+        rows.map_err(|wrong| StoreError::Broken(format!("a row does not read back: {wrong}")))
+    }
+
+    async fn first<T>(
+        &mut self,
+        statement: &'static str,
+        parameters: impl IntoIterator<Item = Value>,
+        read: Read<T>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.all(statement, parameters, read).await?.pop())
+    }
+
+    async fn with_latest(&mut self, job: crate::job::Job) -> Result<Stored, StoreError> {
+        let latest = match job.token {
+            Some(token) => self.attempt(token).await?,
+            None => None,
+        };
+        if latest.as_ref().map(|attempt| attempt.job) != job.token.map(|_| job.id) {
+            return Err(StoreError::Broken(format!("job {} has no row for its latest attempt", job.id)));
+        }
+        Ok(Stored { job, latest })
+    }
+
+    async fn apply(&mut self, change: Change) -> Result<(), StoreError> {
+        let database = &mut self.database;
+        match change {
+            Change::InsertJob(job) => {
+                debug_assert_eq!(job.check(), Ok(()));
+                database.execute(sql::INSERT_JOB, rows::new_job(&job)).await
+            }
+            Change::UpdateJob(job) => {
+                debug_assert_eq!(job.check(), Ok(()));
+                database.execute(sql::UPDATE_JOB, rows::changed_job(&job)).await
+            }
+            Change::InsertAttempt(attempt) => database.execute(sql::INSERT_ATTEMPT, rows::new_attempt(&attempt)).await,
+            Change::UpdateAttempt(attempt) => {
+                database.execute(sql::UPDATE_ATTEMPT, rows::changed_attempt(&attempt)).await
+            }
+            Change::InsertFailure(failure) => database.execute(sql::INSERT_FAILURE, rows::failure(&failure)).await,
+            Change::InsertKey(row) => database.execute(sql::INSERT_KEY, rows::key(&row)).await,
+            Change::InsertRequest(row) => database.execute(sql::INSERT_REQUEST, rows::request(&row)).await,
+            Change::ForgetRequests { before, most } => {
+                let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+                let oldest =
+                    self.all(sql::OLDEST_REQUESTS, [most], |mut row| Ok((row.integer()?, row.integer()?))).await?;
+                for (rowid, _) in oldest.into_iter().take_while(|(_, at)| *at < before.0) {
+                    self.database.execute(sql::FORGET_REQUEST, [rows::integer(rowid)]).await?;
+                }
+                Ok(())
+            }
+            Change::PutState(state) => database.execute(sql::PUT_STATE, rows::state(&state)).await,
+        }
+    }
+}
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
+
+impl<H: Host> Store for TursoStore<H> {
+    async fn state(&mut self) -> Result<FileState, StoreError> {
+        let state = self.first(sql::STATE, [], |row| row.state()).await?;
+        state.ok_or_else(|| StoreError::Broken("the row of the queue's state is missing".into()))
+    }
+
+    async fn job(&mut self, id: JobId) -> Result<Option<Stored>, StoreError> {
+        match self.first(sql::JOB, [rows::integer(id.0)], |row| row.job()).await? {
+            Some(job) => self.with_latest(job).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn attempt(&mut self, token: Token) -> Result<Option<Attempt>, StoreError> {
+        self.first(sql::ATTEMPT, [rows::integer(token.0)], |row| row.attempt()).await
+    }
+
+    async fn attempts(&mut self, job: JobId) -> Result<Vec<Attempt>, StoreError> {
+        self.all(sql::ATTEMPTS, [rows::integer(job.0)], |row| row.attempt()).await
+    }
+
+    async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
+        self.first(sql::FAILURE, [rows::integer(token.0)], |row| row.failure()).await
+    }
+
+    async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        self.first(sql::KEY, [rows::text(kind), rows::text(key)], |row| row.key()).await
+    }
+
+    async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
+        self.first(sql::REQUEST, [rows::blob(&id.0)], |row| row.request()).await
+    }
+
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        let jobs = self.all(sql::LIVE, [rows::integer(after.0), most], |row| row.job()).await?;
+        let mut live = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            live.push(self.with_latest(job).await?);
+        }
+        Ok(live)
+    }
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.database.execute(BEGIN, []).await?;
+        for change in changes {
+            if let Err(error) = self.apply(change).await {
+                if let StoreError::Refused(_) = error {
+                    self.database.execute(ROLLBACK, []).await?;
+                }
+                return Err(error);
+            }
+        }
+        // Once it was asked to commit, a refusal is no proof that it did not.
+        self.database.execute(COMMIT, []).await.map_err(|error| StoreError::Broken(error.to_string()))
+    }
+
+    async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
+        if self.database.log_frames()? < frames {
+            return Ok(false);
+        }
+        self.database.checkpoint().await.map(|()| true)
+    }
+
+    fn free_bytes(&mut self) -> Result<u64, StoreError> {
+        self.host.disk().free_bytes(&self.directory).map_err(|error| StoreError::Broken(error.to_string()))
+    }
+}

@@ -1,0 +1,82 @@
+//! The write-ahead log beside the file, as bytes: what an opening must make durable.
+//!
+//! Source of the layout: "WAL-mode File Format", sqlite.org/walformat.html.
+
+use super::lock::{beside, io_error};
+use crate::host::{Disk, DiskFile, OpenMode, Operation};
+use crate::store::OpenError;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+const HEADER_BYTES: usize = 32;
+const FRAME_HEADER_BYTES: usize = 24;
+
+/// The log as it was read when the file was opened.
+pub struct Log {
+    bytes: Vec<u8>,
+    pages: BTreeSet<u64>,
+}
+
+impl Log {
+    /// Reads the log beside `path`; there may be none.
+    pub fn read<D: Disk>(disk: &D, path: &Path) -> Result<Self, OpenError> {
+        let file = match disk.open(&beside(path, "-wal"), OpenMode::Existing) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(Vec::new())),
+            Err(error) => return Err(io_error(path, "open the write-ahead log", error)),
+        };
+        let read = || {
+            let mut bytes = vec![0; usize::try_from(file.length()?).map_err(io::Error::other)?];
+            let count = file.read_at(0, &mut bytes)?;
+            bytes.truncate(count);
+            Ok(bytes)
+        };
+        read().map(Self::new).map_err(|error| io_error(path, "read the write-ahead log", error))
+    }
+
+    fn new(bytes: Vec<u8>) -> Self {
+        let pages = frames(&bytes);
+        Self { bytes, pages }
+    }
+
+    /// Whether a frame of the log's present generation has this page.
+    pub fn has_page(&self, page: u64) -> bool {
+        self.pages.contains(&page)
+    }
+
+    /// Writes the log's bytes again, as they are, and syncs them, the file, and their directory.
+    ///
+    /// What was read may have come from a page cache that no sync has reached, or that a sync once
+    /// failed to write and then called clean: such bytes count as committed, and the next power
+    /// loss would take them. A byte written again is dirty again, so the sync means what it says.
+    pub async fn make_durable<D: Disk>(&self, disk: &D, path: &Path, database: &D::File) -> Result<(), OpenError> {
+        let error = |doing| move |error| io_error(path, doing, error);
+        if !self.bytes.is_empty() {
+            let file = disk.open(&beside(path, "-wal"), OpenMode::Existing).map_err(error("open the log"))?;
+            disk.pace(Operation::Write).await;
+            file.write_at(0, &self.bytes).map_err(error("write the log again"))?;
+            disk.pace(Operation::Sync).await;
+            file.sync().map_err(error("sync the log"))?;
+        }
+        disk.pace(Operation::Sync).await;
+        database.sync().map_err(error("sync the file"))?;
+        disk.pace(Operation::Sync).await;
+        disk.sync_directory(directory(path)).map_err(error("sync the directory"))
+    }
+}
+
+/// The directory that `path` is in.
+pub fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Pages of the frames whose salt is the header's. Their checksums are the database's business.
+fn frames(bytes: &[u8]) -> BTreeSet<u64> {
+    let Some((header, frames)) = bytes.split_at_checked(HEADER_BYTES) else { return BTreeSet::new() };
+    let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let page_bytes = word(header, 8) as usize;
+    let frame_bytes = FRAME_HEADER_BYTES + page_bytes;
+    let current = frames.chunks_exact(frame_bytes).take_while(|frame| frame[8..16] == header[16..24]);
+    current.map(|frame| u64::from(word(frame, 0))).collect()
+}
