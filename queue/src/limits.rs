@@ -59,6 +59,9 @@ pub const GROUP_REQUESTS_MAX: usize = 512;
 pub const GROUP_DUE_MAX: usize = 256;
 /// Most requests that wait for the engine; beyond, senders wait.
 pub const REQUESTS_WAITING_MAX: usize = 4_096;
+/// How often the wall clock is looked at while a claim waits for a job that waits for a time: a
+/// clock that jumps tells nobody.
+pub const WALL_LOOK: Duration = Duration::from_secs(1);
 /// Jobs read at a time when a file is opened.
 pub const OPEN_PAGE_JOBS: usize = 1_000;
 /// Most jobs in front that [`explain`](crate::Outlive::explain) counts.

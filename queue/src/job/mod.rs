@@ -21,4 +21,5 @@ pub use refusal::Refusal;
 pub use retry::{Backoff, Limits};
 pub use state::{Event, State};
 pub(crate) use text::text_enum;
+pub(crate) use time::milliseconds;
 pub use time::{Due, Now, Steady, Wall};

@@ -122,6 +122,11 @@ impl Order {
         !self.leases.is_empty()
     }
 
+    /// Whether any job waits for a time.
+    pub fn has_timed(&self) -> bool {
+        !self.timed_wall.is_empty()
+    }
+
     /// Everything that is in the order, by job.
     pub fn entries(&self) -> &BTreeMap<JobId, Entry> {
         &self.entries

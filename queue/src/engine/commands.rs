@@ -1,0 +1,329 @@
+//! What each request does. Decided on rows and time alone, before anything is written.
+
+use super::claims::WaitingClaim;
+use super::group::Group;
+use super::replay::{self, Answer};
+use super::{Decided, Engine, validate};
+use crate::host::{self, Host};
+use crate::job::explain::Line;
+use crate::job::life::{self, Cancelled, Report};
+use crate::job::{Attempt, Due, Explanation, Job, JobId, KeyRow, Lease, NewJob, Now, Refusal, Wait, explain};
+use crate::limits;
+use crate::order::Stage;
+use crate::protocol::{
+    AttemptView, Call, CallError, Enqueue, FailureView, JobView, Renewal, Reply, Reported, Request, When,
+};
+use crate::store::{Storage, Store, StoreError, Stored};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A refusal is an outcome; an error of the store is the end of the group.
+enum Stop {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    /// Decides one call.
+    pub(super) async fn decide(&mut self, group: &mut Group, call: &Call, now: Now) -> Result<Decided, StoreError> {
+        if call.request.is_remembered()
+            && let Some(decided) = self.replay(group, call).await?
+        {
+            return Ok(decided);
+        }
+        if let Request::Claim(claim) = &call.request {
+            return Ok(match validate::claim(claim, self.claims.len()) {
+                Ok(()) => Decided::Wait(WaitingClaim::new(call, claim, now)),
+                Err(refusal) => Decided::Answer(Err(CallError::Refused(refusal))),
+            });
+        }
+        match self.execute(group, &call.request, now).await {
+            Ok(reply) => {
+                if let Some(answer) = answer(&reply).filter(|_| call.request.is_remembered()) {
+                    group.insert_request(replay::row(call.id, replay::digest(call), now, &answer));
+                }
+                Ok(Decided::Answer(Ok(reply)))
+            }
+            Err(Stop::Refused(refusal)) => {
+                // Nobody may see a time at which the lease was still good.
+                if refusal.is_by_time() {
+                    group.touch();
+                }
+                Ok(Decided::Answer(Err(CallError::Refused(refusal))))
+            }
+            Err(Stop::Store(error)) => Err(error),
+        }
+    }
+
+    async fn execute(&mut self, group: &mut Group, request: &Request, now: Now) -> Result<Reply, Stop> {
+        match request {
+            Request::Enqueue(enqueue) => self.enqueue(group, enqueue, now).await,
+            Request::Claim(_) => unreachable!("a claim waits for its turn"),
+            Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
+            Request::Start { lease } => {
+                let (_, mut attempt) = self.held(group, *lease, now).await?;
+                life::start(&mut attempt, now);
+                group.update_attempt(attempt);
+                Ok(Reply::Done)
+            }
+            Request::Complete { lease, result } => {
+                let result = result.as_deref().map(|json| validate::json("result", json, &self.options)).transpose()?;
+                let (mut job, mut attempt) = self.held(group, *lease, now).await?;
+                life::complete(&mut job, &mut attempt, result.map(Into::into), now);
+                self.save(group, job, attempt, now);
+                Ok(Reply::Done)
+            }
+            Request::Fail { lease, failure } => self.fail(group, *lease, failure, now).await,
+            Request::Release { lease, why } => {
+                let (mut job, mut attempt) = self.held(group, *lease, now).await?;
+                let failure = life::release(&mut job, &mut attempt, validate::message(why), now);
+                group.insert_failure(failure);
+                self.save(group, job, attempt, now);
+                Ok(Reply::Done)
+            }
+            Request::Snooze { lease, delay_ms } => {
+                let delay = validate::delay("snooze", *delay_ms)?;
+                let (mut job, mut attempt) = self.held(group, *lease, now).await?;
+                life::snooze(&mut job, &mut attempt, delay, now);
+                self.save(group, job, attempt, now);
+                Ok(Reply::Done)
+            }
+            Request::Obey { lease } => {
+                let (mut job, mut attempt) = self.held(group, *lease, now).await?;
+                if !job.cancel_requested {
+                    return Err(Refusal::limit("obeyed requests to cancel", 1, 0, "release the job instead").into());
+                }
+                let failure = life::obey(&mut job, &mut attempt, now);
+                group.insert_failure(failure);
+                self.save(group, job, attempt, now);
+                Ok(Reply::Done)
+            }
+            Request::Cancel { job } => {
+                let mut job = self.known(group, *job).await?.job;
+                let at_once = life::cancel(&mut job, now)? == Cancelled::Now;
+                if at_once {
+                    self.place(&job, now);
+                }
+                group.update_job(job);
+                Ok(Reply::Cancelled { at_once })
+            }
+            Request::Explain { job } => self.explain(group, *job, now).await.map(Reply::Explained),
+            Request::Look { job } => self.look(group, *job).await.map(|view| Reply::Looked(Box::new(view))),
+        }
+    }
+
+    async fn enqueue(&mut self, group: &mut Group, enqueue: &Enqueue, now: Now) -> Result<Reply, Stop> {
+        let payload = validate::enqueue(enqueue, &self.options)?;
+        let payload_hash = xxh3_128(payload.as_bytes());
+        if let Some(key) = &enqueue.key
+            && let Some(row) = group.key(&mut self.store, &enqueue.kind, key).await?
+        {
+            if row.payload_hash != payload_hash {
+                let (kind, key) = (enqueue.kind.clone(), key.clone());
+                return Err(Refusal::KeyConflict { kind, key, job: row.job }.into());
+            }
+            return Ok(Reply::Enqueued { job: row.job, fresh: false });
+        }
+        let (free_bytes, reserve_bytes) = (self.store.free_bytes()?, self.options.reserve_bytes);
+        if free_bytes < reserve_bytes {
+            return Err(Refusal::StorageFull { free_bytes, reserve_bytes }.into());
+        }
+        let (wait, due) = match enqueue.when {
+            When::Now => (Wait::Line, Due::now(now)),
+            When::After(0) => (Wait::Line, Due::now(now)),
+            When::After(delay_ms) => (Wait::Delay, Due::after(now, validate::delay("delay", delay_ms)?)),
+            When::At(wall) => (Wait::Schedule, Due::at(wall)),
+        };
+        let new = NewJob {
+            queue: enqueue.queue.as_str().into(),
+            kind: enqueue.kind.as_str().into(),
+            priority: enqueue.priority,
+            max_attempts: enqueue.max_attempts,
+            payload: payload.into(),
+        };
+        let job = life::enqueue(group.take_job_id(), new, wait, due, now);
+        let id = job.id;
+        if let Some(key) = &enqueue.key {
+            group.insert_key(KeyRow { kind: job.new.kind.clone(), key: key.as_str().into(), job: id, payload_hash });
+        }
+        self.place(&job, now);
+        group.insert_job(job);
+        Ok(Reply::Enqueued { job: id, fresh: true })
+    }
+
+    async fn heartbeat(&mut self, group: &mut Group, leases: &[Lease], now: Now) -> Result<Reply, Stop> {
+        if leases.len() > limits::HEARTBEAT_LEASES_MAX {
+            let remedy = "send several heartbeats";
+            return Err(
+                Refusal::limit("leases in a heartbeat", leases.len(), limits::HEARTBEAT_LEASES_MAX, remedy).into()
+            );
+        }
+        let mut renewals = Vec::with_capacity(leases.len());
+        for &lease in leases {
+            renewals.push(match self.held(group, lease, now).await {
+                Ok((job, mut attempt)) => {
+                    life::renew(&mut attempt, now);
+                    self.order.put(job.id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
+                    group.update_attempt(attempt);
+                    Renewal::Renewed { cancel: job.cancel_requested }
+                }
+                Err(Stop::Refused(why)) => {
+                    if why.is_by_time() {
+                        group.touch();
+                    }
+                    Renewal::Lost { why }
+                }
+                Err(stop) => return Err(stop),
+            });
+        }
+        Ok(Reply::Renewed { leases: renewals })
+    }
+
+    async fn fail(&mut self, group: &mut Group, lease: Lease, reported: &Reported, now: Now) -> Result<Reply, Stop> {
+        let retry_after = reported.retry_after_ms.map(|ms| validate::delay("retry_after", ms)).transpose()?;
+        let report = Report {
+            how: validate::how(reported.how)?,
+            message: validate::message(&reported.message),
+            causes: validate::causes(&reported.causes),
+            retryable: reported.retryable,
+            retry_after,
+        };
+        let (mut job, mut attempt) = self.held(group, lease, now).await?;
+        let random = host::random_u64(&self.host);
+        let failure = life::fail(&mut job, &mut attempt, report, &self.options.limits, random, now);
+        let next = failure.next;
+        group.insert_failure(failure);
+        self.save(group, job, attempt, now);
+        Ok(Reply::Failed { next })
+    }
+
+    async fn explain(&mut self, group: &mut Group, id: JobId, now: Now) -> Result<Explanation, Stop> {
+        let Stored { job, latest } = self.known(group, id).await?;
+        let failure = self.last_failure(group, &job, latest.as_ref()).await?;
+        let line = || Line {
+            ahead: self.order.ahead(id, limits::LINE_COUNT_MAX),
+            claims_waiting: self.claims.iter().filter(|claim| claim.wants(&job.new.queue, &job.new.kind)).count()
+                as u64,
+        };
+        let crashes_max = self.options.limits.crashes_max;
+        Ok(explain::explain(&job, latest.as_ref(), failure.as_ref(), crashes_max, now, line))
+    }
+
+    async fn last_failure(
+        &mut self,
+        group: &mut Group,
+        job: &Job,
+        latest: Option<&Attempt>,
+    ) -> Result<Option<crate::job::Failure>, StoreError> {
+        let Some(latest) = latest else { return Ok(None) };
+        if let Some(failure) = group.failure(&mut self.store, latest.token).await? {
+            return Ok(Some(failure));
+        }
+        // The latest attempt is still open, or ended without a failure: an earlier one may have.
+        for attempt in self.store.attempts(job.id).await?.into_iter().rev() {
+            if let Some(failure) = group.failure(&mut self.store, attempt.token).await? {
+                return Ok(Some(failure));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn look(&mut self, group: &mut Group, id: JobId) -> Result<JobView, Stop> {
+        let Stored { job, latest } = self.known(group, id).await?;
+        let mut attempts = self.store.attempts(id).await?;
+        // This group may have changed the latest one, or added it.
+        if let Some(latest) = latest {
+            attempts.retain(|attempt| attempt.token != latest.token);
+            attempts.push(latest);
+        }
+        let mut history = Vec::with_capacity(attempts.len());
+        for attempt in attempts {
+            let failure = group.failure(&mut self.store, attempt.token).await?;
+            history.push(AttemptView {
+                number: attempt.number,
+                worker: attempt.worker.to_string(),
+                claimed_at: attempt.claimed_at,
+                started_at: attempt.started_at,
+                ended: attempt.end,
+                failure: failure.map(|failure| FailureView {
+                    how: failure.how,
+                    message: failure.message.to_string(),
+                    causes: failure.causes,
+                    retryable: failure.retryable,
+                    next: failure.next,
+                }),
+            });
+        }
+        Ok(JobView {
+            id: job.id,
+            kind: job.new.kind.to_string(),
+            queue: job.new.queue.to_string(),
+            state: job.state,
+            priority: job.new.priority,
+            attempts: job.attempts,
+            max_attempts: job.new.max_attempts,
+            failures: job.failures,
+            crashes: job.crashes,
+            snoozes: job.snoozes,
+            releases: job.releases,
+            cancel_requested: job.cancel_requested,
+            enqueued_at: job.enqueued_at,
+            finished_at: job.finished_at,
+            payload: job.new.payload.to_string(),
+            result: job.result.map(|result| result.to_string()),
+            history,
+        })
+    }
+
+    async fn known(&mut self, group: &mut Group, job: JobId) -> Result<Stored, Stop> {
+        group.job(&mut self.store, job).await?.ok_or(Stop::Refused(Refusal::UnknownJob { job }))
+    }
+
+    /// The job and its attempt, if `lease` holds it now.
+    async fn held(&mut self, group: &mut Group, lease: Lease, now: Now) -> Result<(Job, Attempt), Stop> {
+        let Stored { job, latest } = self.known(group, lease.job).await?;
+        let attempt = match life::check(latest.as_ref(), lease, now) {
+            Ok(attempt) => attempt.clone(),
+            Err(stale @ Refusal::StaleLease { .. }) => return Err(self.why_stale(group, lease, stale).await?.into()),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        Ok((job, attempt))
+    }
+
+    /// An older lease of the same job is told how its attempt ended.
+    async fn why_stale(&mut self, group: &mut Group, lease: Lease, stale: Refusal) -> Result<Refusal, StoreError> {
+        let attempt = group.attempt(&mut self.store, lease.token).await?;
+        let end = attempt.filter(|attempt| attempt.lease() == lease).and_then(|attempt| attempt.end);
+        Ok(end.map_or(stale, |(_, end)| Refusal::AttemptEnded { job: lease.job, end }))
+    }
+
+    /// Writes down the end of an attempt.
+    fn save(&mut self, group: &mut Group, job: Job, attempt: Attempt, now: Now) {
+        self.place(&job, now);
+        group.update_attempt(attempt);
+        group.update_job(job);
+    }
+}
+
+/// The part of a reply that is remembered.
+fn answer(reply: &Reply) -> Option<Answer> {
+    match *reply {
+        Reply::Enqueued { job, fresh } => Some(Answer::Enqueued { job, fresh }),
+        Reply::Done => Some(Answer::Done),
+        Reply::Failed { next } => Some(Answer::Failed { next }),
+        Reply::Cancelled { at_once } => Some(Answer::Cancelled { at_once }),
+        Reply::Claimed { .. } | Reply::Renewed { .. } | Reply::Explained(_) | Reply::Looked(_) => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! What time brings about by itself, and what an opening finds.
+//!
+//! No worker, leader or table of workers has a part in it: the file and the time decide.
+
+use super::Engine;
+use super::group::Group;
+use crate::host::{self, Host};
+use crate::job::{Job, JobId, Now, Steady, life};
+use crate::limits;
+use crate::order::{Entry, Order, Stage};
+use crate::store::{Storage, Store, StoreError, Stored};
+
+const EXPIRED: &str = "the lease expired without a word from its worker";
+const GONE: &str = "the process of its worker is gone: the file was opened by another one";
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    /// Writes down which leases have expired, the longest expired first, up to a bound.
+    pub(super) async fn write_due(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
+        for id in self.order.expired(now, limits::GROUP_DUE_MAX) {
+            self.lose(group, id, EXPIRED, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads all that the engine keeps in memory. Leases of workers in a process that had the file
+    /// before are taken back: this exclusive opening is the proof that it is gone.
+    pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
+        let state = self.store.state().await?;
+        let now = self.clock.now();
+        assert!(state.steady <= now.steady, "steady time ran back from {:?} to {:?}", state.steady, now.steady);
+        self.state.steady = now.steady;
+        self.state = crate::store::FileState { next_job: state.next_job, next_token: state.next_token, ..self.state };
+        self.order = Order::default();
+        let mut after = JobId(0);
+        loop {
+            let page = self.store.live(after, limits::OPEN_PAGE_JOBS).await?;
+            let Some(last) = page.last() else { break };
+            after = last.job.id;
+            self.recover_page(page, now).await?;
+        }
+        // The mark and the nonce are written even if there is nothing else to write.
+        let mut group = Group::new(self.state, now);
+        group.touch();
+        self.commit(group, now).await
+    }
+
+    async fn recover_page(&mut self, page: Vec<Stored>, now: Now) -> Result<(), StoreError> {
+        let mut group = Group::new(self.state, now);
+        for Stored { job, latest } in page {
+            let (id, stage) = (job.id, stage(&job, latest.as_ref().map(|attempt| attempt.expires)));
+            self.order.put(id, entry(&job, stage), now);
+            let foreign = matches!(stage, Stage::Leased(_)) && latest.as_ref().is_some_and(|it| it.nonce != self.nonce);
+            group.know(job, latest);
+            if foreign {
+                self.lose(&mut group, id, GONE, now).await?;
+            }
+        }
+        self.commit(group, now).await
+    }
+
+    async fn lose(&mut self, group: &mut Group, id: JobId, why: &str, now: Now) -> Result<(), StoreError> {
+        let stored = group.job(&mut self.store, id).await?;
+        let Some(Stored { mut job, latest: Some(mut attempt) }) = stored else {
+            return Err(StoreError::Broken(format!("job {id} is leased, but has no attempt")));
+        };
+        let random = host::random_u64(&self.host);
+        let failure = life::lose(&mut job, &mut attempt, why, &self.options.limits, random, now);
+        self.place(&job, now);
+        group.insert_failure(failure);
+        group.update_attempt(attempt);
+        group.update_job(job);
+        Ok(())
+    }
+
+    /// Puts a job that is not leased where it belongs in the order.
+    pub(super) fn place(&mut self, job: &Job, now: Now) {
+        if job.state.is_terminal() {
+            self.order.remove(job.id);
+        } else {
+            self.order.put(job.id, entry(job, Stage::Waiting(job.due)), now);
+        }
+    }
+}
+
+/// What the order must know of a job.
+pub(super) fn entry(job: &Job, stage: Stage) -> Entry {
+    Entry { queue: job.new.queue.clone(), kind: job.new.kind.clone(), priority: job.new.priority, stage }
+}
+
+fn stage(job: &Job, expires: Option<Steady>) -> Stage {
+    match (job.state, expires) {
+        (crate::job::State::Running, Some(expires)) => Stage::Leased(expires),
+        _ => Stage::Waiting(job.due),
+    }
+}

@@ -1,0 +1,187 @@
+//! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
+
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, RequestId, Steady, Token};
+use crate::limits;
+use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows of one group.
+pub struct Group {
+    state: FileState,
+    touched: bool,
+    jobs: BTreeMap<JobId, Row<Job>>,
+    attempts: BTreeMap<Token, Row<Attempt>>,
+    failures: Vec<Failure>,
+    keys: BTreeMap<(Arc<str>, Arc<str>), KeyRow>,
+    requests: BTreeMap<RequestId, RequestRow>,
+}
+
+struct Row<T> {
+    value: T,
+    change: Dirt,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dirt {
+    Clean,
+    Updated,
+    Inserted,
+}
+
+impl<T> Row<T> {
+    fn update(&mut self, value: T) {
+        self.value = value;
+        if self.change == Dirt::Clean {
+            self.change = Dirt::Updated;
+        }
+    }
+}
+
+impl Group {
+    /// Nothing decided yet.
+    pub fn new(state: FileState, now: Now) -> Self {
+        Self {
+            state: FileState { steady: state.steady.max(now.steady), ..state },
+            touched: false,
+            jobs: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            failures: Vec::new(),
+            keys: BTreeMap::new(),
+            requests: BTreeMap::new(),
+        }
+    }
+
+    /// Makes sure that steady time is written, whatever else is.
+    pub fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    /// The next job's number.
+    pub fn take_job_id(&mut self) -> JobId {
+        self.state.next_job += 1;
+        JobId(self.state.next_job - 1)
+    }
+
+    /// The next fencing token.
+    pub fn take_token(&mut self) -> Token {
+        self.state.next_token += 1;
+        Token(self.state.next_token - 1)
+    }
+
+    /// A job and its latest attempt, as this group leaves them.
+    pub async fn job(&mut self, store: &mut impl Store, id: JobId) -> Result<Option<Stored>, StoreError> {
+        if !self.jobs.contains_key(&id) {
+            let Some(Stored { job, latest }) = store.job(id).await? else { return Ok(None) };
+            self.know(job, latest);
+        }
+        let job = self.jobs[&id].value.clone();
+        let latest = job.token.map(|token| self.attempts[&token].value.clone());
+        Ok(Some(Stored { job, latest }))
+    }
+
+    /// The attempt with this token, as this group leaves it.
+    pub async fn attempt(&mut self, store: &mut impl Store, token: Token) -> Result<Option<Attempt>, StoreError> {
+        match self.attempts.get(&token) {
+            Some(row) => Ok(Some(row.value.clone())),
+            None => store.attempt(token).await,
+        }
+    }
+
+    /// The failure that ended the attempt with this token.
+    pub async fn failure(&mut self, store: &mut impl Store, token: Token) -> Result<Option<Failure>, StoreError> {
+        match self.failures.iter().find(|failure| failure.token == token) {
+            Some(failure) => Ok(Some(failure.clone())),
+            None => store.failure(token).await,
+        }
+    }
+
+    /// An idempotency key.
+    pub async fn key(&mut self, store: &mut impl Store, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        match self.keys.get(&(kind.into(), key.into())) {
+            Some(row) => Ok(Some(row.clone())),
+            None => store.key(kind, key).await,
+        }
+    }
+
+    /// The remembered answer to a request.
+    pub async fn request(&mut self, store: &mut impl Store, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
+        match self.requests.get(&id) {
+            Some(row) => Ok(Some(row.clone())),
+            None => store.request(id).await,
+        }
+    }
+
+    /// Takes rows as they are in the store.
+    pub fn know(&mut self, job: Job, latest: Option<Attempt>) {
+        if let Some(attempt) = latest {
+            let token = attempt.token;
+            self.attempts.entry(token).or_insert(Row { value: attempt, change: Dirt::Clean });
+        }
+        self.jobs.entry(job.id).or_insert(Row { value: job, change: Dirt::Clean });
+    }
+
+    /// A new job.
+    pub fn insert_job(&mut self, job: Job) {
+        self.jobs.insert(job.id, Row { value: job, change: Dirt::Inserted });
+    }
+
+    /// A job that was changed.
+    pub fn update_job(&mut self, job: Job) {
+        let row = self.jobs.get_mut(&job.id).expect("a job is read before it is changed");
+        row.update(job);
+    }
+
+    /// A new attempt.
+    pub fn insert_attempt(&mut self, attempt: Attempt) {
+        self.attempts.insert(attempt.token, Row { value: attempt, change: Dirt::Inserted });
+    }
+
+    /// An attempt that was changed.
+    pub fn update_attempt(&mut self, attempt: Attempt) {
+        let row = self.attempts.get_mut(&attempt.token).expect("an attempt is read before it is changed");
+        row.update(attempt);
+    }
+
+    /// A new failure.
+    pub fn insert_failure(&mut self, failure: Failure) {
+        self.failures.push(failure);
+    }
+
+    /// A new idempotency key.
+    pub fn insert_key(&mut self, row: KeyRow) {
+        self.keys.insert((row.kind.clone(), row.key.clone()), row);
+    }
+
+    /// An answer to remember.
+    pub fn insert_request(&mut self, row: RequestRow) {
+        self.requests.insert(row.id, row);
+    }
+
+    /// What must be written, if anything: the new state, and the changes with it among them.
+    pub fn into_changes(self, forget_before: Steady) -> Option<(FileState, Vec<Change>)> {
+        let forget = if self.requests.is_empty() { 0 } else { limits::PRUNE_REQUESTS_MAX.max(2 * self.requests.len()) };
+        let jobs = self.jobs.into_values().filter_map(|row| match row.change {
+            Dirt::Clean => None,
+            Dirt::Updated => Some(Change::UpdateJob(row.value)),
+            Dirt::Inserted => Some(Change::InsertJob(row.value)),
+        });
+        let attempts = self.attempts.into_values().filter_map(|row| match row.change {
+            Dirt::Clean => None,
+            Dirt::Updated => Some(Change::UpdateAttempt(row.value)),
+            Dirt::Inserted => Some(Change::InsertAttempt(row.value)),
+        });
+        let mut changes: Vec<Change> = jobs.chain(attempts).collect();
+        changes.extend(self.failures.into_iter().map(Change::InsertFailure));
+        changes.extend(self.keys.into_values().map(Change::InsertKey));
+        changes.extend(self.requests.into_values().map(Change::InsertRequest));
+        if changes.is_empty() && !self.touched {
+            return None;
+        }
+        if forget > 0 {
+            changes.push(Change::ForgetRequests { before: forget_before, most: forget });
+        }
+        changes.push(Change::PutState(self.state));
+        Some((self.state, changes))
+    }
+}

@@ -1,0 +1,305 @@
+//! The single writer: takes requests, decides them in groups, and answers after the sync.
+//!
+//! One group is one transaction. It first writes what time has brought about, then what was asked
+//! for, then gives work to those who wait for it. Nothing is answered before its sync; what was in
+//! flight when the store broke is answered *unknown*, and the store is opened anew: there is one
+//! way to start.
+
+mod claims;
+mod commands;
+mod due;
+mod group;
+mod replay;
+mod steady;
+mod validate;
+mod wait;
+
+use crate::host::Host;
+use crate::job::{Nonce, Now, Steady};
+use crate::limits;
+use crate::options::Options;
+use crate::order::Order;
+use crate::protocol::{Answering, Call, CallError, Reply, Service};
+use crate::store::{FileState, OpenError, Storage, Store, StoreError};
+use claims::WaitingClaim;
+use group::Group;
+use std::time::Duration;
+use steady::SteadyClock;
+use tokio::sync::{mpsc, oneshot};
+
+/// Where to send calls to an engine in this process. The engine ends when the last of these does.
+#[derive(Clone, Debug)]
+pub struct Local {
+    inbox: mpsc::Sender<Arrived>,
+}
+
+/// A call, and where its answer goes.
+#[derive(Debug)]
+struct Arrived {
+    call: Call,
+    answer: oneshot::Sender<Result<Reply, CallError>>,
+}
+
+/// What became of a call in its group.
+enum Decided {
+    /// It is answered after the sync.
+    Answer(Result<Reply, CallError>),
+    /// It waits for work.
+    Wait(WaitingClaim),
+}
+
+struct Engine<H: Host, S: Storage> {
+    host: H,
+    storage: S,
+    store: S::Store,
+    options: Options,
+    clock: SteadyClock<H>,
+    nonce: Nonce,
+    /// The row as it was committed last.
+    state: FileState,
+    order: Order,
+    claims: Vec<WaitingClaim>,
+    /// The shortest lease granted since there was none.
+    shortest_lease: Option<Duration>,
+}
+
+/// First and longest pause between two attempts to reopen a broken store.
+const REOPEN_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+impl Local {
+    /// Opens `storage` on an engine of its own, and waits until it is open.
+    ///
+    /// # Errors
+    /// Why it can't be opened.
+    pub async fn open<H: Host>(host: H, storage: impl Storage, options: Options) -> Result<Self, OpenError> {
+        let (inbox, arriving) = mpsc::channel(limits::REQUESTS_WAITING_MAX);
+        let (opened, opening) = oneshot::channel();
+        let engine_host = host.clone();
+        host.spawn_engine("outlive-engine", move || async move {
+            match Engine::open(engine_host, storage, options).await {
+                Ok(engine) => {
+                    if opened.send(Ok(())).is_ok() {
+                        engine.run(arriving).await;
+                    }
+                }
+                // Nobody waits any more: then nobody misses it.
+                Err(error) => drop(opened.send(Err(error))),
+            }
+        });
+        let gone = |_| OpenError::Store {
+            path: "the queue".into(),
+            error: StoreError::Broken("the engine ended while it opened the file".into()),
+        };
+        opening.await.map_err(gone)??;
+        Ok(Self { inbox })
+    }
+}
+
+impl Service for Local {
+    fn call(&self, call: Call) -> Answering {
+        let inbox = self.inbox.clone();
+        Box::pin(async move {
+            let is_read = call.request.is_read();
+            let (answer, answering) = oneshot::channel();
+            let unavailable = |_| CallError::Unavailable { why: "the engine has stopped".into() };
+            inbox.send(Arrived { call, answer }).await.map_err(unavailable)?;
+            answering.await.unwrap_or_else(|_| Err(in_flight(is_read, "the engine stopped before it answered")))
+        })
+    }
+}
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    async fn open(host: H, mut storage: S, options: Options) -> Result<Self, OpenError> {
+        let store_error = |error| OpenError::Store { path: "the queue".into(), error };
+        let mut store = storage.open().await?;
+        let state = store.state().await.map_err(store_error)?;
+        let nonce = Nonce(crate::host::random_u64(&host));
+        let clock = SteadyClock::starting(host.clock().clone(), state.steady);
+        let state = FileState { nonce, openings: state.openings + 1, ..state };
+        let mut engine = Self {
+            host,
+            storage,
+            store,
+            options,
+            clock,
+            nonce,
+            state,
+            order: Order::default(),
+            claims: Vec::new(),
+            shortest_lease: None,
+        };
+        engine.recover().await.map_err(store_error)?;
+        Ok(engine)
+    }
+
+    async fn run(mut self, mut arriving: mpsc::Receiver<Arrived>) {
+        loop {
+            let mut arrived = Vec::new();
+            if self.next_wake().is_none_or(|wake| !wake.is_zero()) {
+                match wait::first_of(arriving.recv(), self.rest()).await {
+                    wait::First::Left(Some(first)) => arrived.push(first),
+                    wait::First::Left(None) => return,
+                    wait::First::Right(()) => {}
+                }
+            }
+            while arrived.len() < limits::GROUP_REQUESTS_MAX {
+                let Ok(next) = arriving.try_recv() else { break };
+                arrived.push(next);
+            }
+            if let Err(error) = self.serve(arrived).await {
+                self.reopen(&mut arriving, &error).await;
+            }
+        }
+    }
+
+    /// Decides, commits and answers one group.
+    async fn serve(&mut self, arrived: Vec<Arrived>) -> Result<(), StoreError> {
+        let (calls, senders): (Vec<Call>, Vec<_>) = arrived.into_iter().map(|it| (it.call, it.answer)).unzip();
+        let outcome =
+            wait::catch_panic(self.group(&calls)).await.unwrap_or_else(|panic| Err(StoreError::Broken(panic)));
+        match outcome {
+            Ok(decided) => {
+                for (sender, decided) in senders.into_iter().zip(decided) {
+                    self.settle(sender, decided);
+                }
+                self.answer_claims();
+                let frames = self.options.checkpoint_frames;
+                let checkpoint = wait::catch_panic(self.store.checkpoint(frames)).await;
+                checkpoint.unwrap_or_else(|panic| Err(StoreError::Broken(panic))).map(drop)
+            }
+            // Nobody asked for anything: it is the rows of the file that contradict each other.
+            Err(StoreError::Refused(message)) if calls.is_empty() => {
+                self.clock.sleep(REOPEN_PAUSE.1).await;
+                Err(StoreError::Broken(message))
+            }
+            // Rows that contradict the tables are a bug, but one request's bug is not its neighbour's.
+            Err(StoreError::Refused(_)) if calls.len() > 1 => {
+                self.reload().await?;
+                for (call, answer) in calls.into_iter().zip(senders) {
+                    Box::pin(self.serve(vec![Arrived { call, answer }])).await?;
+                }
+                Ok(())
+            }
+            Err(StoreError::Refused(message)) => {
+                for sender in senders {
+                    let refusal = crate::job::Refusal::Internal { message: message.clone() };
+                    drop(sender.send(Err(CallError::Refused(refusal))));
+                }
+                self.reload().await
+            }
+            Err(error) => {
+                for (call, sender) in calls.iter().zip(senders) {
+                    drop(sender.send(Err(in_flight(call.request.is_read(), &error.to_string()))));
+                }
+                // What was about to be granted to those who wait may have been.
+                for claim in self.claims.extract_if(.., |claim| claim.is_decided()) {
+                    claim.abandon(&error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Decides one group and commits it.
+    async fn group(&mut self, calls: &[Call]) -> Result<Vec<Decided>, StoreError> {
+        let now = self.clock.now();
+        let mut group = Group::new(self.state, now);
+        self.order.advance(now);
+        self.write_due(&mut group, now).await?;
+        let mut decided = Vec::with_capacity(calls.len());
+        for call in calls {
+            decided.push(self.decide(&mut group, call, now).await?);
+        }
+        self.serve_claims(&mut group, now, &mut decided).await?;
+        if self.mark_is_old(now) {
+            group.touch();
+        }
+        self.commit(group, now).await?;
+        Ok(decided)
+    }
+
+    async fn commit(&mut self, group: Group, now: Now) -> Result<(), StoreError> {
+        let before = Steady(now.steady.0.saturating_sub(crate::job::milliseconds(self.options.request_retention)));
+        let Some((state, changes)) = group.into_changes(before) else { return Ok(()) };
+        self.store.commit(changes).await?;
+        self.state = state;
+        Ok(())
+    }
+
+    fn settle(&mut self, sender: oneshot::Sender<Result<Reply, CallError>>, decided: Decided) {
+        match decided {
+            // A caller that is gone is answered as well as one that was never there.
+            Decided::Answer(answer) => drop(sender.send(answer)),
+            Decided::Wait(claim) => self.claims.push(claim.with(sender)),
+        }
+    }
+
+    /// Opens the store anew, however long it takes; whoever asks meanwhile hears why.
+    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>, why: &StoreError) {
+        let mut why = why.to_string();
+        let mut pause = REOPEN_PAUSE.0;
+        loop {
+            let opened = wait::catch_panic(self.storage.open()).await;
+            match opened {
+                Ok(Ok(store)) => {
+                    self.store = store;
+                    match self.reload().await {
+                        Ok(()) => return,
+                        Err(error) => why = error.to_string(),
+                    }
+                }
+                Ok(Err(error)) => why = error.to_string(),
+                Err(panic) => why = panic,
+            }
+            let rest = self.clock.sleep(pause);
+            let refuse = async {
+                while let Some(Arrived { answer, .. }) = arriving.recv().await {
+                    drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
+                }
+                // All callers are gone; the pause still has to pass.
+                std::future::pending::<()>().await;
+            };
+            wait::first_of(refuse, rest).await;
+            pause = (pause * 2).min(REOPEN_PAUSE.1);
+        }
+    }
+
+    /// Reads everything that the engine keeps in memory from the rows, after a panic too.
+    async fn reload(&mut self) -> Result<(), StoreError> {
+        let recovered = wait::catch_panic(self.recover()).await;
+        recovered.unwrap_or_else(|panic| Err(StoreError::Broken(panic)))
+    }
+
+    /// Until something is due, if anything is.
+    fn next_wake(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let claims = self.claims.iter().map(|claim| now.steady.until(claim.deadline())).min();
+        let mark = self.next_mark(now);
+        // The wall clock may jump over a due time while we wait for it.
+        let look = (!self.claims.is_empty() && self.order.has_timed()).then_some(limits::WALL_LOOK);
+        [self.order.next_event(now), claims, mark, look].into_iter().flatten().min()
+    }
+
+    async fn rest(&self) {
+        match self.next_wake() {
+            Some(wake) => self.clock.sleep(wake).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// While a lease lives, steady time is written often enough that a crash loop can't hold it.
+    fn next_mark(&self, now: Now) -> Option<Duration> {
+        let lease = self.shortest_lease.filter(|_| self.order.has_leases())?;
+        Some(now.steady.until(self.state.steady.plus(lease / limits::MARKS_PER_LEASE)))
+    }
+
+    fn mark_is_old(&self, now: Now) -> bool {
+        self.next_mark(now).is_some_and(|wait| wait.is_zero())
+    }
+}
+
+/// The error of a call that was in flight when the store broke.
+fn in_flight(is_read: bool, why: &str) -> CallError {
+    let why = why.to_owned();
+    if is_read { CallError::Unavailable { why } } else { CallError::Unknown { why } }
+}

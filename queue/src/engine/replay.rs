@@ -1,0 +1,75 @@
+//! Remembered answers: what a repeated request is told.
+//!
+//! Only answers that changed something are remembered. A refusal need not be: a stale lease stays
+//! stale, and a claim that got nothing may as well get something.
+
+use super::claims::granted;
+use super::group::Group;
+use super::{Decided, Engine};
+use crate::host::Host;
+use crate::job::{JobId, Next, Now, Refusal, RequestId, Token};
+use crate::protocol::{Call, CallError, Granted, Reply};
+use crate::store::{RequestRow, Storage, StoreError};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// An answer, as its row has it. A claim's is short: the rest is in the rows that it names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    Enqueued { job: JobId, fresh: bool },
+    Claimed { tokens: Vec<Token> },
+    Done,
+    Failed { next: Next },
+    Cancelled { at_once: bool },
+}
+
+/// Tells two requests under one id apart.
+pub fn digest(call: &Call) -> u64 {
+    xxh3_64(&serde_json::to_vec(&call.request).expect("a request is JSON"))
+}
+
+/// The row for an answer.
+pub fn row(id: RequestId, digest: u64, now: Now, answer: &Answer) -> RequestRow {
+    let answer = serde_json::to_string(answer).expect("an answer is JSON").into();
+    RequestRow { id, at: now.steady, digest, answer }
+}
+
+/// The answer of a row.
+pub fn read(answer: &str) -> Result<Answer, StoreError> {
+    serde_json::from_str(answer)
+        .map_err(|error| StoreError::Broken(format!("a remembered answer does not read back: {error}")))
+}
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    /// The first answer to this call, if it is a repeat.
+    pub(super) async fn replay(&mut self, group: &mut Group, call: &Call) -> Result<Option<Decided>, StoreError> {
+        let Some(row) = group.request(&mut self.store, call.id).await? else { return Ok(None) };
+        if row.digest != digest(call) {
+            return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused)))));
+        }
+        let reply = match read(&row.answer)? {
+            Answer::Enqueued { job, fresh } => Reply::Enqueued { job, fresh },
+            Answer::Claimed { tokens } => Reply::Claimed { grants: self.granted_again(group, &tokens).await? },
+            Answer::Done => Reply::Done,
+            Answer::Failed { next } => Reply::Failed { next },
+            Answer::Cancelled { at_once } => Reply::Cancelled { at_once },
+        };
+        Ok(Some(Decided::Answer(Ok(reply))))
+    }
+
+    /// The grants of an earlier claim, whatever became of them since.
+    pub(super) async fn granted_again(
+        &mut self,
+        group: &mut Group,
+        tokens: &[Token],
+    ) -> Result<Vec<Granted>, StoreError> {
+        let mut grants = Vec::with_capacity(tokens.len());
+        for &token in tokens {
+            let Some(attempt) = group.attempt(&mut self.store, token).await? else { continue };
+            let Some(stored) = group.job(&mut self.store, attempt.job).await? else { continue };
+            grants.push(granted(&stored.job, &attempt));
+        }
+        Ok(grants)
+    }
+}

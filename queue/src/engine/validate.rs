@@ -1,0 +1,150 @@
+//! Whether a request is within its limits. Pure; every refusal names the value, the limit and what
+//! to do.
+
+use crate::canonical;
+use crate::job::{How, Refusal};
+use crate::limits;
+use crate::options::Options;
+use crate::protocol::{Claim, Enqueue};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Checks a job to insert; its payload as canonical JSON.
+pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> {
+    name("kind", &enqueue.kind)?;
+    name("queue", &enqueue.queue)?;
+    if !(limits::PRIORITY_MIN..=limits::PRIORITY_MAX).contains(&enqueue.priority) {
+        let limit = format!("{} to {}", limits::PRIORITY_MIN, limits::PRIORITY_MAX);
+        return Err(Refusal::limit("priority", enqueue.priority, limit, "choose one in between; higher goes first"));
+    }
+    if !(1..=limits::ATTEMPTS_MAX).contains(&enqueue.max_attempts) {
+        let limit = format!("1 to {}", limits::ATTEMPTS_MAX);
+        return Err(Refusal::limit("max_attempts", enqueue.max_attempts, limit, "choose one in between"));
+    }
+    if let Some(key) = &enqueue.key {
+        let remedy = "hash what makes the work unique, and use the hash";
+        if key.is_empty() || key.len() > limits::KEY_BYTES_MAX {
+            let limit = format!("1 to {} bytes", limits::KEY_BYTES_MAX);
+            return Err(Refusal::limit("the key's length", key.len(), limit, remedy));
+        }
+    }
+    json("payload", &enqueue.payload, options)
+}
+
+/// Checks a payload or result; the canonical text of it.
+pub fn json(what: &str, text: &str, options: &Options) -> Result<String, Refusal> {
+    let too_large = |bytes: usize| {
+        let remedy = "keep large data in a file or table of your own and pass its name, or raise `payload_bytes_max`";
+        Refusal::limit(format!("the {what}'s size in bytes"), bytes, options.payload_bytes_max, remedy)
+    };
+    // Before it is parsed; space and escapes may take up to six times the room.
+    if text.len() > options.payload_bytes_max.saturating_mul(6) {
+        return Err(too_large(text.len()));
+    }
+    let canonical = canonical::of(text).map_err(|error| {
+        Refusal::limit(format!("the {what}"), text_start(text), "JSON", format!("mend it: {error}"))
+    })?;
+    if canonical.len() > options.payload_bytes_max {
+        return Err(too_large(canonical.len()));
+    }
+    Ok(canonical)
+}
+
+/// Checks a claim, given how many others wait.
+pub fn claim(claim: &Claim, waiting: usize) -> Result<(), Refusal> {
+    name("worker", &claim.worker)?;
+    for (what, names) in [("kinds", &claim.kinds), ("queues", &claim.queues)] {
+        if names.is_empty() || names.len() > limits::CLAIM_NAMES_MAX {
+            let limit = format!("1 to {}", limits::CLAIM_NAMES_MAX);
+            return Err(Refusal::limit(
+                format!("{what} in a claim"),
+                names.len(),
+                limit,
+                "name those that are handled",
+            ));
+        }
+        names.iter().try_for_each(|it| name(what, it))?;
+    }
+    if !(1..=limits::CLAIM_JOBS_MAX).contains(&claim.most) {
+        let limit = format!("1 to {}", limits::CLAIM_JOBS_MAX);
+        return Err(Refusal::limit("jobs in a claim", claim.most, limit, "claim again for more"));
+    }
+    let (shortest, longest) = (limits::LEASE_MIN, limits::LEASE_MAX);
+    if !(shortest..=longest).contains(&Duration::from_millis(claim.lease_ms)) {
+        let limit = format!("{} to {}", shortest.as_millis(), longest.as_millis());
+        let remedy = "choose a lease in between; heartbeats renew it for as long as the work takes";
+        return Err(Refusal::limit("the lease in ms", claim.lease_ms, limit, remedy));
+    }
+    if Duration::from_millis(claim.wait_ms) > limits::CLAIM_WAIT_MAX {
+        let limit = limits::CLAIM_WAIT_MAX.as_millis();
+        return Err(Refusal::limit("the claim's wait in ms", claim.wait_ms, limit, "claim again afterwards"));
+    }
+    if claim.wait_ms > 0 && waiting >= limits::CLAIMS_WAITING_MAX {
+        let remedy = "claim more jobs with fewer claims, or without waiting";
+        return Err(Refusal::limit("claims waiting for work", waiting, limits::CLAIMS_WAITING_MAX, remedy));
+    }
+    Ok(())
+}
+
+/// Checks a delay.
+pub fn delay(what: &str, delay_ms: u64) -> Result<Duration, Refusal> {
+    let delay = Duration::from_millis(delay_ms);
+    if delay > limits::DELAY_MAX {
+        let limit = limits::DELAY_MAX.as_millis();
+        return Err(Refusal::limit(format!("the {what} in ms"), delay_ms, limit, "choose a shorter one"));
+    }
+    Ok(delay)
+}
+
+/// Checks that a worker reports what a worker can know.
+pub fn how(how: How) -> Result<How, Refusal> {
+    match how {
+        How::Error | How::Panic | How::Undecodable => Ok(how),
+        How::Crash | How::LeaseExpired | How::Shutdown | How::Cancelled => Err(Refusal::limit(
+            "the failure's kind",
+            how,
+            "error, panic or undecodable",
+            "the queue records the others",
+        )),
+    }
+}
+
+/// A message, cut to its limit.
+pub fn message(text: &str) -> Arc<str> {
+    if text.len() <= limits::MESSAGE_BYTES_MAX {
+        return text.into();
+    }
+    let cut = text.floor_char_boundary(limits::MESSAGE_BYTES_MAX);
+    format!("{} … (cut: it had {} bytes)", &text[..cut], text.len()).into()
+}
+
+/// Causes, cut to their limits.
+pub fn causes(causes: &[String]) -> Vec<String> {
+    causes.iter().take(limits::CAUSES_MAX).map(|cause| message(cause).to_string()).collect()
+}
+
+fn name(what: &str, name: &str) -> Result<(), Refusal> {
+    if name.is_empty() || name.len() > limits::NAME_BYTES_MAX {
+        let limit = format!("1 to {} bytes", limits::NAME_BYTES_MAX);
+        return Err(Refusal::limit(
+            format!("the length of the {what}'s name"),
+            name.len(),
+            limit,
+            "choose another name",
+        ));
+    }
+    if name.chars().any(char::is_control) {
+        let remedy = "choose a name that people can read";
+        return Err(Refusal::limit(
+            format!("the {what}'s name"),
+            format!("{name:?}"),
+            "without control characters",
+            remedy,
+        ));
+    }
+    Ok(())
+}
+
+fn text_start(text: &str) -> String {
+    format!("{:?}", &text[..text.floor_char_boundary(40)])
+}

@@ -1,0 +1,53 @@
+//! What may be chosen about a file. Every opening may choose anew.
+
+use crate::job::{Limits, Refusal};
+use crate::limits;
+use std::time::Duration;
+
+/// What may be chosen about a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Largest payload and result, in bytes of JSON; up to [`limits::PAYLOAD_BYTES_MAX`].
+    pub payload_bytes_max: usize,
+    /// How long jobs rest, and when they are quarantined.
+    pub limits: Limits,
+    /// For how much steady time a repeated request gets its first answer.
+    pub request_retention: Duration,
+    /// Frames in the write-ahead log at which it is checkpointed; 4 at least.
+    pub checkpoint_frames: u64,
+    /// Free space below which enqueue is refused, in bytes.
+    pub reserve_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: limits::PAYLOAD_BYTES_DEFAULT,
+            limits: Limits::default(),
+            request_retention: limits::REQUEST_RETENTION_DEFAULT,
+            checkpoint_frames: limits::CHECKPOINT_FRAMES_DEFAULT,
+            reserve_bytes: limits::RESERVE_BYTES_DEFAULT,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        if self.payload_bytes_max > limits::PAYLOAD_BYTES_MAX {
+            let (value, limit) = (self.payload_bytes_max, limits::PAYLOAD_BYTES_MAX);
+            return Err(Refusal::limit(
+                "payload_bytes_max",
+                value,
+                limit,
+                "keep large data in files and pass their names",
+            ));
+        }
+        if self.checkpoint_frames < 4 {
+            return Err(Refusal::limit("checkpoint_frames", self.checkpoint_frames, "4 or more", "choose 1000"));
+        }
+        if self.limits.crashes_max == 0 {
+            return Err(Refusal::limit("crashes_max", 0, "1 or more", "choose 5"));
+        }
+        Ok(())
+    }
+}
