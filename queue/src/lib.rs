@@ -1,7 +1,48 @@
 //! Outlive: a crash-safe background job queue to embed.
+//!
+//! *Work that outlives its worker.* The queue's state is one SQLite-compatible file. Kill the
+//! process at any instant: no acknowledged job is lost, none is stuck, none has its effect on the
+//! queue twice, and every waiting job can say why it waits.
+//!
+//! ```no_run
+//! use outlive::{Context, Done, Failure, Job, Outlive};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Greet { name: String }
+//!
+//! impl Job for Greet {
+//!     const KIND: &'static str = "greet";
+//!     type Output = String;
+//! }
+//!
+//! async fn greet(_: Context, job: Greet) -> Result<Done<String>, Failure> {
+//!     Ok(Done::complete(format!("Hello, {}!", job.name)))
+//! }
+//!
+//! # async fn example() -> Result<(), outlive::Error> {
+//! let outlive = Outlive::open("jobs.db").await?;
+//! outlive.enqueue(Greet { name: "Ada".into() }).await?;
+//! outlive.worker().handle(greet).run().await
+//! # }
+//! ```
+//!
+//! Where to look:
+//! - [`Outlive`]: the handle. [`Job`]: a kind of work. [`Context`], [`Done`], [`Failure`]: a handler.
+//! - [`job`]: the life of a job, pure. [`order`]: who runs next, pure.
+//! - [`host`]: the only doors to the outside. [`store`]: where rows are kept.
+//! - [`protocol`]: what can be asked of a queue. [`limits`]: every limit.
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!(
+    "outlive runs on Linux and macOS: elsewhere it knows no file lock that dies with its process and no sync that it \
+     can trust"
+);
 
 mod canonical;
 mod engine;
+mod error;
+mod handle;
 pub mod host;
 pub mod job;
 pub mod limits;
@@ -9,6 +50,11 @@ mod options;
 pub mod order;
 pub mod protocol;
 pub mod store;
+mod worker;
 
 pub use engine::Local;
+pub use error::{Effect, Error};
+pub use handle::{EnqueueJob, Enqueued, Job, Outlive};
+pub use job::{Explanation, JobId};
 pub use options::Options;
+pub use worker::{Context, Done, Failure, Worker, WorkerBuilder};

@@ -27,7 +27,7 @@ pub enum Request {
         /// Which ones.
         leases: Vec<Lease>,
     },
-    /// Confirm that the handler is about to run.
+    /// Confirm that the handler is about to run, and renew the lease.
     Start {
         /// The attempt.
         lease: Lease,

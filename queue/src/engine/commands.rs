@@ -73,9 +73,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Request::Claim(_) => unreachable!("a claim waits for its turn"),
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
             Request::Start { lease } => {
-                let (_, mut attempt) = self.held(group, *lease, now).await?;
+                let (job, mut attempt) = self.held(group, *lease, now).await?;
                 life::start(&mut attempt, now);
-                group.update_attempt(attempt);
+                self.renewed(group, &job, attempt, now);
                 Ok(Reply::Done)
             }
             Request::Complete { lease, result } => {
@@ -175,8 +175,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             renewals.push(match self.held(group, lease, now).await {
                 Ok((job, mut attempt)) => {
                     life::renew(&mut attempt, now);
-                    self.order.put(job.id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
-                    group.update_attempt(attempt);
+                    self.renewed(group, &job, attempt, now);
                     Renewal::Renewed { cancel: job.cancel_requested }
                 }
                 Err(Stop::Refused(why)) => {
@@ -307,6 +306,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let attempt = group.attempt(&mut self.store, lease.token).await?;
         let end = attempt.filter(|attempt| attempt.lease() == lease).and_then(|attempt| attempt.end);
         Ok(end.map_or(stale, |(_, end)| Refusal::AttemptEnded { job: lease.job, end }))
+    }
+
+    /// Writes down a lease that was renewed.
+    fn renewed(&mut self, group: &mut Group, job: &Job, attempt: Attempt, now: Now) {
+        self.order.put(job.id, super::due::entry(job, Stage::Leased(attempt.expires)), now);
+        group.update_attempt(attempt);
     }
 
     /// Writes down the end of an attempt.

@@ -27,6 +27,16 @@ use std::time::Duration;
 use steady::SteadyClock;
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use wait::{First, catch_panic, first_of, message as panic_message};
+
+/// Whether a claim is within its limits.
+///
+/// # Errors
+/// Which limit it exceeds.
+pub(crate) fn check_claim(claim: &crate::protocol::Claim) -> Result<(), crate::job::Refusal> {
+    validate::claim(claim, 0)
+}
+
 /// Where to send calls to an engine in this process. The engine ends when the last of these does.
 #[derive(Clone, Debug)]
 pub struct Local {
@@ -111,6 +121,7 @@ impl Service for Local {
 impl<H: Host, S: Storage> Engine<H, S> {
     async fn open(host: H, mut storage: S, options: Options) -> Result<Self, OpenError> {
         let store_error = |error| OpenError::Store { path: "the queue".into(), error };
+        options.check().map_err(OpenError::Options)?;
         let mut store = storage.open().await?;
         let state = store.state().await.map_err(store_error)?;
         let nonce = Nonce(crate::host::random_u64(&host));
@@ -146,8 +157,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 let Ok(next) = arriving.try_recv() else { break };
                 arrived.push(next);
             }
-            if let Err(error) = self.serve(arrived).await {
-                self.reopen(&mut arriving, &error).await;
+            if self.serve(arrived).await.is_err() && !self.reopen(&mut arriving).await {
+                return;
             }
         }
     }
@@ -234,34 +245,28 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    /// Opens the store anew, however long it takes; whoever asks meanwhile hears why.
-    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>, why: &StoreError) {
-        let mut why = why.to_string();
+    /// Opens the store anew, however long it takes; whoever asks meanwhile hears why. `false` if
+    /// nobody is left to ask.
+    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>) -> bool {
         let mut pause = REOPEN_PAUSE.0;
-        loop {
-            let opened = wait::catch_panic(self.storage.open()).await;
-            match opened {
-                Ok(Ok(store)) => {
-                    self.store = store;
-                    match self.reload().await {
-                        Ok(()) => return,
-                        Err(error) => why = error.to_string(),
-                    }
-                }
-                Ok(Err(error)) => why = error.to_string(),
-                Err(panic) => why = panic,
-            }
-            let rest = self.clock.sleep(pause);
+        while let Err(why) = self.try_reopen().await {
             let refuse = async {
                 while let Some(Arrived { answer, .. }) = arriving.recv().await {
                     drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
                 }
-                // All callers are gone; the pause still has to pass.
-                std::future::pending::<()>().await;
             };
-            wait::first_of(refuse, rest).await;
+            if let First::Left(()) = wait::first_of(refuse, self.clock.sleep(pause)).await {
+                return false;
+            }
             pause = (pause * 2).min(REOPEN_PAUSE.1);
         }
+        true
+    }
+
+    async fn try_reopen(&mut self) -> Result<(), String> {
+        let opened = wait::catch_panic(self.storage.open()).await?;
+        self.store = opened.map_err(|error| error.to_string())?;
+        self.reload().await.map_err(|error| error.to_string())
     }
 
     /// Reads everything that the engine keeps in memory from the rows, after a panic too.

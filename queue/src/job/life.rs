@@ -105,9 +105,11 @@ pub fn check(latest: Option<&Attempt>, lease: Lease, now: Now) -> Result<&Attemp
     }
 }
 
-/// Confirms that the handler is about to run. From here on, silence is a crash.
+/// Confirms that the handler is about to run, and renews the lease: the claim may have waited long
+/// for its answer. From here on, silence is a crash.
 pub fn start(attempt: &mut Attempt, now: Now) {
     attempt.started_at.get_or_insert(now.wall);
+    renew(attempt, now);
 }
 
 /// Renews the lease, never to an earlier time.

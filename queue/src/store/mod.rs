@@ -201,6 +201,9 @@ pub enum OpenError {
         /// What it said.
         error: std::io::Error,
     },
+    /// The options are beyond their limits.
+    #[error("the options can't be used: {0}")]
+    Options(crate::job::Refusal),
     /// The store failed while it was opened.
     #[error("{path}: {error}")]
     Store {

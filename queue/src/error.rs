@@ -1,0 +1,81 @@
+//! What a caller of the queue can meet.
+
+use crate::job::{JobId, Refusal, RequestId};
+use crate::protocol::CallError;
+use crate::store::OpenError;
+
+/// Why something did not succeed. [`effect`](Error::effect) says whether it may have happened all
+/// the same.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The queue said no.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The queue could not be reached.
+    #[error("the queue is not available, and nothing was changed: {why}")]
+    Unavailable {
+        /// Why.
+        why: String,
+    },
+    /// Nobody knows whether it happened.
+    #[error("it is unknown whether this took effect; repeat it as request {request} to find out: {why}")]
+    Unknown {
+        /// The request's id: a repeat under the same id does it once.
+        request: RequestId,
+        /// Why.
+        why: String,
+    },
+    /// A value does not become JSON.
+    #[error("the {what} can't be written as JSON: {error}")]
+    Encode {
+        /// What it was.
+        what: &'static str,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// A stored value does not read as the type asked for.
+    #[error("the {what} of job {job} does not read as the type asked for: {error}")]
+    Decode {
+        /// The job.
+        job: JobId,
+        /// What it was.
+        what: &'static str,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// The answer was of another kind than the question: a bug in Outlive.
+    #[error("internal error, please report it: {0}")]
+    Internal(String),
+}
+
+/// Whether something that failed may have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It has not happened, and never will.
+    Impossible,
+    /// It has happened, or will, or not.
+    Unknown,
+}
+
+impl Error {
+    /// Whether it may have happened all the same.
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::Unknown { .. } | Self::Internal(_) => Effect::Unknown,
+            Self::Open(_) | Self::Refused(_) | Self::Unavailable { .. } | Self::Encode { .. } | Self::Decode { .. } => {
+                Effect::Impossible
+            }
+        }
+    }
+
+    pub(crate) fn of(error: CallError, request: RequestId) -> Self {
+        match error {
+            CallError::Refused(refusal) => Self::Refused(refusal),
+            CallError::Unavailable { why } => Self::Unavailable { why },
+            CallError::Unknown { why } => Self::Unknown { request, why },
+        }
+    }
+}

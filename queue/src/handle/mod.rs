@@ -1,0 +1,174 @@
+//! The handle that programs hold.
+
+mod calls;
+mod enqueue;
+
+pub use enqueue::{EnqueueJob, Enqueued};
+
+use crate::engine::Local;
+use crate::error::Error;
+use crate::host::{Host, Os};
+use crate::job::{Explanation, JobId};
+use crate::options::Options;
+use crate::protocol::{JobView, Reply, Request, Service};
+use crate::store::Storage;
+use crate::store::turso::TursoStorage;
+use crate::worker::WorkerBuilder;
+use calls::Caller;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A kind of work: its arguments are the value itself.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Greet { name: String }
+///
+/// impl outlive::Job for Greet {
+///     const KIND: &'static str = "greet";
+///     type Output = String;
+/// }
+/// ```
+pub trait Job: Serialize + DeserializeOwned + Send + 'static {
+    /// The name of its handler, in the file for ever: it survives a renaming of the type.
+    const KIND: &'static str;
+    /// What the handler results in; `()` if nothing.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
+}
+
+/// An open queue. Cheap to clone; the file is closed when the last clone and worker are gone.
+#[derive(Clone)]
+pub struct Outlive<H: Host = Os> {
+    host: H,
+    caller: Arc<Caller>,
+}
+
+impl Outlive<Os> {
+    /// Opens the queue in the file at `path`, or makes it. One process at a time may have it open.
+    ///
+    /// # Errors
+    /// [`Error::Open`]: another process has it, it is not a queue of ours (it is then left
+    /// untouched), or the disk failed.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, Options::default()).await
+    }
+
+    /// As [`open`](Outlive::open), with options.
+    ///
+    /// # Errors
+    /// As [`open`](Outlive::open), and if an option is beyond its limit.
+    pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let os = Os::new().map_err(|error| crate::store::OpenError::Io {
+            path: path.display().to_string(),
+            doing: "ask the system for randomness",
+            error,
+        })?;
+        let storage = TursoStorage::new(os.clone(), path);
+        Self::open_on(os, storage, options).await
+    }
+}
+
+impl<H: Host> Outlive<H> {
+    /// Opens the queue in any storage, on any host.
+    ///
+    /// # Errors
+    /// [`Error::Open`].
+    pub async fn open_on(host: H, storage: impl Storage, options: Options) -> Result<Self, Error> {
+        let local = Local::open(host.clone(), storage, options).await?;
+        Ok(Self::on(host, Arc::new(local)))
+    }
+
+    /// A handle whose calls go to `service`.
+    pub fn on(host: H, service: Arc<dyn Service>) -> Self {
+        let caller = Arc::new(Caller::new(&host, service));
+        Self { host, caller }
+    }
+
+    /// Where this handle's calls go.
+    pub fn service(&self) -> Arc<dyn Service> {
+        self.caller.service()
+    }
+
+    /// Inserts a job. Awaiting the answer inserts it; before that, its particulars can be chosen.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Greet { name: String }
+    /// # impl outlive::Job for Greet { const KIND: &'static str = "greet"; type Output = (); }
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use std::time::Duration;
+    /// outlive.enqueue(Greet { name: "Ada".into() }).delay(Duration::from_secs(60)).key("ada").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] beyond a limit, with a key that stands for other work, or on a disk that
+    /// is nearly full; [`Error::Unknown`] if the answer was lost and could not be had again.
+    pub fn enqueue<J: Job>(&self, job: J) -> EnqueueJob {
+        EnqueueJob::new(self.caller.clone(), J::KIND, serde_json::to_value(&job))
+    }
+
+    /// A worker that runs jobs in this process.
+    pub fn worker(&self) -> WorkerBuilder<H> {
+        WorkerBuilder::new(self.clone())
+    }
+
+    /// Why the job is not running, or where it runs, or how it ended: always an answer.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such job.
+    pub async fn explain(&self, job: JobId) -> Result<Explanation, Error> {
+        match self.caller.call(Request::Explain { job }).await? {
+            Reply::Explained(explanation) => Ok(explanation),
+            other => Err(calls::unexpected("explain", &other)),
+        }
+    }
+
+    /// All that is kept of the job: its state, counts, attempts and failures.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such job.
+    pub async fn look(&self, job: JobId) -> Result<JobView, Error> {
+        match self.caller.call(Request::Look { job }).await? {
+            Reply::Looked(view) => Ok(*view),
+            other => Err(calls::unexpected("look", &other)),
+        }
+    }
+
+    /// The job's result, once it has completed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such job; [`Error::Decode`] if its result is not a
+    /// `J::Output`.
+    pub async fn result<J: Job>(&self, job: JobId) -> Result<Option<J::Output>, Error> {
+        let Some(json) = self.look(job).await?.result else { return Ok(None) };
+        let decoded = serde_json::from_str(&json);
+        decoded.map(Some).map_err(|error| Error::Decode { job, what: "result", error })
+    }
+
+    /// Asks for the job to stop. `true` if it took effect at once; a running job is stopped by its
+    /// worker, which hears of it with its next heartbeat.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such job, or if it is terminal already.
+    pub async fn cancel(&self, job: JobId) -> Result<bool, Error> {
+        match self.caller.call(Request::Cancel { job }).await? {
+            Reply::Cancelled { at_once } => Ok(at_once),
+            other => Err(calls::unexpected("cancel", &other)),
+        }
+    }
+
+    pub(crate) fn host(&self) -> &H {
+        &self.host
+    }
+
+    pub(crate) fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+}
+
+pub(crate) use calls::Caller as HandleCaller;

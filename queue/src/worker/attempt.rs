@@ -1,0 +1,211 @@
+//! One attempt, from its grant to its end.
+
+use super::context::{Context, Sleep};
+use super::handler::{Execution, Outcome};
+use super::outcome::{Done, Failure};
+use super::{Phase, Shared};
+use crate::engine::{First, catch_panic, first_of};
+use crate::host::{Clock, Host, Role, Task};
+use crate::job::{How, Lease, milliseconds};
+use crate::protocol::{CallError, Granted, Reported, Request};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+/// A lease that this worker holds.
+pub(crate) struct Held {
+    pub lease: Lease,
+    standing: watch::Sender<Standing>,
+}
+
+/// What is known of a lease.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The host's time from which on it is not trusted.
+    pub trusted_until: Duration,
+    /// Somebody asked for the job to stop.
+    pub cancel: bool,
+    /// The store said that it does not hold.
+    pub lost: bool,
+}
+
+/// Why an attempt is over.
+enum Verdict {
+    /// Its handler has returned, or panicked.
+    Returned(Result<Outcome, String>),
+    /// Its payload does not decode.
+    Undecodable(String),
+    /// Its lease can't be trusted any more: nothing may be said of it.
+    Lost,
+    /// Somebody asked for the job to stop.
+    Cancelled,
+    /// The worker stops.
+    Released,
+}
+
+/// What the handler has come to: a panic is what it said.
+type Returned = Result<Outcome, String>;
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Held {
+    /// The store renewed the lease, as asked for in time for it to be trusted until then.
+    pub fn renewed(&self, trusted_until: Duration, cancel: bool) {
+        self.standing.send_modify(|standing| {
+            standing.trusted_until = standing.trusted_until.max(trusted_until);
+            standing.cancel |= cancel;
+        });
+    }
+
+    /// The store said that the lease does not hold.
+    pub fn lost(&self) {
+        self.standing.send_modify(|standing| standing.lost = true);
+    }
+}
+
+/// Runs one attempt. `slot` is free again at its end, or when a blocking handler returns.
+pub async fn run<H: Host>(shared: Arc<Shared<H>>, granted: Granted, slot: OwnedSemaphorePermit) {
+    let lease = granted.lease;
+    let sent = shared.host.clock().boot();
+    // Refused, or nobody knows: then it is not ours to run, and the lease expires by itself.
+    if shared.caller.call(Request::Start { lease }).await.is_err() {
+        return;
+    }
+    let standing = Standing { trusted_until: shared.trusted_until(sent), cancel: false, lost: false };
+    let held = Arc::new(Held { lease, standing: watch::Sender::new(standing) });
+    shared.hold(held.clone());
+    let verdict = match begin(&shared, &granted, &held, slot) {
+        Ok((returned, handler)) => {
+            let verdict = wait(&shared, &held, returned).await;
+            // Before anybody else may hear that the job is free.
+            drop(handler);
+            verdict
+        }
+        Err(error) => Verdict::Undecodable(error.to_string()),
+    };
+    if let Some(report) = report(lease, verdict) {
+        send(&shared, &held, report).await;
+    }
+    shared.let_go(lease.token);
+}
+
+/// Starts the handler, if the payload decodes.
+fn begin<H: Host>(
+    shared: &Shared<H>,
+    granted: &Granted,
+    held: &Held,
+    slot: OwnedSemaphorePermit,
+) -> Result<(oneshot::Receiver<Returned>, Option<Task>), serde_json::Error> {
+    let handler = &shared.handlers[granted.kind.as_str()];
+    let execution = handler.prepare(context(shared, granted, held), &granted.payload)?;
+    let (sender, returned) = oneshot::channel();
+    let task = match execution {
+        Execution::Async(work) => Some(shared.host.spawn(Role::Handler, "outlive-handler", async move {
+            let outcome = catch_panic(work).await;
+            drop(slot);
+            // Nobody waits for it if the lease was lost.
+            drop(sender.send(outcome));
+        })),
+        Execution::Blocking(work) => {
+            shared.host.spawn_blocking("outlive-handler", move || {
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                drop(slot);
+                drop(sender.send(outcome.map_err(|panic| crate::engine::panic_message(&*panic))));
+            });
+            None
+        }
+    };
+    Ok((returned, task))
+}
+
+fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Context {
+    let clock = shared.host.clock().clone();
+    Context {
+        job: granted.lease.job,
+        attempt: granted.attempt,
+        failures: granted.failures,
+        max_attempts: granted.max_attempts,
+        queue: granted.queue.as_str().into(),
+        state: shared.state.clone(),
+        standing: held.standing.subscribe(),
+        sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),
+    }
+}
+
+/// Waits for the handler, for as long as the lease is trusted and nobody wants it to stop.
+async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::Receiver<Returned>) -> Verdict {
+    let mut standing = held.standing.subscribe();
+    let mut phase = shared.phase.subscribe();
+    loop {
+        let Standing { trusted_until, cancel, lost } = *standing.borrow_and_update();
+        let now = shared.host.clock().boot();
+        if lost || trusted_until <= now {
+            return Verdict::Lost;
+        }
+        if cancel {
+            return Verdict::Cancelled;
+        }
+        let releasing = Phase::Releasing.reached(&mut phase);
+        let distrust = shared.host.clock().sleep(trusted_until - now);
+        let interrupted = first_of(releasing, first_of(standing.changed(), distrust));
+        match first_of(&mut returned, interrupted).await {
+            First::Left(Ok(outcome)) => return Verdict::Returned(outcome),
+            First::Left(Err(_)) => return Verdict::Returned(Err("the handler was stopped from outside".into())),
+            First::Right(First::Left(())) => return Verdict::Released,
+            First::Right(First::Right(_)) => {}
+        }
+    }
+}
+
+/// What is to be said of the attempt.
+fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
+    let fail = |how, failure: Failure| {
+        let Failure { message, causes, retryable, retry_after } = failure;
+        let retry_after_ms = retry_after.map(|delay| milliseconds(delay).cast_unsigned());
+        Request::Fail { lease, failure: Reported { how, message, causes, retryable, retry_after_ms } }
+    };
+    Some(match verdict {
+        Verdict::Lost => return None,
+        Verdict::Returned(Ok(Ok(Done::Complete(result)))) => Request::Complete { lease, result: Some(result) },
+        Verdict::Returned(Ok(Ok(Done::Snooze(delay)))) => {
+            Request::Snooze { lease, delay_ms: milliseconds(delay).cast_unsigned() }
+        }
+        Verdict::Returned(Ok(Err(failure))) => fail(How::Error, failure),
+        Verdict::Returned(Err(panic)) => fail(How::Panic, Failure::retry(panic)),
+        Verdict::Undecodable(error) => fail(How::Undecodable, Failure::retry(error)),
+        Verdict::Cancelled => Request::Obey { lease },
+        Verdict::Released => Request::Release { lease, why: "its worker was stopped".into() },
+    })
+}
+
+/// Says it, again and again under one name, for as long as the lease is trusted.
+async fn send<H: Host>(shared: &Shared<H>, held: &Held, report: Request) {
+    let id = shared.caller.request_id();
+    let mut report = report;
+    loop {
+        match shared.caller.once(id, &report).await {
+            Ok(_) => return,
+            // A result beyond the limit is the handler's failure, and must not be lost in silence.
+            Err(CallError::Refused(refusal @ crate::job::Refusal::Limit { .. })) => {
+                let failure = Reported {
+                    how: How::Error,
+                    message: format!("the attempt's end was refused: {refusal}"),
+                    causes: Vec::new(),
+                    retryable: false,
+                    retry_after_ms: None,
+                };
+                if matches!(report, Request::Fail { .. }) {
+                    return;
+                }
+                report = Request::Fail { lease: held.lease, failure };
+            }
+            Err(CallError::Refused(_)) => return,
+            Err(CallError::Unknown { .. }) => {}
+            Err(CallError::Unavailable { .. }) => shared.host.clock().sleep(PAUSE).await,
+        }
+        let Standing { trusted_until, lost, .. } = *held.standing.borrow();
+        if lost || trusted_until <= shared.host.clock().boot() {
+            return;
+        }
+    }
+}

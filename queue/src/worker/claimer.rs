@@ -1,0 +1,63 @@
+//! Takes jobs whenever slots are free.
+
+use super::{Phase, Shared, attempt};
+use crate::engine::{First, first_of};
+use crate::host::{Clock, Host};
+use crate::job::Lease;
+use crate::protocol::{Granted, Reply, Request};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Pause after a claim that got no answer.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Claims until the worker stops.
+pub async fn run<H: Host>(shared: Arc<Shared<H>>) {
+    let mut phase = shared.phase.subscribe();
+    loop {
+        let stopping = Phase::Finishing.reached(&mut phase);
+        let First::Right(slots) = first_of(stopping, free_slots(&shared)).await else { return };
+        let most = u32::try_from(slots.len()).expect("concurrency is limited");
+        let (caller, claim) = (shared.caller.clone(), shared.claim(most));
+        let mut call = Box::pin(async move { caller.call(Request::Claim(claim)).await });
+        match first_of(&mut call, Phase::Finishing.reached(&mut phase)).await {
+            First::Left(Ok(Reply::Claimed { grants })) => begin(&shared, grants, slots),
+            First::Left(_) => {
+                drop(slots);
+                shared.host.clock().sleep(PAUSE).await;
+            }
+            // The claim is on its way, and may be granted: then the jobs are given back.
+            First::Right(()) => {
+                if let Ok(Reply::Claimed { grants }) = call.await {
+                    for grant in grants {
+                        give_back(&shared, grant.lease).await;
+                    }
+                }
+                drop(slots);
+                shared.let_go.notify_waiters();
+                return;
+            }
+        }
+    }
+}
+
+/// All slots that are free, as soon as one is.
+async fn free_slots<H: Host>(shared: &Shared<H>) -> Vec<OwnedSemaphorePermit> {
+    let first = shared.slots.clone().acquire_owned().await.expect("the slots are never closed");
+    let others = std::iter::from_fn(|| shared.slots.clone().try_acquire_owned().ok());
+    std::iter::once(first).chain(others).collect()
+}
+
+fn begin<H: Host>(shared: &Arc<Shared<H>>, grants: Vec<Granted>, slots: Vec<OwnedSemaphorePermit>) {
+    assert!(grants.len() <= slots.len(), "granted {} jobs for {} slots", grants.len(), slots.len());
+    for (granted, slot) in grants.into_iter().zip(slots) {
+        shared.spawn("outlive-attempt", |shared| attempt::run(shared, granted, slot));
+    }
+}
+
+async fn give_back<H: Host>(shared: &Shared<H>, lease: Lease) {
+    let why = "its worker stopped before it began".to_owned();
+    // If this fails, the lease expires by itself.
+    drop(shared.caller.call(Request::Release { lease, why }).await);
+}

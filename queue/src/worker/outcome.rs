@@ -1,0 +1,78 @@
+//! What a handler says of its attempt.
+
+use std::error::Error;
+use std::time::Duration;
+
+/// How an attempt ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done<T> {
+    /// With a result: the job is completed.
+    Complete(T),
+    /// With a wish to go on later. No attempt is spent.
+    Snooze(Duration),
+}
+
+impl<T> Done<T> {
+    /// The job is completed.
+    pub fn complete(output: T) -> Self {
+        Self::Complete(output)
+    }
+
+    /// The job is put back, to run again after `delay`.
+    pub fn snooze(delay: Duration) -> Self {
+        Self::Snooze(delay)
+    }
+}
+
+/// How an attempt ended badly. Any error becomes one by `?`, and is then retryable.
+///
+/// It is no `Error` itself, so that every error can become one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) retryable: bool,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// To be tried again, after the pause that the policy decides.
+    pub fn retry(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), retryable: true, retry_after: None }
+    }
+
+    /// To be tried again after `delay`.
+    pub fn retry_after(delay: Duration, message: impl Into<String>) -> Self {
+        Self { retry_after: Some(delay), ..Self::retry(message) }
+    }
+
+    /// Not to be tried again: it would not help.
+    pub fn discard(message: impl Into<String>) -> Self {
+        Self { retryable: false, ..Self::retry(message) }
+    }
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
+        Self { causes: causes.map(ToString::to_string).collect(), ..Self::retry(error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("could not send")]
+    struct Outer(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn an_error_becomes_a_failure_with_its_causes() {
+        let attempt = || -> Result<u8, Failure> { Ok("x".parse::<u8>().map_err(Outer)?) };
+        let failure = attempt().unwrap_err();
+        assert_eq!(failure.message, "could not send");
+        assert_eq!(failure.causes, ["invalid digit found in string"]);
+        assert!(failure.retryable);
+    }
+}
