@@ -90,21 +90,22 @@ impl Batch {
         answers: &Sender<(Seed, Answer<R>)>,
     ) -> io::Result<()> {
         let mut waiting = next();
-        while let Some(first) = waiting {
+        while waiting.is_some() {
             let mut child = self.start()?;
             let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
-            waiting = Some(first);
             while let Some(seed) = waiting {
                 let asked = ask(&mut child, &mut output, seed);
-                let alive = asked.is_some();
+                let trusted = matches!(asked, Some(Answer::Result(_)));
                 let answer = asked.unwrap_or_else(|| Answer::Died(last_words(&mut child)));
+                // The receiver lives as long as the feeders do.
+                answers.send((seed, answer)).expect("answers are received");
                 waiting = next();
-                if answers.send((seed, answer)).is_err() || !alive {
+                if !trusted {
                     break;
                 }
             }
-            // The end of its input ends it.
-            drop(child.stdin.take());
+            // The end of its input ends it; what it still says nobody reads.
+            drop((child.stdin.take(), output));
             child.wait()?;
         }
         Ok(())

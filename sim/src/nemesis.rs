@@ -241,7 +241,9 @@ impl Nemesis {
             }
             state.at_events.retain_mut(|(place, seen)| {
                 let fault = &self.0.schedule[*place];
-                let Trigger::AtEvent { name: awaited, nth } = &fault.trigger else { unreachable!("it waits for an event") };
+                let Trigger::AtEvent { name: awaited, nth } = &fault.trigger else {
+                    unreachable!("it waits for an event")
+                };
                 *seen += u64::from(fault.machine == process.machine() && awaited == name);
                 let fires = *seen == *nth;
                 if fires {
@@ -287,7 +289,11 @@ impl Nemesis {
         self.0.state.lock().unwrap().counts.entry(action.kind()).or_default().fired += 1;
         let victim = victims.first().map_or(0, |victim| victim.0);
         let kind = action.kind();
-        world.event("nemesis.fire", &[place as u64, u64::from(machine.0), u64::from(victim)], format!("{kind:?}").as_bytes());
+        world.event(
+            "nemesis.fire",
+            &[place as u64, u64::from(machine.0), u64::from(victim)],
+            format!("{kind:?}").as_bytes(),
+        );
         match action {
             // The disk crashes the process by itself, so that the operation has no effect.
             Action::Crash if operation.is_some() => {
@@ -436,7 +442,8 @@ impl Nemesis {
     /// Whether an armed error strikes this operation, and is armed no more.
     fn strike_armed(&self, operation: &OperationInfo<'_>) -> bool {
         let mut state = self.0.state.lock().unwrap();
-        let struck = |(machine, kind): &(MachineId, FaultKind)| *machine == operation.machine && strikes(*kind, operation);
+        let struck =
+            |(machine, kind): &(MachineId, FaultKind)| *machine == operation.machine && strikes(*kind, operation);
         let Some(index) = state.armed.iter().position(struck) else { return false };
         let (_, kind) = state.armed.remove(index);
         state.counts.entry(kind).or_default().effective += 1;

@@ -74,10 +74,8 @@ fn remember(info: &PanicHookInfo<'_>) {
 
 /// Runs `work`; a panic of it becomes what it said.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Caught {
-        message: message_of(payload.as_ref()),
-        location: LAST_LOCATION.take(),
-    })
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|payload| Caught { message: message_of(payload.as_ref()), location: LAST_LOCATION.take() })
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> String {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::MachineClock;
 use crate::disk::ProcessDisk;
-use crate::panics::{Caught, CatchPanics};
+use crate::panics::{CatchPanics, Caught};
 use crate::seed::Fork;
 use crate::trace::Trace;
 use crate::world::{MachineId, World};

@@ -5,11 +5,11 @@ use std::future::Future;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use madsim::runtime::Runtime;
 use madsim::Config;
+use madsim::runtime::Runtime;
 
 use crate::clock::{sleep_true, true_time};
-use crate::panics::{Caught, CatchPanics, Panic, Silence};
+use crate::panics::{CatchPanics, Caught, Panic, Silence};
 use crate::seed::Seed;
 use crate::trace::{Recording, Trace};
 use crate::world::World;

@@ -189,7 +189,10 @@ mod tests {
 
     #[test]
     fn the_order_of_events_changes_the_hash() {
-        assert_ne!(hash_of(&[("a", 0, &[], b""), ("b", 0, &[], b"")]), hash_of(&[("b", 0, &[], b""), ("a", 0, &[], b"")]));
+        assert_ne!(
+            hash_of(&[("a", 0, &[], b""), ("b", 0, &[], b"")]),
+            hash_of(&[("b", 0, &[], b""), ("a", 0, &[], b"")])
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{MachineClock, true_time};
 use crate::disk::{Loss, SimDisk, Survivors};
-use crate::panics::{Caught, CatchPanics, Panic};
+use crate::panics::{CatchPanics, Caught, Panic};
 use crate::process::{Incarnation, Life, Process, ProcessId, Task};
 use crate::seed::{Fork, Seed};
 use crate::trace::Trace;

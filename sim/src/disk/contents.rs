@@ -182,7 +182,10 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let write = (0u64..9_000, 1u8.., 1usize..5_000).prop_map(|(at, byte, count)| Step::Write(at, byte, count));
         let length = (0u64..9_000).prop_map(Step::SetLength);
-        prop::collection::vec(prop_oneof![6 => write, 2 => length, 1 => Just(Step::Sync), 1 => Just(Step::FailSync)], 0..12)
+        prop::collection::vec(
+            prop_oneof![6 => write, 2 => length, 1 => Just(Step::Sync), 1 => Just(Step::FailSync)],
+            0..12,
+        )
     }
 
     proptest! {

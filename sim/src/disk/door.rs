@@ -272,9 +272,9 @@ impl SimFile {
         let turn = self.begin(OperationKind::Read, offset, buffer.len() as u64)?;
         let read = match turn.failure {
             Some(failure) => Err(failure.into()),
-            None => Ok(self.door.platters(|platters| {
-                platters.file(self.file).contents.cache_image().read(offset, buffer)
-            })),
+            None => {
+                Ok(self.door.platters(|platters| platters.file(self.file).contents.cache_image().read(offset, buffer)))
+            }
         };
         let count = read.as_ref().map_or(0, |count| *count);
         self.door.trace(&turn, &buffer[..count], count as u64, read.is_ok());

@@ -171,7 +171,8 @@ impl SimDisk {
     pub fn lose_power(&self, survivors: Survivors) -> Loss {
         let loss = self.0.platters.lock().unwrap().lose_power(survivors, self.0.fork.fork("power loss"));
         if let Some(trace) = &self.0.trace {
-            let numbers = [u64::from(self.0.machine.0), loss.kept, loss.lost, loss.torn, loss.bytes_lost, loss.entries_lost];
+            let numbers =
+                [u64::from(self.0.machine.0), loss.kept, loss.lost, loss.torn, loss.bytes_lost, loss.entries_lost];
             trace.event("disk.power_loss", 0, &numbers, &[]);
         }
         loss

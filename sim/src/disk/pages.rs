@@ -144,7 +144,8 @@ mod tests {
     }
 
     fn changes() -> impl Strategy<Value = Vec<Change>> {
-        let write = (0u64..20_000, prop::collection::vec(any::<u8>(), 0..9_000)).prop_map(|(at, b)| Change::Write(at, b));
+        let write =
+            (0u64..20_000, prop::collection::vec(any::<u8>(), 0..9_000)).prop_map(|(at, b)| Change::Write(at, b));
         let length = (0u64..20_000).prop_map(Change::SetLength);
         prop::collection::vec(prop_oneof![write, length], 0..8)
     }

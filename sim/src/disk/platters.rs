@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::View;
 use super::contents::Contents;
 use super::directory::{Directory, FileId, NameId};
 use super::faults::{OperationKind, Speed};
 use super::survivors::{Loss, Survivors};
-use super::View;
 use crate::process::{Life, ProcessId};
 use crate::seed::Fork;
 
@@ -64,7 +64,11 @@ impl Platters {
         };
         let name = NameId(u32::try_from(self.names.len()).expect("fewer names than that"));
         let shared: Arc<str> = text.into();
-        self.names.push(Name { path: Arc::clone(&shared), directory: directory.unwrap_or(name), operations: Default::default() });
+        self.names.push(Name {
+            path: Arc::clone(&shared),
+            directory: directory.unwrap_or(name),
+            operations: Default::default(),
+        });
         self.by_path.insert(shared, name);
         Ok((name, true))
     }

@@ -179,7 +179,10 @@ fn a_failed_sync_leaves_changes_durable_or_lost_later() {
         file.sync().unwrap();
         assert_eq!(disk.read_all("/a").unwrap(), b"x", "the cache still has it");
         lost += disk.lose_power(Survivors::All).bytes_lost;
-        assert_eq!(disk.read_all("/a").unwrap().is_empty(), disk.image(View::Durable).read_all("/a").unwrap().is_empty());
+        assert_eq!(
+            disk.read_all("/a").unwrap().is_empty(),
+            disk.image(View::Durable).read_all("/a").unwrap().is_empty()
+        );
     }
     assert!((1..20).contains(&lost), "lost in {lost} of 20");
 }

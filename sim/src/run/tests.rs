@@ -101,16 +101,20 @@ fn nothing_of_a_run_stays_in_memory() {
             let inside = inside.clone();
             async move |process| {
                 let own = (inside, process.clone());
-                process.spawn("forever", async move {
-                    own.1.clock().sleep(Duration::from_secs(1_000)).await;
-                }).detach();
+                process
+                    .spawn("forever", async move {
+                        own.1.clock().sleep(Duration::from_secs(1_000)).await;
+                    })
+                    .detach();
                 std::future::pending::<()>().await;
             }
         });
-        world.spawn(async move {
-            let _inside = inside;
-            sleep_true(Duration::from_secs(1_000)).await;
-        }).detach();
+        world
+            .spawn(async move {
+                let _inside = inside;
+                sleep_true(Duration::from_secs(1_000)).await;
+            })
+            .detach();
         sleep_true(Duration::from_secs(1)).await;
     })
     .result

@@ -167,7 +167,10 @@ fn a_panic_of_a_task_is_recorded_and_the_process_lives_on() {
         assert_eq!(world.exited(process).await, Exit::Finished);
         let panics = world.panics();
         assert_eq!(panics.len(), 1);
-        assert_eq!((panics[0].process, panics[0].task.as_str(), panics[0].message.as_str()), (process, "fragile", "broke 2"));
+        assert_eq!(
+            (panics[0].process, panics[0].task.as_str(), panics[0].message.as_str()),
+            (process, "fragile", "broke 2")
+        );
         assert!(panics[0].location.contains("world/tests.rs"), "{}", panics[0].location);
     });
 }
