@@ -49,8 +49,21 @@ struct Turn {
     of_machine: u64,
     of_process: u64,
     offset: u64,
-    /// The error it is to fail with.
-    failure: Option<io::ErrorKind>,
+    failure: Option<Failure>,
+}
+
+/// How an operation is to fail.
+#[derive(Clone, Copy)]
+struct Failure {
+    error: io::ErrorKind,
+    /// Decides what was done nevertheless.
+    fork: Fork,
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> io::Error {
+        failure.error.into()
+    }
 }
 
 impl ProcessDisk {
@@ -71,7 +84,7 @@ impl ProcessDisk {
     pub fn open(&self, path: impl AsRef<Path>, mode: OpenMode) -> io::Result<SimFile> {
         let name = self.intern(path.as_ref())?;
         let turn = self.begin(OperationKind::Open, |_| (name, 0), mode as u64, 0)?;
-        self.perform(&turn, &[], |platters, failure, _| {
+        self.perform(&turn, &[], |platters, failure| {
             if let Some(failure) = failure {
                 return Err(failure.into());
             }
@@ -97,7 +110,7 @@ impl ProcessDisk {
     pub fn rename_new(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
         let (from, to) = (self.intern(from.as_ref())?, self.intern(to.as_ref())?);
         let turn = self.begin(OperationKind::Rename, |_| (from, 0), u64::from(to.0), 0)?;
-        self.perform(&turn, &[], |platters, failure, _| match failure {
+        self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => Err(failure.into()),
             None => platters.rename_new(from, to),
         })
@@ -110,7 +123,7 @@ impl ProcessDisk {
     pub fn remove(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let name = self.intern(path.as_ref())?;
         let turn = self.begin(OperationKind::Remove, |_| (name, 0), 0, 0)?;
-        self.perform(&turn, &[], |platters, failure, _| match failure {
+        self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => Err(failure.into()),
             None => platters.remove(name),
         })
@@ -124,9 +137,9 @@ impl ProcessDisk {
         let name = self.intern(directory.as_ref())?;
         let pending = |platters: &Platters| (name, platters.pending_names(name));
         let turn = self.begin(OperationKind::SyncDirectory, pending, 0, 0)?;
-        self.perform(&turn, &[], |platters, failure, fork| match failure {
+        self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => {
-                platters.directory_mut(name).fail_sync(fork);
+                platters.directory_mut(name).fail_sync(failure.fork);
                 Err(failure.into())
             }
             None => {
@@ -208,7 +221,9 @@ impl ProcessDisk {
             OperationInfo { machine, process, kind, path: &path, of_process, of_machine, nth, offset, bytes, pending };
         match faults.on_operation(&info) {
             Verdict::Pass => {}
-            Verdict::Fail(failure) => turn.failure = Some(failure),
+            Verdict::Fail(error) => {
+                turn.failure = Some(Failure { error, fork: shared.fork.fork("failure").key(of_machine) });
+            }
             Verdict::CrashBefore => self.crash(),
         }
         life.check()?;
@@ -225,16 +240,14 @@ impl ProcessDisk {
         assert!(!self.0.life.is_alive(), "a process that crashed is dead");
     }
 
-    /// Performs an operation and traces it. The work is given the error it is to fail with, and
-    /// the fork that decides what a failure does.
+    /// Performs an operation and traces it. The work is told if it is to fail.
     fn perform<T>(
         &self,
         turn: &Turn,
         bytes: &[u8],
-        work: impl FnOnce(&mut Platters, Option<io::ErrorKind>, Fork) -> io::Result<T>,
+        work: impl FnOnce(&mut Platters, Option<Failure>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let fork = self.0.shared.fork.fork("failure").key(turn.of_machine);
-        let result = self.platters(|platters| work(platters, turn.failure, fork));
+        let result = self.platters(|platters| work(platters, turn.failure));
         self.trace(turn, bytes, bytes.len() as u64, result.is_ok());
         result
     }
@@ -293,10 +306,10 @@ impl SimFile {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let turn = self.begin(OperationKind::Write, offset, bytes.len() as u64)?;
-        self.door.perform(&turn, bytes, |platters, failure, fork| {
+        self.door.perform(&turn, bytes, |platters, failure| {
             if let Some(failure) = failure {
-                if failure != io::ErrorKind::StorageFull {
-                    platters.file_mut(self.file).contents.write_in_part(offset, bytes, fork);
+                if failure.error != io::ErrorKind::StorageFull {
+                    platters.file_mut(self.file).contents.write_in_part(offset, bytes, failure.fork);
                 }
                 return Err(failure.into());
             }
@@ -313,11 +326,11 @@ impl SimFile {
     /// sync, and gone after a power loss.
     pub fn sync(&self) -> io::Result<()> {
         let turn = self.begin(OperationKind::Sync, 0, 0)?;
-        self.door.perform(&turn, &[], |platters, failure, fork| {
+        self.door.perform(&turn, &[], |platters, failure| {
             let contents = &mut platters.file_mut(self.file).contents;
             match failure {
                 Some(failure) => {
-                    contents.fail_sync(fork);
+                    contents.fail_sync(failure.fork);
                     Err(failure.into())
                 }
                 None => {
@@ -338,7 +351,7 @@ impl SimFile {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let turn = self.begin(OperationKind::Truncate, length, 0)?;
-        self.door.perform(&turn, &[], |platters, failure, _| {
+        self.door.perform(&turn, &[], |platters, failure| {
             if let Some(failure) = failure {
                 return Err(failure.into());
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -36,6 +36,7 @@ pub(super) struct FileState {
 #[derive(Default)]
 pub(super) struct Platters {
     names: Vec<Name>,
+    /// By every spelling that was met.
     by_path: BTreeMap<Arc<str>, NameId>,
     directories: BTreeMap<NameId, Directory>,
     /// By [`FileId`]. Files are never taken out: a removed one may still be open, or come back.
@@ -51,25 +52,28 @@ pub(super) struct Platters {
 }
 
 impl Platters {
-    /// Looks a path up, and keeps it if it is new; `true` if it was.
+    /// Looks a path up, and keeps it if it is new; `true` if it was. `/a`, `/./a` and `/a/` are one.
     pub(super) fn intern(&mut self, path: &Path) -> io::Result<(NameId, bool)> {
         let text = path.to_str().ok_or(io::ErrorKind::InvalidInput)?;
         if let Some(name) = self.by_path.get(text) {
             return Ok((*name, false));
         }
+        let plain = plain(path)?;
+        if plain.to_str() != Some(text) {
+            let (name, new) = self.intern(&plain)?;
+            self.by_path.insert(text.into(), name);
+            return Ok((name, new));
+        }
         // The parent first: its own parent in turn, up to the root, which is its own.
-        let directory = match path.parent() {
+        let directory = match plain.parent() {
             Some(parent) => Some(self.intern(parent)?.0),
             None => None,
         };
         let name = NameId(u32::try_from(self.names.len()).expect("fewer names than that"));
-        let shared: Arc<str> = text.into();
-        self.names.push(Name {
-            path: Arc::clone(&shared),
-            directory: directory.unwrap_or(name),
-            operations: Default::default(),
-        });
-        self.by_path.insert(shared, name);
+        let path: Arc<str> = text.into();
+        let operations = [0; OperationKind::COUNT];
+        self.names.push(Name { path: Arc::clone(&path), directory: directory.unwrap_or(name), operations });
+        self.by_path.insert(path, name);
         Ok((name, true))
     }
 
@@ -260,8 +264,18 @@ impl Platters {
     }
 
     pub(super) fn read_all(&self, path: &str) -> io::Result<Vec<u8>> {
-        let name = self.by_path.get(path).copied();
+        let path = plain(Path::new(path))?;
+        let name = path.to_str().and_then(|path| self.by_path.get(path)).copied();
         let file = name.and_then(|name| self.find(name)).ok_or(io::ErrorKind::NotFound)?;
         Ok(self.file(file).contents.cache_image().to_vec())
     }
+}
+
+/// A path without its empty and `.` parts. One with `..` is refused: where that leads depends on
+/// links, which this disk does not have.
+fn plain(path: &Path) -> io::Result<PathBuf> {
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(path.components().filter(|part| *part != Component::CurDir).collect())
 }

@@ -18,7 +18,7 @@ fn disk_with(path: &str, bytes: &[u8]) -> SimDisk {
     let file = door.open(path, OpenMode::New).unwrap();
     file.write_at(0, bytes).unwrap();
     file.sync().unwrap();
-    door.sync_directory("/").unwrap();
+    door.sync_directory(std::path::Path::new(path).parent().unwrap()).unwrap();
     disk
 }
 
@@ -344,4 +344,19 @@ fn a_survivor_is_chosen_by_its_file_and_not_by_its_neighbours() {
         disk.read_all("/a").unwrap()
     };
     assert_eq!(survived(false), survived(true));
+}
+
+#[test]
+fn all_spellings_of_a_path_are_one() {
+    let disk = disk_with("/d/a", b"a");
+    let door = disk.onlooker();
+    let file = door.open("/d/./a", OpenMode::Existing).unwrap();
+    assert!(file.is_at("/d//a").unwrap());
+    door.sync_directory("/d/").unwrap();
+    assert!(!disk.lose_power(Survivors::None).changed_something());
+    assert_eq!(disk.read_all("/d/./a").unwrap(), b"a");
+    assert_eq!(error(door.open("/d/../a", OpenMode::Any)), ErrorKind::InvalidInput);
+    door.open("beside", OpenMode::New).unwrap();
+    door.sync_directory(".").unwrap();
+    assert!(!disk.lose_power(Survivors::None).changed_something());
 }

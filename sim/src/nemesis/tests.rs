@@ -1,7 +1,7 @@
 //! Faults fire when they should, and count only if they changed something.
 
 use super::*;
-use crate::{OpenMode, Options, Seed, run};
+use crate::{OpenMode, Options, Seed, Survivors, run};
 
 const MACHINE: MachineId = MachineId(0);
 

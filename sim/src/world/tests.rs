@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{OpenMode, Options, run, sleep_true};
+use crate::{OpenMode, Options, Speed, run, sleep_true};
 
 /// Runs a driver on a world with one machine; its value.
 fn on_one_machine<T: Send, F: Future<Output = T>>(driver: impl FnOnce(World, MachineId) -> F + Send) -> T {
@@ -233,5 +233,31 @@ fn power_loss_kills_every_process_and_restarts_boot_time() {
         assert!(world.process(bystander).is_alive());
         assert_eq!(world.clock(machine).boot(), Duration::ZERO);
         assert!(world.clock(other).boot() >= millis(50));
+    });
+}
+
+#[test]
+fn a_slow_disk_lets_a_dead_process_wait_for_ever_and_traces_nothing_of_it() {
+    on_one_machine(async |world, machine| {
+        let (least, most) = (millis(2), millis(3));
+        world.disk(machine).set_speed(Speed::Slow { least, most });
+        let steps = Arc::new(AtomicU64::new(0));
+        let (inside, own) = (steps.clone(), world.clone());
+        let process = world.boot(machine, "main", async move |process| {
+            process.disk().pace().await;
+            inside.fetch_add(1, Ordering::Relaxed);
+            let file = process.disk().open("/a", OpenMode::New).unwrap();
+            own.crash(process.id());
+            let before = own.trace().hash();
+            let _ = file.write_at(0, b"late");
+            process.event("late", &[], &[]);
+            assert_eq!(own.trace().hash(), before);
+            inside.fetch_add(1, Ordering::Relaxed);
+            process.disk().pace().await;
+            inside.fetch_add(1, Ordering::Relaxed);
+        });
+        world.exited(process).await;
+        sleep_true(millis(50)).await;
+        assert_eq!((steps.load(Ordering::Relaxed), world.disk(machine).slowed()), (2, 1));
     });
 }
