@@ -9,12 +9,16 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::seed::Seed;
+
+/// Real time that a seed may take unless told otherwise: hundreds of times what one should.
+const SEED_LIMIT: Duration = Duration::from_secs(60);
 
 /// How to run many seeds.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct Batch {
     pub arguments: Vec<String>,
     /// How many children at a time.
     pub children: usize,
+    /// Real time after which a child that has not answered a seed is ended: it hangs.
+    pub seed_limit: Duration,
 }
 
 /// What came of one seed.
@@ -32,7 +38,7 @@ pub struct Batch {
 pub enum Answer<R> {
     /// The child's result.
     Result(R),
-    /// The child died on it, or answered nonsense.
+    /// The child died on it, hung, or answered nonsense.
     Died(String),
 }
 
@@ -46,6 +52,7 @@ impl Batch {
             program: std::env::current_exe()?,
             arguments: arguments.into_iter().map(Into::into).collect(),
             children: std::thread::available_parallelism().map_or(1, usize::from),
+            seed_limit: SEED_LIMIT,
         })
     }
 
@@ -92,23 +99,37 @@ impl Batch {
         let mut waiting = next();
         while waiting.is_some() {
             let mut child = self.start()?;
-            let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
+            let lines = lines_of(child.stdout.take().expect("its output is piped"));
             while let Some(seed) = waiting {
-                let asked = ask(&mut child, &mut output, seed);
+                let asked = self.ask(&mut child, &lines, seed);
                 let trusted = matches!(asked, Some(Answer::Result(_)));
                 let answer = asked.unwrap_or_else(|| Answer::Died(last_words(&mut child)));
                 // The receiver lives as long as the feeders do.
                 answers.send((seed, answer)).expect("answers are received");
                 waiting = next();
                 if !trusted {
+                    // It may have died already, which is as well.
+                    let _ = child.kill();
                     break;
                 }
             }
-            // The end of its input ends it; what it still says nobody reads.
-            drop((child.stdin.take(), output));
+            // The end of its input ends it.
+            drop(child.stdin.take());
             child.wait()?;
         }
         Ok(())
+    }
+
+    /// Asks a child one seed; `None` if it died on it.
+    fn ask<R: DeserializeOwned>(&self, child: &mut Child, lines: &Receiver<String>, seed: Seed) -> Option<Answer<R>> {
+        let input = child.stdin.as_mut().expect("its input is open");
+        writeln!(input, "{}", seed.0).and_then(|()| input.flush()).ok()?;
+        Some(match lines.recv_timeout(self.seed_limit) {
+            Ok(line) => serde_json::from_str(&line)
+                .map_or_else(|error| Answer::Died(format!("answered {line:?}: {error}")), Answer::Result),
+            Err(RecvTimeoutError::Timeout) => Answer::Died(format!("no answer in {:?}", self.seed_limit)),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        })
     }
 
     fn start(&self) -> io::Result<Child> {
@@ -116,16 +137,17 @@ impl Batch {
     }
 }
 
-/// Asks a child one seed; `None` if it died on it.
-fn ask<R: DeserializeOwned>(child: &mut Child, output: &mut BufReader<ChildStdout>, seed: Seed) -> Option<Answer<R>> {
-    let input = child.stdin.as_mut().expect("its input is open");
-    writeln!(input, "{}", seed.0).and_then(|()| input.flush()).ok()?;
-    let mut line = String::new();
-    if output.read_line(&mut line).ok()? == 0 {
-        return None;
-    }
-    let parsed = serde_json::from_str(&line);
-    Some(parsed.map_or_else(|error| Answer::Died(format!("answered {line:?}: {error}")), Answer::Result))
+/// The lines that a child prints, until it dies.
+fn lines_of(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 fn last_words(child: &mut Child) -> String {

@@ -18,9 +18,10 @@ mod parts {
 
     use outlive_sim::{Answer, Batch, OpenMode, Options, Seed, run, serve, sleep_true};
 
-    /// The seed on which a child aborts, and the one on which it talks nonsense.
+    /// The seeds on which a child dies, talks nonsense, and hangs.
     const DEADLY: u64 = 7;
     const NONSENSE: u64 = 13;
+    const ENDLESS: u64 = 23;
 
     pub fn child() {
         let answer = |seed: Seed| {
@@ -29,6 +30,9 @@ mod parts {
             }
             if seed.0 == NONSENSE {
                 println!("not a number");
+            }
+            while seed.0 == ENDLESS {
+                std::thread::park();
             }
             hash(seed)
         };
@@ -51,7 +55,8 @@ mod parts {
     }
 
     fn batch() -> Batch {
-        Batch { children: 3, ..Batch::of_this_program(["child"]).unwrap() }
+        let seed_limit = Duration::from_secs(2);
+        Batch { children: 3, seed_limit, ..Batch::of_this_program(["child"]).unwrap() }
     }
 
     pub fn every_seed_has_its_answer_and_a_dead_child_names_its_own() {
@@ -60,7 +65,8 @@ mod parts {
         assert_eq!((answers.len(), progress), (40, 40));
         for (seed, answer) in &answers {
             match answer {
-                Answer::Result(_) => assert!(seed.0 != DEADLY && seed.0 != NONSENSE),
+                Answer::Result(_) => assert!(![DEADLY, NONSENSE, ENDLESS].contains(&seed.0)),
+                Answer::Died(how) if seed.0 == ENDLESS => assert!(how.contains("no answer"), "{how}"),
                 Answer::Died(how) if seed.0 == DEADLY => assert!(how.contains("status: 3"), "{how}"),
                 Answer::Died(how) => {
                     assert!(seed.0 == NONSENSE && how.contains("not a number"), "{seed:?}: {how}");
