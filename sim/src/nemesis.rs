@@ -145,7 +145,6 @@ impl Nemesis {
         let ongoing: Vec<u64> = {
             let mut state = self.0.state.lock().unwrap();
             state.stopped = true;
-            state.armed.clear();
             state.ongoing.keys().copied().collect()
         };
         self.0.world.event("nemesis.stop", &[ongoing.len() as u64], &[]);

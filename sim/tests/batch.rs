@@ -31,8 +31,10 @@ mod parts {
             if seed.0 == NONSENSE {
                 println!("not a number");
             }
-            while seed.0 == ENDLESS {
-                std::thread::park();
+            if seed.0 == ENDLESS {
+                loop {
+                    std::thread::park();
+                }
             }
             hash(seed)
         };

@@ -289,8 +289,9 @@ mod tests {
     }
 
     #[test]
-    fn torn_writes_keep_whole_sectors() {
+    fn torn_writes_keep_some_sectors_whole_and_lose_others() {
         let mut torn = 0;
+        let mut mixed = 0;
         for seed in 0..50 {
             let mut contents = Contents::default();
             contents.write(0, &[1; 2048]);
@@ -300,11 +301,12 @@ mod tests {
             contents.lose_power(Survivors::SubsetTorn, Seed(seed).fork("crash"), &mut loss);
             torn += loss.torn;
             let after = contents.cache.to_vec();
+            mixed += u64::from(after[256..1756].contains(&1) && after[256..1756].contains(&2));
             for range in sectors(256, 1500) {
                 let part = &after[256 + range.start..256 + range.end];
                 assert!(part.iter().all(|byte| *byte == part[0]), "a sector is torn inside");
             }
         }
-        assert!(torn > 5);
+        assert!(torn > 5 && mixed > torn / 2 && mixed <= torn, "{torn} torn, {mixed} of them mixed");
     }
 }

@@ -38,7 +38,7 @@ pub enum Trigger {
         /// The probability at each of them.
         probability: f64,
     },
-    /// When a process of the machine says so with [`Nemesis::event`] for this time, from 1.
+    /// When a process of the machine says so with [`Nemesis::event`](super::Nemesis::event) for this time, from 1.
     AtEvent {
         /// The event's name.
         name: String,

@@ -131,16 +131,18 @@ fn a_paused_process_keeps_its_lock_until_it_is_crashed() {
 }
 
 #[test]
-fn destructors_that_sleep_or_spawn_survive_the_crash_of_a_paused_process() {
-    struct Restless(Process);
+fn destructors_that_sleep_spawn_or_boot_survive_the_crash_of_a_paused_process() {
+    struct Restless(Process, World);
     impl Drop for Restless {
         fn drop(&mut self) {
             self.0.spawn("late", self.0.clock().sleep(millis(1))).detach();
+            self.1.boot(self.0.machine(), "heir", async |_| ());
         }
     }
     on_one_machine(async |world, machine| {
-        let process = world.boot(machine, "main", async |process| {
-            let restless = Restless(process.clone());
+        let own = world.clone();
+        let process = world.boot(machine, "main", async move |process| {
+            let restless = Restless(process.clone(), own);
             loop {
                 restless.0.clock().sleep(millis(1)).await;
             }
@@ -150,7 +152,7 @@ fn destructors_that_sleep_or_spawn_survive_the_crash_of_a_paused_process() {
         sleep_true(millis(5)).await;
         world.crash(process);
         sleep_true(millis(5)).await;
-        assert_eq!(world.panics(), []);
+        assert_eq!((world.panics(), world.boots()["heir"]), (vec![], 1));
     });
 }
 
