@@ -1,0 +1,312 @@
+//! The three layers of one file: durable, cache, pending.
+
+use super::pages::{Image, SECTOR_BYTES};
+use super::survivors::{Loss, Survivors};
+use crate::seed::Fork;
+
+/// A change that a file has taken and that no sync has made durable yet.
+#[derive(Clone, Debug)]
+enum Pending {
+    Write { offset: u64, bytes: Box<[u8]> },
+    SetLength(u64),
+}
+
+/// One file's layers. Reads see the cache; a power loss leaves the durable layer and what survives
+/// of the pending changes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contents {
+    cache: Image,
+    durable: Image,
+    pending: Vec<Pending>,
+    /// A failed sync left a change clean in the cache but not durable, so the two layers differ by
+    /// more than what is pending.
+    diverged: bool,
+}
+
+impl Contents {
+    /// A file whose bytes are durable.
+    pub(super) fn durable(image: Image) -> Self {
+        Self { cache: image.clone(), durable: image, pending: Vec::new(), diverged: false }
+    }
+
+    pub(super) fn cache_image(&self) -> &Image {
+        &self.cache
+    }
+
+    pub(super) fn durable_image(&self) -> &Image {
+        &self.durable
+    }
+
+    /// How many changes wait for a sync.
+    pub(super) fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.cache.write(offset, bytes);
+            self.pending.push(Pending::Write { offset, bytes: bytes.into() });
+        }
+    }
+
+    pub(super) fn set_length(&mut self, length: u64) {
+        self.cache.set_length(length);
+        self.pending.push(Pending::SetLength(length));
+    }
+
+    /// A write that failed half-way: its first sectors, as many as `fork` says and perhaps none,
+    /// were taken.
+    pub(super) fn write_in_part(&mut self, offset: u64, bytes: &[u8], fork: Fork) {
+        let cuts = sectors(offset, bytes.len()).count() as u64;
+        // The last sector is never taken: a write that took everything did not fail.
+        let taken = if cuts == 0 { 0 } else { fork.rng().between(0..=cuts - 1) };
+        let end = sectors(offset, bytes.len()).take(taken as usize).last().map_or(0, |sector| sector.end);
+        self.write(offset, &bytes[..end]);
+    }
+
+    /// Makes all pending changes durable.
+    pub(super) fn sync(&mut self) {
+        if self.diverged {
+            for change in self.pending.drain(..) {
+                apply(&mut self.durable, &change);
+            }
+            return;
+        }
+        // The layers differ by the pending changes only, so the pages these touched become equal
+        // by sharing them: no byte is copied.
+        let cut = self.pending.iter().filter_map(|change| match change {
+            Pending::SetLength(length) => Some(*length),
+            Pending::Write { .. } => None,
+        });
+        let shortest = cut.min().unwrap_or(u64::MAX);
+        if shortest < self.durable.length() || shortest < self.cache.length() {
+            // A cut also cleared the tail of its last page, and every page that grew again.
+            self.durable = self.cache.clone();
+            self.pending.clear();
+            return;
+        }
+        self.durable.set_length(self.cache.length());
+        for change in self.pending.drain(..) {
+            if let Pending::Write { offset, bytes } = change {
+                self.durable.share_pages(&self.cache, offset, bytes.len());
+            }
+        }
+    }
+
+    /// A sync that failed: each pending change becomes durable, or clean in the cache and lost
+    /// later. No later sync retries it, because the cache no longer knows it as dirty.
+    ///
+    /// Source: Rebello et al., "Can applications recover from fsync failures?", 2020.
+    pub(super) fn fail_sync(&mut self, fork: Fork) {
+        for (ordinal, change) in self.pending.drain(..).enumerate() {
+            if fork.key(ordinal as u64).chance(0.5) {
+                apply(&mut self.durable, &change);
+            } else {
+                self.diverged = true;
+            }
+        }
+    }
+
+    /// Loses what is not durable, but for what survives of the pending changes.
+    pub(super) fn lose_power(&mut self, survivors: Survivors, fork: Fork, loss: &mut Loss) {
+        if self.pending.is_empty() && !self.diverged {
+            return;
+        }
+        let before = std::mem::take(&mut self.cache);
+        let pending = std::mem::take(&mut self.pending);
+        let kept_first = survivors.kept_first(pending.len(), fork);
+        for (ordinal, change) in pending.iter().enumerate() {
+            let fork = fork.key(ordinal as u64);
+            if !survivors.keeps(ordinal, kept_first, fork) {
+                loss.lost += 1;
+            } else if let (true, Pending::Write { offset, bytes }) = (survivors.tears(fork), change)
+                && sectors(*offset, bytes.len()).nth(1).is_some()
+            {
+                loss.torn += 1;
+                for (sector, range) in sectors(*offset, bytes.len()).enumerate() {
+                    if fork.fork("sector").key(sector as u64).chance(0.5) {
+                        self.durable.write(offset + range.start as u64, &bytes[range]);
+                    }
+                }
+            } else {
+                loss.kept += 1;
+                apply(&mut self.durable, change);
+            }
+        }
+        self.diverged = false;
+        self.cache = self.durable.clone();
+        loss.bytes_lost += before.differing_bytes(&self.cache);
+    }
+}
+
+fn apply(image: &mut Image, change: &Pending) {
+    match change {
+        Pending::Write { offset, bytes } => image.write(*offset, bytes),
+        Pending::SetLength(length) => image.set_length(*length),
+    }
+}
+
+/// Cuts `count` bytes at `offset` at the sector ends of the file; ranges of the bytes.
+fn sectors(offset: u64, count: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        (done < count).then(|| {
+            let within = (offset + done as u64) % SECTOR_BYTES;
+            let start = done;
+            done = (done + (SECTOR_BYTES - within) as usize).min(count);
+            start..done
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sectors_are_those_of_the_file_and_not_of_the_write() {
+        assert_eq!(sectors(500, 600).collect::<Vec<_>>(), [0..12, 12..524, 524..600]);
+        assert_eq!(sectors(512, 512).collect::<Vec<_>>(), [0..512; 1]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u64, u8, usize),
+        SetLength(u64),
+        Sync,
+        FailSync,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let write = (0u64..9_000, 1u8.., 1usize..5_000).prop_map(|(at, byte, count)| Step::Write(at, byte, count));
+        let length = (0u64..9_000).prop_map(Step::SetLength);
+        prop::collection::vec(
+            prop_oneof![6 => write, 2 => length, 1 => Just(Step::Sync), 1 => Just(Step::FailSync)],
+            0..12,
+        )
+    }
+
+    proptest! {
+        /// The slow way round: the durable layer as a plain vector, to which a sync applies every
+        /// pending change, is what sharing pages must come to.
+        #[test]
+        fn a_sync_makes_durable_what_was_pending_and_nothing_else(steps in steps(), seed in any::<u64>()) {
+            let mut contents = Contents::default();
+            for (ordinal, step) in steps.iter().enumerate() {
+                let mut expected = contents.durable.clone();
+                match step {
+                    Step::Write(at, byte, count) => contents.write(*at, &vec![*byte; *count]),
+                    Step::SetLength(length) => contents.set_length(*length),
+                    Step::Sync => {
+                        contents.pending.iter().for_each(|change| apply(&mut expected, change));
+                        contents.sync();
+                    }
+                    Step::FailSync => {
+                        contents.fail_sync(Seed(seed).fork("fail").key(ordinal as u64));
+                        expected = contents.durable.clone();
+                    }
+                }
+                prop_assert_eq!(contents.durable.to_vec(), expected.to_vec());
+                if !contents.diverged && contents.pending.is_empty() {
+                    prop_assert_eq!(contents.durable.to_vec(), contents.cache.to_vec());
+                }
+            }
+        }
+
+        /// Every byte after a power loss is the durable one, or that of a pending write over it.
+        #[test]
+        fn after_a_power_loss_every_byte_is_durable_or_from_a_pending_write(
+            steps in steps(), seed in any::<u64>(), policy in 0usize..Survivors::ALL.len(),
+        ) {
+            let mut contents = Contents::default();
+            for step in &steps {
+                match step {
+                    Step::Write(at, byte, count) => contents.write(*at, &vec![*byte; *count]),
+                    Step::SetLength(length) => contents.set_length(*length),
+                    Step::Sync => contents.sync(),
+                    Step::FailSync => contents.fail_sync(Seed(seed).fork("fail")),
+                }
+            }
+            let (before, durable, pending) = (contents.cache.clone(), contents.durable.to_vec(), contents.pending.clone());
+            let survivors = Survivors::ALL[policy];
+            let mut loss = Loss::default();
+            contents.lose_power(survivors, Seed(seed).fork("crash"), &mut loss);
+            let after = contents.cache.to_vec();
+
+            prop_assert_eq!(after.clone(), contents.durable.to_vec());
+            prop_assert_eq!(loss.bytes_lost, before.differing_bytes(&contents.cache));
+            prop_assert_eq!((loss.kept + loss.lost + loss.torn) as usize, pending.len());
+            for (sector_start, sector) in (0u64..).step_by(512).zip(after.chunks(512)) {
+                for (within, byte) in sector.iter().enumerate() {
+                    let at = sector_start + within as u64;
+                    let from_durable = durable.get(at as usize).copied().unwrap_or(0) == *byte;
+                    let from_pending = pending.iter().any(|change| match change {
+                        Pending::Write { offset, bytes } =>
+                            at >= *offset && bytes.get((at - offset) as usize) == Some(byte),
+                        Pending::SetLength(_) => *byte == 0,
+                    });
+                    prop_assert!(from_durable || from_pending, "byte {} at {} came from nowhere", byte, at);
+                }
+            }
+            match survivors {
+                Survivors::None => prop_assert_eq!(after, durable),
+                Survivors::All => {
+                    let mut all = Image::from_bytes(&durable);
+                    pending.iter().for_each(|change| apply(&mut all, change));
+                    prop_assert_eq!(after, all.to_vec());
+                }
+                Survivors::Prefix => {
+                    let mut image = Image::from_bytes(&durable);
+                    let mut prefixes = vec![image.to_vec()];
+                    for change in &pending {
+                        apply(&mut image, change);
+                        prefixes.push(image.to_vec());
+                    }
+                    prop_assert!(prefixes.contains(&after));
+                }
+                Survivors::Subset | Survivors::SubsetTorn => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_is_not_retried_by_the_next() {
+        let mut lost_in_some = 0;
+        for seed in 0..20 {
+            let mut contents = Contents::default();
+            contents.write(0, b"before");
+            contents.fail_sync(Seed(seed).fork("fail"));
+            contents.sync();
+            assert_eq!(contents.cache.to_vec(), b"before", "it stays visible until power is lost");
+            let mut loss = Loss::default();
+            contents.lose_power(Survivors::All, Seed(seed).fork("crash"), &mut loss);
+            lost_in_some += u32::from(contents.cache.to_vec().is_empty());
+            assert_eq!(loss.bytes_lost > 0, contents.cache.to_vec().is_empty());
+        }
+        assert!((1..20).contains(&lost_in_some), "lost in {lost_in_some} of 20");
+    }
+
+    #[test]
+    fn torn_writes_keep_some_sectors_whole_and_lose_others() {
+        let mut torn = 0;
+        let mut mixed = 0;
+        for seed in 0..50 {
+            let mut contents = Contents::default();
+            contents.write(0, &[1; 2048]);
+            contents.sync();
+            contents.write(256, &[2; 1500]);
+            let mut loss = Loss::default();
+            contents.lose_power(Survivors::SubsetTorn, Seed(seed).fork("crash"), &mut loss);
+            torn += loss.torn;
+            let after = contents.cache.to_vec();
+            mixed += u64::from(after[256..1756].contains(&1) && after[256..1756].contains(&2));
+            for range in sectors(256, 1500) {
+                let part = &after[256 + range.start..256 + range.end];
+                assert!(part.iter().all(|byte| *byte == part[0]), "a sector is torn inside");
+            }
+        }
+        assert!(torn > 5 && mixed > torn / 2 && mixed <= torn, "{torn} torn, {mixed} of them mixed");
+    }
+}

@@ -1,0 +1,373 @@
+//! What applies faults: a schedule of them, each with a trigger, and counts of what came of them.
+//!
+//! A fault *fires* when its trigger comes, and *takes effect* if it changed something: a byte was
+//! lost, a sync with pending changes failed, a write was refused. Only those that took effect say
+//! that a run tested anything. The nemesis draws nothing but what a trigger by chance asks for: who
+//! makes the schedule chooses.
+
+mod fault;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub use self::fault::{Action, Count, Fault, FaultKind, Trigger};
+
+use crate::clock::{sleep_true, true_time};
+use crate::disk::{DiskFaults, Loss, OperationInfo, OperationKind, Speed, Verdict};
+use crate::process::{Process, ProcessId};
+use crate::seed::Fork;
+use crate::world::{MachineId, World};
+
+/// The nemesis of a world. Clones are the same one.
+#[derive(Clone)]
+pub struct Nemesis(Arc<Inner>);
+
+struct Inner {
+    world: World,
+    fork: Fork,
+    schedule: Vec<Fault>,
+    calm: BTreeMap<MachineId, Calm>,
+    state: Mutex<State>,
+}
+
+/// What a machine's disk was like before any fault.
+struct Calm {
+    capacity_bytes: Option<u64>,
+    speed: Speed,
+}
+
+#[derive(Default)]
+struct State {
+    stopped: bool,
+    /// Faults that wait for an operation, by their place in the schedule, and how many operations
+    /// that match each has seen.
+    at_operations: Vec<(usize, u64)>,
+    /// The same for faults that wait for an event.
+    at_events: Vec<(usize, u64)>,
+    /// Errors that wait for the next operation they can strike.
+    armed: Vec<(MachineId, FaultKind)>,
+    /// Faults that last.
+    ongoing: BTreeMap<u64, Ongoing>,
+    started: u64,
+    counts: BTreeMap<FaultKind, Count>,
+    loss: Loss,
+}
+
+/// A fault that lasts, and what shows later whether it changed anything.
+#[derive(Clone, Copy)]
+struct Ongoing {
+    kind: FaultKind,
+    machine: MachineId,
+    /// Who is paused.
+    process: ProcessId,
+    /// What the disk had counted when it began.
+    counted: u64,
+}
+
+impl Nemesis {
+    /// Puts a schedule into effect, on the machines that the world has now.
+    pub fn start(world: &World, schedule: Vec<Fault>) -> Self {
+        let mut state = State::default();
+        let mut at_times = Vec::new();
+        for (place, fault) in schedule.iter().enumerate() {
+            state.counts.entry(fault.action.kind()).or_default().scheduled += 1;
+            match fault.trigger {
+                Trigger::At(time) => at_times.push((time, place)),
+                Trigger::AtEvent { .. } => state.at_events.push((place, 0)),
+                Trigger::AtOperation { .. } | Trigger::AtMatching { .. } | Trigger::AtChance { .. } => {
+                    state.at_operations.push((place, 0));
+                }
+            }
+        }
+        let calm = world.machines().into_iter().map(|machine| {
+            let disk = world.disk(machine);
+            (machine, Calm { capacity_bytes: disk.capacity(), speed: disk.speed() })
+        });
+        let calm = calm.collect();
+        let fork = world.fork("nemesis");
+        let nemesis = Self(Arc::new(Inner { world: world.clone(), fork, schedule, calm, state: Mutex::new(state) }));
+        for machine in world.machines() {
+            world.disk(machine).set_faults(Some(Arc::new(nemesis.clone())));
+        }
+        at_times.sort_unstable();
+        if !at_times.is_empty() {
+            let timed = nemesis.clone();
+            world.spawn(async move { timed.keep_time(at_times).await }).detach();
+        }
+        nemesis
+    }
+
+    async fn keep_time(self, at_times: Vec<(Duration, usize)>) {
+        for (time, place) in at_times {
+            sleep_true(time.saturating_sub(true_time())).await;
+            if self.0.state.lock().unwrap().stopped {
+                return;
+            }
+            let machine = self.0.schedule[place].machine;
+            self.fire(place, &self.0.world.living(machine), None);
+        }
+    }
+
+    /// Says that something happened to a process, which a fault may wait for.
+    pub fn event(&self, process: &Process, name: &str) {
+        if !process.is_alive() {
+            return;
+        }
+        let mut due = Vec::new();
+        {
+            let mut state = self.0.state.lock().unwrap();
+            if state.stopped {
+                return;
+            }
+            state.at_events.retain_mut(|(place, seen)| {
+                let fault = &self.0.schedule[*place];
+                let Trigger::AtEvent { name: awaited, nth } = &fault.trigger else {
+                    unreachable!("it waits for an event")
+                };
+                *seen += u64::from(fault.machine == process.machine() && awaited == name);
+                let fires = *seen == *nth;
+                if fires {
+                    due.push(*place);
+                }
+                !fires
+            });
+        }
+        for place in due {
+            self.fire(place, &[process.id()], None);
+        }
+    }
+
+    /// Ends all faults for good: none fires any more, the paused resume, disks are as fast and as
+    /// large as they were. What crashed stays so, for its owner to boot.
+    pub fn stop(&self) {
+        let ongoing: Vec<u64> = {
+            let mut state = self.0.state.lock().unwrap();
+            state.stopped = true;
+            state.ongoing.keys().copied().collect()
+        };
+        self.0.world.event("nemesis.stop", &[ongoing.len() as u64], &[]);
+        for started in ongoing {
+            self.settle(started);
+        }
+    }
+
+    /// What came of the faults so far, by kind.
+    pub fn counts(&self) -> BTreeMap<FaultKind, Count> {
+        self.0.state.lock().unwrap().counts.clone()
+    }
+
+    /// What all power losses together did.
+    pub fn loss(&self) -> Loss {
+        self.0.state.lock().unwrap().loss
+    }
+
+    /// Applies one fault to its victims. `operation` is the one it strikes, if any.
+    fn fire(&self, place: usize, victims: &[ProcessId], operation: Option<&OperationInfo<'_>>) -> Verdict {
+        let Fault { machine, action, .. } = self.0.schedule[place];
+        let world = &self.0.world;
+        self.0.state.lock().unwrap().counts.entry(action.kind()).or_default().fired += 1;
+        let victim = victims.first().map_or(0, |victim| victim.0);
+        let kind = action.kind();
+        world.event(
+            "nemesis.fire",
+            &[place as u64, u64::from(machine.0), u64::from(victim)],
+            format!("{kind:?}").as_bytes(),
+        );
+        match action {
+            // The disk crashes the process by itself, so that the operation has no effect.
+            Action::Crash if operation.is_some() => {
+                self.took_effect(action.kind());
+                return Verdict::CrashBefore;
+            }
+            Action::Crash => {
+                let crashed = victims.iter().filter(|victim| world.crash(**victim)).count();
+                if crashed > 0 {
+                    self.took_effect(action.kind());
+                }
+            }
+            Action::PowerLoss(survivors) => {
+                let loss = world.power_loss(machine, survivors);
+                if loss.changed_something() {
+                    self.took_effect(action.kind());
+                }
+                self.0.state.lock().unwrap().loss += loss;
+            }
+            Action::Pause(lasting) => {
+                for victim in victims.iter().filter(|victim| world.pause(**victim)) {
+                    self.begin(Ongoing { kind, machine, process: *victim, counted: 0 }, lasting);
+                }
+            }
+            Action::SyncError | Action::WriteError => {
+                if let Some(operation) = operation
+                    && strikes(kind, operation)
+                {
+                    self.took_effect(kind);
+                    return Verdict::Fail(io::ErrorKind::Other);
+                }
+                self.0.state.lock().unwrap().armed.push((machine, kind));
+            }
+            Action::FullDisk(lasting) => {
+                let disk = world.disk(machine);
+                let counted = disk.refused_full();
+                disk.set_capacity(Some(disk.used_bytes()));
+                self.begin(Ongoing { kind, machine, process: ProcessId::WORLD, counted }, lasting);
+            }
+            Action::SlowDisk { least, most, lasting } => {
+                let disk = world.disk(machine);
+                let counted = disk.slowed();
+                disk.set_speed(Speed::Slow { least, most });
+                self.begin(Ongoing { kind, machine, process: ProcessId::WORLD, counted }, lasting);
+            }
+            Action::WallJump(ms) => {
+                world.clock(machine).jump_wall(ms);
+                if ms != 0 {
+                    self.took_effect(action.kind());
+                }
+            }
+        }
+        Verdict::Pass
+    }
+
+    fn took_effect(&self, kind: FaultKind) {
+        self.0.state.lock().unwrap().counts.entry(kind).or_default().effective += 1;
+    }
+
+    /// Keeps a fault that lasts, and ends it in time.
+    fn begin(&self, ongoing: Ongoing, lasting: Duration) {
+        let started = {
+            let mut state = self.0.state.lock().unwrap();
+            state.started += 1;
+            let started = state.started;
+            state.ongoing.insert(started, ongoing);
+            started
+        };
+        let nemesis = self.clone();
+        let end = async move {
+            sleep_true(lasting).await;
+            nemesis.settle(started);
+        };
+        self.0.world.spawn(end).detach();
+    }
+
+    /// Ends a fault that lasted, if it has not ended yet, and counts it if it changed something.
+    fn settle(&self, started: u64) {
+        let (ongoing, last) = {
+            let mut state = self.0.state.lock().unwrap();
+            let Some(ongoing) = state.ongoing.remove(&started) else { return };
+            let same = |other: &Ongoing| (other.kind, other.machine) == (ongoing.kind, ongoing.machine);
+            (ongoing, !state.ongoing.values().any(same))
+        };
+        let Ongoing { kind, machine, process, counted } = ongoing;
+        let (disk, calm) = (self.0.world.disk(machine), &self.0.calm[&machine]);
+        let effective = match kind {
+            FaultKind::Pause => self.0.world.resume(process),
+            FaultKind::FullDisk => {
+                if last {
+                    disk.set_capacity(calm.capacity_bytes);
+                }
+                disk.refused_full() > counted
+            }
+            FaultKind::SlowDisk => {
+                if last {
+                    disk.set_speed(calm.speed);
+                }
+                disk.slowed() > counted
+            }
+            FaultKind::Crash
+            | FaultKind::PowerLoss
+            | FaultKind::SyncError
+            | FaultKind::WriteError
+            | FaultKind::WallJump => unreachable!("{kind:?} does not last"),
+        };
+        self.0.world.event("nemesis.settle", &[started, u64::from(effective)], &[]);
+        if effective {
+            self.took_effect(kind);
+        }
+    }
+
+    /// The faults that waited for this operation, which then wait no more.
+    fn all_due(&self, operation: &OperationInfo<'_>) -> Vec<usize> {
+        let mut due = Vec::new();
+        self.0.state.lock().unwrap().at_operations.retain_mut(|(place, seen)| {
+            let fault = &self.0.schedule[*place];
+            let fires = fault.machine == operation.machine && self.is_due(*place, seen, operation);
+            if fires {
+                due.push(*place);
+            }
+            !fires
+        });
+        due
+    }
+
+    fn is_due(&self, place: usize, seen: &mut u64, operation: &OperationInfo<'_>) -> bool {
+        let matches = |suffix: &str, kind: OperationKind| kind == operation.kind && operation.path.ends_with(suffix);
+        match &self.0.schedule[place].trigger {
+            Trigger::AtOperation { process, ordinal } => {
+                *process == operation.process && *ordinal == operation.of_process
+            }
+            Trigger::AtMatching { suffix, kind, nth } => {
+                *seen += u64::from(matches(suffix, *kind));
+                *seen == *nth
+            }
+            Trigger::AtChance { suffix, kind, probability } => {
+                let matches = matches(suffix, *kind);
+                *seen += u64::from(matches);
+                matches && self.0.fork.key(place as u64).key(*seen).chance(*probability)
+            }
+            Trigger::At(_) | Trigger::AtEvent { .. } => unreachable!("it waits for an operation"),
+        }
+    }
+
+    /// Whether an armed error strikes this operation, and is armed no more.
+    fn strike_armed(&self, operation: &OperationInfo<'_>) -> bool {
+        let mut state = self.0.state.lock().unwrap();
+        let struck =
+            |(machine, kind): &(MachineId, FaultKind)| *machine == operation.machine && strikes(*kind, operation);
+        let Some(index) = state.armed.iter().position(struck) else { return false };
+        let (_, kind) = state.armed.remove(index);
+        state.counts.entry(kind).or_default().effective += 1;
+        true
+    }
+}
+
+/// Whether an error of this kind makes a difference to an operation.
+fn strikes(kind: FaultKind, operation: &OperationInfo<'_>) -> bool {
+    match operation.kind {
+        OperationKind::Sync | OperationKind::SyncDirectory => kind == FaultKind::SyncError && operation.pending > 0,
+        OperationKind::Write => kind == FaultKind::WriteError,
+        OperationKind::Open
+        | OperationKind::Read
+        | OperationKind::Truncate
+        | OperationKind::Rename
+        | OperationKind::Remove => false,
+    }
+}
+
+impl DiskFaults for Nemesis {
+    fn on_operation(&self, operation: &OperationInfo<'_>) -> Verdict {
+        {
+            let state = self.0.state.lock().unwrap();
+            if state.stopped || (state.at_operations.is_empty() && state.armed.is_empty()) {
+                return Verdict::Pass;
+            }
+        }
+        let mut verdict = Verdict::Pass;
+        for place in self.all_due(operation) {
+            match self.fire(place, &[operation.process], Some(operation)) {
+                Verdict::Pass => {}
+                Verdict::CrashBefore => verdict = Verdict::CrashBefore,
+                Verdict::Fail(error) if verdict == Verdict::Pass => verdict = Verdict::Fail(error),
+                Verdict::Fail(_) => {}
+            }
+        }
+        if verdict == Verdict::Pass && self.strike_armed(operation) {
+            verdict = Verdict::Fail(io::ErrorKind::Other);
+        }
+        verdict
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Faults as data: when, where and what.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{OperationKind, Survivors};
+use crate::process::ProcessId;
+use crate::world::MachineId;
+
+/// When a fault fires. Each fires once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Trigger {
+    /// At this true time.
+    At(Duration),
+    /// At the operation of this number, from 1, of one process.
+    AtOperation {
+        /// The process, by the order of boots.
+        process: ProcessId,
+        /// Its operation.
+        ordinal: u64,
+    },
+    /// At the operation of this number, from 1, of a kind on files whose path ends so.
+    AtMatching {
+        /// The end of the path.
+        suffix: String,
+        /// The kind of operation.
+        kind: OperationKind,
+        /// Which of them.
+        nth: u64,
+    },
+    /// At each operation of a kind on files whose path ends so, with a probability, until it fired.
+    AtChance {
+        /// The end of the path.
+        suffix: String,
+        /// The kind of operation.
+        kind: OperationKind,
+        /// The probability at each of them.
+        probability: f64,
+    },
+    /// When a process of the machine says so with [`Nemesis::event`](super::Nemesis::event) for this time, from 1.
+    AtEvent {
+        /// The event's name.
+        name: String,
+        /// Which of them.
+        nth: u64,
+    },
+}
+
+/// What a fault does. At an operation or event it strikes the process that did it; at a time, every
+/// process of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// The process dies. At an operation it dies before that has any effect.
+    Crash,
+    /// The machine loses power.
+    PowerLoss(Survivors),
+    /// The process is paused for so long.
+    Pause(Duration),
+    /// This sync fails; at any other moment, the next one of the machine that has something to do.
+    SyncError,
+    /// This write fails; at any other moment, the next one of the machine.
+    WriteError,
+    /// The disk is full for so long.
+    FullDisk(Duration),
+    /// The disk is slow for a while.
+    SlowDisk {
+        /// The shortest wait for an operation.
+        least: Duration,
+        /// The longest wait for an operation.
+        most: Duration,
+        /// How long the disk is slow.
+        lasting: Duration,
+    },
+    /// The wall clock jumps by milliseconds.
+    WallJump(i64),
+}
+
+/// A kind of fault, by which faults are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the actions of the same names say it")]
+pub enum FaultKind {
+    Crash,
+    PowerLoss,
+    Pause,
+    SyncError,
+    WriteError,
+    FullDisk,
+    SlowDisk,
+    WallJump,
+}
+
+impl Action {
+    /// Its kind.
+    pub fn kind(self) -> FaultKind {
+        match self {
+            Action::Crash => FaultKind::Crash,
+            Action::PowerLoss(_) => FaultKind::PowerLoss,
+            Action::Pause(_) => FaultKind::Pause,
+            Action::SyncError => FaultKind::SyncError,
+            Action::WriteError => FaultKind::WriteError,
+            Action::FullDisk(_) => FaultKind::FullDisk,
+            Action::SlowDisk { .. } => FaultKind::SlowDisk,
+            Action::WallJump(_) => FaultKind::WallJump,
+        }
+    }
+}
+
+/// One fault of a schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where.
+    pub machine: MachineId,
+    /// When.
+    pub trigger: Trigger,
+    /// What.
+    pub action: Action,
+}
+
+/// What came of the faults of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// How many the schedule has.
+    pub scheduled: u64,
+    /// How many triggers came.
+    pub fired: u64,
+    /// How many changed something.
+    pub effective: u64,
+}
