@@ -1,1 +1,8 @@
-//! Placeholder
+//! Outlive inside the simulator: workload, checkers for the five invariants, planted bugs.
+
+pub mod drive;
+pub mod event;
+pub mod host;
+pub mod image;
+mod seams;
+pub mod workload;

@@ -69,5 +69,5 @@ pub use self::{
     run::{Failure, Options, Outcome, run},
     seed::{Fork, Rng, Seed},
     trace::{Recording, Trace},
-    world::{Exit, MachineId, World},
+    world::{Exit, MachineId, Times, World},
 };

@@ -169,6 +169,18 @@ impl Process {
         let report = move |caught: Caught| process.0.world.record_panic(&process, name, caught);
         Task(Some(self.0.node.spawn(CatchPanics::new(work, report))))
     }
+
+    /// As [`spawn`](Process::spawn), for work that need not be `Send`: the runtime has one thread.
+    ///
+    /// # Panics
+    /// If it is called from outside of this process's own tasks.
+    pub fn spawn_local<T: 'static>(&self, name: &'static str, work: impl Future<Output = T> + 'static) -> Task<T> {
+        let current = madsim::plugin::node();
+        assert_eq!(current, self.0.node.id(), "local work is started from within its process");
+        let process = self.clone();
+        let report = move |caught: Caught| process.0.world.record_panic(&process, name, caught);
+        Task(Some(madsim::task::spawn_local(CatchPanics::new(work, report))))
+    }
 }
 
 impl fmt::Debug for Process {

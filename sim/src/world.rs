@@ -12,6 +12,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle};
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,21 @@ struct Machine {
 struct Record {
     process: Process,
     exit: Option<Exit>,
+    times: Times,
     waiting: Vec<Waker>,
+}
+
+/// When a process lived, in true time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Who.
+    pub process: ProcessId,
+    /// When it booted.
+    pub booted: Duration,
+    /// When it ended; `None` while it lives.
+    pub ended: Option<Duration>,
+    /// From when to when it was paused; a pause may have no end.
+    pub pauses: Vec<(Duration, Option<Duration>)>,
 }
 
 /// A panic of a task of the world itself, which ends the run.
@@ -200,7 +215,8 @@ impl World {
             world: self.clone(),
             life,
         });
-        processes.push(Record { process: process.clone(), exit: None, waiting: Vec::new() });
+        let times = Times { process: id, booted: true_time(), ended: None, pauses: Vec::new() };
+        processes.push(Record { process: process.clone(), exit: None, times, waiting: Vec::new() });
         process
     }
 
@@ -247,6 +263,7 @@ impl World {
                 return false;
             }
             record.exit = Some(exit);
+            record.times.ended = Some(true_time());
             (record.process.clone(), std::mem::take(&mut record.waiting))
         };
         self.machine(process.machine()).disk.crash(id);
@@ -270,6 +287,7 @@ impl World {
         let process = self.process(process);
         let pausing = process.is_alive() && !process.inner().paused.swap(true, Ordering::Relaxed);
         if pausing {
+            self.times_of(process.id(), |times| times.pauses.push((true_time(), None)));
             Handle::current().pause(process.inner().node.id());
             self.0.trace.event("process.pause", process.id().0, &[], &[]);
         }
@@ -281,6 +299,8 @@ impl World {
         let process = self.process(process);
         let resuming = process.is_alive() && process.inner().paused.swap(false, Ordering::Relaxed);
         if resuming {
+            let end_pause = |times: &mut Times| times.pauses.last_mut().expect("it was paused").1 = Some(true_time());
+            self.times_of(process.id(), end_pause);
             self.0.trace.event("process.resume", process.id().0, &[], &[]);
             Handle::current().resume(process.inner().node.id());
         }
@@ -306,6 +326,15 @@ impl World {
     /// How a process ended; `None` while it lives.
     pub fn exit(&self, process: ProcessId) -> Option<Exit> {
         self.0.processes.lock().unwrap()[index(process)].exit
+    }
+
+    /// When each process lived, in the order of boots.
+    pub fn times(&self) -> Vec<Times> {
+        self.0.processes.lock().unwrap().iter().map(|record| record.times.clone()).collect()
+    }
+
+    fn times_of(&self, process: ProcessId, change: impl FnOnce(&mut Times)) {
+        change(&mut self.0.processes.lock().unwrap()[index(process)].times);
     }
 
     /// How many processes were booted, by name.

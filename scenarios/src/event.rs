@@ -1,0 +1,166 @@
+//! What clients saw: the history that checkers fold over.
+
+use outlive::protocol::{Answering, Call, CallError, Reply, Request, Service};
+use outlive::{Explanation, JobId};
+use outlive_sim::{History, Nemesis, Process, SimDisk};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One event of a client.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A call was made. The process that makes it may die before its answer: then it is unknown.
+    Invoke {
+        /// The call's number in the run.
+        call: u64,
+        /// What was asked, under which name.
+        what: Arc<Call>,
+    },
+    /// A call was answered.
+    Answer {
+        /// The call's number in the run.
+        call: u64,
+        /// The answer.
+        answer: Arc<Result<Reply, CallError>>,
+    },
+    /// A handler began to run.
+    HandlerStarted {
+        /// The job.
+        job: JobId,
+        /// Which execution of the job.
+        attempt: u32,
+    },
+    /// A handler has ended, or was dropped.
+    HandlerEnded {
+        /// The job.
+        job: JobId,
+        /// Which execution of the job.
+        attempt: u32,
+    },
+    /// The file was opened.
+    Opened,
+    /// The file could not be opened.
+    OpenFailed(String),
+    /// Every known job was asked why it waits, while nothing else happened.
+    Census(Arc<Census>),
+}
+
+/// Every known job's explanation at a moment at which nothing else happened.
+#[derive(Clone)]
+pub struct Census {
+    /// The disk at that moment.
+    pub image: SimDisk,
+    /// The wall clock at that moment, in milliseconds.
+    pub wall_ms: i64,
+    /// What was answered.
+    pub explanations: Vec<(JobId, Explanation)>,
+}
+
+impl std::fmt::Debug for Census {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Census").field("explanations", &self.explanations).finish_non_exhaustive()
+    }
+}
+
+/// The events of one run, and who else hears of them.
+#[derive(Clone)]
+pub struct Recorder {
+    history: History<Event>,
+    nemesis: Nemesis,
+    calls: Arc<AtomicU64>,
+}
+
+impl Recorder {
+    /// An empty history whose events `nemesis` hears of.
+    pub fn new(nemesis: Nemesis) -> Self {
+        Self { history: History::new(), nemesis, calls: Arc::default() }
+    }
+
+    /// The events so far.
+    pub fn history(&self) -> &History<Event> {
+        &self.history
+    }
+
+    /// Records what a process saw.
+    pub fn record(&self, process: &Process, event: Event) {
+        let (kind, numbers): (&'static str, [u64; 2]) = match &event {
+            Event::Invoke { call, .. } => ("client.invoke", [*call, 0]),
+            Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
+            Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
+            Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
+            Event::Opened => ("queue.opened", [0, 0]),
+            Event::OpenFailed(_) => ("queue.open_failed", [0, 0]),
+            Event::Census(census) => ("client.census", [census.explanations.len() as u64, 0]),
+        };
+        process.event(kind, &numbers, &digested(&event));
+        self.history.record(process, event.clone());
+        if let Some(name) = moment(&event) {
+            self.nemesis.event(process, name);
+        }
+    }
+
+    /// A service that records its calls and passes them on to `inner`.
+    pub fn service(&self, process: &Process, inner: Arc<dyn Service>) -> Arc<dyn Service> {
+        Arc::new(Recording { recorder: self.clone(), process: process.clone(), inner })
+    }
+}
+
+struct Recording {
+    recorder: Recorder,
+    process: Process,
+    inner: Arc<dyn Service>,
+}
+
+impl Service for Recording {
+    fn call(&self, call: Call) -> Answering {
+        let number = self.recorder.calls.fetch_add(1, Ordering::Relaxed);
+        let (recorder, process, inner) = (self.recorder.clone(), self.process.clone(), self.inner.clone());
+        let what = Arc::new(call.clone());
+        Box::pin(async move {
+            recorder.record(&process, Event::Invoke { call: number, what });
+            let answer = inner.call(call).await;
+            recorder.record(&process, Event::Answer { call: number, answer: Arc::new(answer.clone()) });
+            answer
+        })
+    }
+}
+
+/// What the nemesis calls this moment.
+fn moment(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::Invoke { what, .. } => match what.request {
+            Request::Complete { .. } => Some("before complete"),
+            Request::Enqueue(_) => Some("before enqueue"),
+            Request::Fail { .. } => Some("before fail"),
+            _ => None,
+        },
+        Event::Answer { answer, .. } => match &**answer {
+            Ok(Reply::Claimed { grants }) if !grants.is_empty() => Some("after claim"),
+            Ok(Reply::Failed { .. }) => Some("after fail"),
+            Ok(Reply::Enqueued { .. }) => Some("after enqueue"),
+            _ => None,
+        },
+        Event::HandlerStarted { .. } => Some("after start"),
+        Event::Opened => Some("after open"),
+        _ => None,
+    }
+}
+
+/// The bytes by which two runs are compared.
+fn digested(event: &Event) -> Vec<u8> {
+    let json = match event {
+        Event::Invoke { what, .. } => serde_json::to_vec(&**what),
+        Event::Answer { answer, .. } => match &**answer {
+            Ok(reply) => serde_json::to_vec(reply),
+            Err(error) => serde_json::to_vec(error),
+        },
+        Event::Census(census) => serde_json::to_vec(&census.explanations),
+        Event::OpenFailed(why) => return why.clone().into_bytes(),
+        Event::HandlerStarted { .. } | Event::HandlerEnded { .. } | Event::Opened => return Vec::new(),
+    };
+    json.expect("what goes over a wire is JSON")
+}
+
+fn number(job: JobId) -> u64 {
+    job.0.cast_unsigned()
+}

@@ -1,0 +1,161 @@
+//! The queue's host traits on a simulated process. No branch of the queue knows the difference.
+
+use outlive::host::{Clock, Disk, DiskFile, Host, OpenMode, Operation, Role, Task};
+use outlive_sim::{MachineClock, Process, ProcessDisk, SimFile};
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// A simulated process as a host.
+#[derive(Clone)]
+pub struct SimHost {
+    process: Process,
+    clock: SimClock,
+    disk: SimDoor,
+}
+
+/// The clock of the process's machine.
+#[derive(Clone)]
+pub struct SimClock(MachineClock);
+
+/// The process's door to its machine's disk.
+#[derive(Clone)]
+pub struct SimDoor(ProcessDisk);
+
+/// An open file on a simulated disk.
+pub struct SimOpenFile(SimFile);
+
+impl SimHost {
+    /// The host that `process` sees.
+    pub fn new(process: &Process) -> Self {
+        Self {
+            process: process.clone(),
+            clock: SimClock(process.clock().clone()),
+            disk: SimDoor(process.disk().clone()),
+        }
+    }
+}
+
+impl Host for SimHost {
+    type Clock = SimClock;
+    type Disk = SimDoor;
+
+    fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    fn disk(&self) -> &SimDoor {
+        &self.disk
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.process.fill_random(bytes);
+    }
+
+    fn process(&self) -> String {
+        format!("process {}", self.process.id().0)
+    }
+
+    fn spawn(&self, _role: Role, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task {
+        let task = self.process.spawn(name, work);
+        Task::new(move || drop(task))
+    }
+
+    fn spawn_engine<F: Future<Output = ()> + 'static>(
+        &self,
+        name: &'static str,
+        make: impl FnOnce() -> F + Send + 'static,
+    ) {
+        self.process.spawn_local(name, async move { make().await }).detach();
+    }
+
+    fn spawn_blocking(&self, name: &'static str, work: impl FnOnce() + Send + 'static) {
+        self.process.spawn(name, async move { work() }).detach();
+    }
+}
+
+impl Clock for SimClock {
+    fn wall(&self) -> Duration {
+        self.0.wall()
+    }
+
+    fn boot(&self) -> Duration {
+        self.0.boot()
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        self.0.sleep(duration)
+    }
+}
+
+impl Disk for SimDoor {
+    type File = SimOpenFile;
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SimOpenFile> {
+        let mode = match mode {
+            OpenMode::Existing => outlive_sim::OpenMode::Existing,
+            OpenMode::New => outlive_sim::OpenMode::New,
+            OpenMode::Any => outlive_sim::OpenMode::Any,
+        };
+        self.0.open(text(path), mode).map(SimOpenFile)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename_new(text(from), text(to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(text(path))
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        self.0.sync_directory(text(directory))
+    }
+
+    fn unsuitable(&self, _directory: &Path) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn free_bytes(&self, _directory: &Path) -> io::Result<u64> {
+        self.0.free_bytes()
+    }
+
+    async fn pace(&self, _operation: Operation) {
+        self.0.pace().await;
+    }
+}
+
+impl DiskFile for SimOpenFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.0.truncate(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.0.try_lock()
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_at(text(path))
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("simulated paths are UTF-8")
+}

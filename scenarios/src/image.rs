@@ -1,0 +1,202 @@
+//! The checkers' own reading of a file: their own SQL, on the database alone. Shares no code with
+//! the store.
+
+use outlive_sim::SimDisk;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use turso_core::storage::database::DatabaseFile;
+use turso_core::{
+    Connection, Database, DatabaseStorage, IO, IOResult, MemoryIO, OpenDbAsyncState, OpenFlags, OpenOptions,
+    SqliteDialect, StepResult, Value,
+};
+
+/// The rows of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// Steady time, as written last.
+    pub steady_ms: i64,
+    /// By id.
+    pub jobs: BTreeMap<i64, JobRow>,
+    /// By token.
+    pub attempts: BTreeMap<i64, AttemptRow>,
+    /// By token.
+    pub failures: BTreeMap<i64, FailureRow>,
+    /// The job of each (kind, key).
+    pub keys: BTreeMap<(String, String), i64>,
+}
+
+/// A row of `jobs`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct JobRow {
+    pub kind: String,
+    pub queue: String,
+    pub state: String,
+    pub wait: String,
+    pub due_steady_ms: Option<i64>,
+    pub due_wall_ms: i64,
+    pub priority: i64,
+    pub attempts: i64,
+    pub max_attempts: i64,
+    pub failures: i64,
+    pub crashes: i64,
+    pub snoozes: i64,
+    pub releases: i64,
+    pub cancel_requested: bool,
+    pub finished: bool,
+    pub result: Option<String>,
+    pub payload: String,
+}
+
+/// A row of `attempts`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct AttemptRow {
+    pub job: i64,
+    pub number: i64,
+    pub started: bool,
+    pub expires_steady_ms: i64,
+    pub ended: Option<String>,
+}
+
+/// A row of `failures`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct FailureRow {
+    pub job: i64,
+    pub attempt: i64,
+    pub how: String,
+    pub message: String,
+    pub retryable: bool,
+    pub decision: String,
+    pub due_wall_ms: Option<i64>,
+}
+
+impl Rows {
+    /// Reads the file at `path` of a disk's image.
+    ///
+    /// # Errors
+    /// Why it does not read: a damaged file is a finding.
+    pub fn read(image: &SimDisk, path: &str) -> Result<Self, String> {
+        let connection = open(image, path)?;
+        let mut rows = Self::default();
+        query(&connection, "SELECT steady_ms FROM queue_state", |row| rows.steady_ms = integer(&row[0]))?;
+        let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
+            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload FROM jobs";
+        query(&connection, jobs, |row| {
+            let job = JobRow {
+                kind: text(&row[1]),
+                queue: text(&row[2]),
+                state: text(&row[3]),
+                wait: text(&row[4]),
+                due_steady_ms: row[5].as_int(),
+                due_wall_ms: integer(&row[6]),
+                priority: integer(&row[7]),
+                attempts: integer(&row[8]),
+                max_attempts: integer(&row[9]),
+                failures: integer(&row[10]),
+                crashes: integer(&row[11]),
+                snoozes: integer(&row[12]),
+                releases: integer(&row[13]),
+                cancel_requested: integer(&row[14]) != 0,
+                finished: row[15].as_int().is_some(),
+                result: row[16].to_text().map(str::to_owned),
+                payload: text(&row[17]),
+            };
+            rows.jobs.insert(integer(&row[0]), job);
+        })?;
+        query(
+            &connection,
+            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended FROM attempts",
+            |row| {
+                let attempt = AttemptRow {
+                    job: integer(&row[1]),
+                    number: integer(&row[2]),
+                    started: row[3].as_int().is_some(),
+                    expires_steady_ms: integer(&row[4]),
+                    ended: row[5].to_text().map(str::to_owned),
+                };
+                rows.attempts.insert(integer(&row[0]), attempt);
+            },
+        )?;
+        let failures = "SELECT token, job, attempt, how, message, retryable, decision, due_wall_ms FROM failures";
+        query(&connection, failures, |row| {
+            let failure = FailureRow {
+                job: integer(&row[1]),
+                attempt: integer(&row[2]),
+                how: text(&row[3]),
+                message: text(&row[4]),
+                retryable: integer(&row[5]) != 0,
+                decision: text(&row[6]),
+                due_wall_ms: row[7].as_int(),
+            };
+            rows.failures.insert(integer(&row[0]), failure);
+        })?;
+        query(&connection, "SELECT kind, key, job FROM keys", |row| {
+            rows.keys.insert((text(&row[0]), text(&row[1])), integer(&row[2]));
+        })?;
+        Ok(rows)
+    }
+}
+
+fn open(image: &SimDisk, path: &str) -> Result<Arc<Connection>, String> {
+    let io: Arc<dyn IO> = Arc::new(MemoryIO::new());
+    for name in [path.to_owned(), format!("{path}-wal")] {
+        if let Ok(bytes) = image.read_all(&name) {
+            let file = io.open_file(&name, OpenFlags::Create, false).map_err(|error| error.to_string())?;
+            let buffer = Arc::new(turso_core::Buffer::new(bytes));
+            let written = turso_core::Completion::new_write(|_| {});
+            let written = file.pwrite(0, buffer, written).map_err(|error| error.to_string())?;
+            io.wait_for_completion(written).map_err(|error| error.to_string())?;
+        }
+    }
+    let file = io.open_file(path, OpenFlags::None, false).map_err(|error| error.to_string())?;
+    let storage: Arc<dyn DatabaseStorage> = Arc::new(DatabaseFile::new(file));
+    let options = OpenOptions::new(Arc::new(SqliteDialect)).storage(storage);
+    let mut state = OpenDbAsyncState::new();
+    let database = loop {
+        match Database::do_open_async(&mut state, io.clone(), path, &options) {
+            Ok(IOResult::Done(database)) => break database,
+            Ok(IOResult::IO(_)) => io.step().map_err(|error| error.to_string())?,
+            Err(error) => return Err(error.to_string()),
+        }
+    };
+    let connection = database.connect().map_err(|error| error.to_string())?;
+    query(&connection, "PRAGMA temp_store = MEMORY", |_| {})?;
+    Ok(connection)
+}
+
+fn query(connection: &Arc<Connection>, sql: &str, mut each: impl FnMut(&[&Value])) -> Result<(), String> {
+    let mut statement = connection.prepare(sql).map_err(|error| error.to_string())?;
+    loop {
+        match statement.step().map_err(|error| error.to_string())? {
+            StepResult::Row => {
+                let row: Vec<&Value> = statement.row().expect("a row is there").get_values().collect();
+                each(&row);
+            }
+            StepResult::Done => return Ok(()),
+            StepResult::IO => statement._io().step().map_err(|error| error.to_string())?,
+            other => return Err(format!("an image answered {}", step_name(&other))),
+        }
+    }
+}
+
+fn step_name(step: &StepResult) -> &'static str {
+    match step {
+        StepResult::Done => "done",
+        StepResult::IO => "io",
+        StepResult::Row => "row",
+        StepResult::Interrupt => "interrupt",
+        StepResult::Busy => "busy",
+        StepResult::Yield => "yield",
+        StepResult::Sleep { .. } => "sleep",
+    }
+}
+
+fn integer(value: &Value) -> i64 {
+    value.as_int().unwrap_or_else(|| panic!("{value:?} is no integer"))
+}
+
+fn text(value: &Value) -> String {
+    value.to_text().unwrap_or_else(|| panic!("{value:?} is no text")).to_owned()
+}

@@ -1,0 +1,217 @@
+//! The clients of a run, inside the program: some behave, some do not.
+
+use super::outside::{Outside, Wish};
+use super::plan::{KINDS, Plan, QUEUES};
+use outlive::JobId;
+use outlive::host::{Clock, Host};
+use outlive::job::explain::Doing;
+use outlive::job::{Lease, Nonce, RequestId, Token};
+use outlive::protocol::{Call, CallError, Claim, Granted, Reply, Reported, Request, Service};
+use outlive_sim::{Process, Rng};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every actor has.
+#[derive(Clone)]
+pub struct Actor<H: Host> {
+    /// Where it lives.
+    pub process: Process,
+    /// What it sees.
+    pub host: H,
+    /// Where its calls go.
+    pub service: Arc<dyn Service>,
+    /// What it remembers beyond its process.
+    pub outside: Outside,
+    /// What the run is about.
+    pub plan: Arc<Plan>,
+}
+
+impl<H: Host> Actor<H> {
+    fn rng(&self, name: &str) -> Rng {
+        self.process.fork().fork(name).key(self.outside.ordinal()).rng()
+    }
+
+    async fn rest(&self, rng: &mut Rng, most: Duration) {
+        let most = u64::try_from(most.as_millis()).expect("a rest is short").max(1);
+        self.host.clock().sleep(Duration::from_millis(rng.between(1..=most))).await;
+    }
+
+    async fn call(&self, id: RequestId, request: Request) -> Result<Reply, CallError> {
+        self.service.call(Call { id, request }).await
+    }
+
+    /// Calls under a new name, and in some runs again under the same.
+    async fn call_and_repeat(&self, rng: &mut Rng, request: Request) -> Result<Reply, CallError> {
+        let id = request_id(rng);
+        let answer = self.call(id, request.clone()).await;
+        let unknown = matches!(answer, Err(CallError::Unknown { .. }));
+        if unknown || (self.plan.features.repeats && rng.chance(0.3)) {
+            return self.call(id, request).await;
+        }
+        answer
+    }
+
+    /// Enqueues what is wanted, until nothing is.
+    pub async fn produce(self) {
+        let mut rng = self.rng("producer");
+        loop {
+            let pause = if self.outside.is_calm() { Duration::from_millis(50) } else { self.plan.enqueue_pause };
+            self.rest(&mut rng, pause).await;
+            if let Some(wish) = self.outside.next_wish() {
+                self.enqueue(&mut rng, wish).await;
+            } else if self.outside.is_calm() {
+                return;
+            }
+        }
+    }
+
+    async fn enqueue(&self, rng: &mut Rng, Wish { id, intent }: Wish) {
+        let request = Request::Enqueue(intent.enqueue);
+        match self.call(id, request.clone()).await {
+            Ok(Reply::Enqueued { job, .. }) => {
+                self.outside.granted(id, job);
+                if self.plan.features.repeats && rng.chance(0.2) {
+                    drop(self.call(id, request).await);
+                }
+            }
+            // Now and then nobody asks again, and the job may be there or not.
+            Err(CallError::Unknown { .. }) if rng.chance(0.2) => self.outside.give_up(id),
+            _ => self.outside.wish_again(id),
+        }
+    }
+
+    /// Claims by hand, and is late, silent or wrong.
+    pub async fn claim_by_hand(self) {
+        let mut rng = self.rng("raw claimer");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(1_500)).await;
+            let claim = Claim {
+                worker: "by hand".into(),
+                queues: QUEUES.map(str::to_owned).to_vec(),
+                kinds: KINDS.map(str::to_owned).to_vec(),
+                most: rng.between(1..=2) as u32,
+                lease_ms: u64::try_from(self.plan.raw_lease.as_millis()).expect("a lease is short"),
+                wait_ms: if rng.chance(0.5) { rng.between(1..=1_000) } else { 0 },
+            };
+            let claimed = self.call_and_repeat(&mut rng, Request::Claim(claim)).await;
+            let Ok(Reply::Claimed { grants }) = claimed else { continue };
+            for granted in grants {
+                self.work_by_hand(&mut rng, granted).await;
+            }
+        }
+    }
+
+    async fn work_by_hand(&self, rng: &mut Rng, granted: Granted) {
+        let lease = granted.lease;
+        if rng.chance(0.7) {
+            drop(self.call(request_id(rng), Request::Start { lease }).await);
+        }
+        match rng.between(0..=9) {
+            // Silent for ever: the lease must expire by itself.
+            0..=1 => {}
+            // Late: by then somebody else may have the job.
+            2..=3 => {
+                let late = self.plan.raw_lease + Duration::from_millis(rng.between(0..=3_000));
+                self.host.clock().sleep(late).await;
+                self.end(rng, lease, granted.attempt).await;
+            }
+            // Wrong: what it shows was never granted.
+            4 => {
+                for forged in forgeries(rng, lease) {
+                    self.end(rng, forged, granted.attempt).await;
+                }
+                self.end(rng, lease, granted.attempt).await;
+            }
+            // Just at the edge of its lease.
+            5 => {
+                let edge = self.plan.raw_lease.saturating_sub(Duration::from_millis(rng.between(0..=5)));
+                self.host.clock().sleep(edge).await;
+                self.end(rng, lease, granted.attempt).await;
+            }
+            // Longer than its lease, with heartbeats.
+            6 => {
+                for _ in 0..rng.between(1..=4) {
+                    self.host.clock().sleep(self.plan.raw_lease / 2).await;
+                    drop(self.call(request_id(rng), Request::Heartbeat { leases: vec![lease] }).await);
+                }
+                self.end(rng, lease, granted.attempt).await;
+            }
+            _ => {
+                self.rest(rng, self.plan.raw_lease / 3).await;
+                self.end(rng, lease, granted.attempt).await;
+            }
+        }
+    }
+
+    async fn end(&self, rng: &mut Rng, lease: Lease, attempt: u32) {
+        let failure = |retryable| Reported {
+            how: outlive::job::How::Error,
+            message: "by hand".into(),
+            causes: vec!["because".into()],
+            retryable,
+            retry_after_ms: None,
+        };
+        let request = match rng.between(0..=11) {
+            0..=5 => {
+                let result = format!("{{\"number\":0,\"attempt\":{attempt}}}");
+                Request::Complete { lease, result: Some(result) }
+            }
+            6..=7 => Request::Fail { lease, failure: failure(true) },
+            8 => Request::Fail { lease, failure: failure(false) },
+            9 => Request::Release { lease, why: "by hand".into() },
+            10 => Request::Snooze { lease, delay_ms: rng.between(1..=3_000) },
+            _ => Request::Obey { lease },
+        };
+        drop(self.call_and_repeat(rng, request).await);
+    }
+
+    /// Cancels a known job now and then.
+    pub async fn cancel(self) {
+        let mut rng = self.rng("canceller");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_secs(6)).await;
+            if let Some(&job) = pick(&mut rng, &self.outside.known()) {
+                drop(self.call_and_repeat(&mut rng, Request::Cancel { job }).await);
+            }
+        }
+    }
+
+    /// Asks why jobs wait; once clients behave, until each is terminal.
+    pub async fn audit(self) {
+        let mut rng = self.rng("auditor");
+        loop {
+            let calm = self.outside.is_calm();
+            self.rest(&mut rng, Duration::from_millis(if calm { 500 } else { 1_500 })).await;
+            let pending = self.outside.pending();
+            let asked: Vec<JobId> =
+                if calm { pending } else { pick(&mut rng, &pending).into_iter().copied().collect() };
+            for job in asked {
+                let answer = self.call(request_id(&mut rng), Request::Explain { job }).await;
+                if let Ok(Reply::Explained(explanation)) = answer
+                    && matches!(explanation.doing, Doing::Finished { .. })
+                {
+                    self.outside.saw_terminal(job);
+                }
+            }
+        }
+    }
+}
+
+fn pick<'a, T>(rng: &mut Rng, items: &'a [T]) -> Option<&'a T> {
+    if items.is_empty() { None } else { Some(rng.pick(items)) }
+}
+
+fn request_id(rng: &mut Rng) -> RequestId {
+    let mut bytes = [0; 16];
+    rng.fill(&mut bytes);
+    RequestId(bytes)
+}
+
+/// Leases that were never granted: of a later token, of another opening, of a neighbouring job.
+fn forgeries(rng: &mut Rng, lease: Lease) -> [Lease; 3] {
+    [
+        Lease { token: Token(lease.token.0 + rng.between(1..=3).cast_signed()), ..lease },
+        Lease { nonce: Nonce(lease.nonce.0 ^ 1), ..lease },
+        Lease { job: JobId((lease.job.0 - 1).max(1)), token: Token(lease.token.0 + 1), ..lease },
+    ]
+}

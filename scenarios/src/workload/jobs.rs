@@ -1,0 +1,100 @@
+//! The handlers of a run: they do what their job's script says.
+
+use super::plan::{Act, Script};
+use crate::event::{Event, Recorder};
+use outlive::host::Host;
+use outlive::{Context, Done, Failure, Job, JobId, WorkerBuilder};
+use outlive_sim::{Process, World};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+macro_rules! kinds {
+    ($($name:ident = $kind:literal),+) => {$(
+        #[derive(Serialize, Deserialize)]
+        #[serde(transparent)]
+        struct $name(Script);
+
+        impl Job for $name {
+            const KIND: &'static str = $kind;
+            type Output = Output;
+        }
+    )+};
+}
+kinds!(Alpha = "alpha", Beta = "beta", Gamma = "gamma");
+
+/// What a handler results in: enough to tell which attempt it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The intent's number.
+    pub number: u64,
+    /// The attempt that came to it.
+    pub attempt: u32,
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Handlers {
+    /// Where they run.
+    pub process: Process,
+    /// Who hears of it.
+    pub recorder: Recorder,
+    /// Who kills the process, if the script says so.
+    pub world: World,
+}
+
+/// Marks the end of a handler, however it comes.
+struct Running<'a> {
+    handlers: &'a Handlers,
+    job: JobId,
+    attempt: u32,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let event = Event::HandlerEnded { job: self.job, attempt: self.attempt };
+        self.handlers.recorder.record(&self.handlers.process, event);
+    }
+}
+
+/// Gives a worker the handlers of all kinds: one of them blocks.
+pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> WorkerBuilder<H> {
+    let (alpha, beta, gamma) = (handlers.clone(), handlers.clone(), handlers);
+    worker
+        .handle(move |context, Alpha(script)| play(alpha.clone(), context, script))
+        .handle(move |context, Beta(script)| play(beta.clone(), context, script))
+        .handle_blocking(move |context, Gamma(script)| {
+            let _running = gamma.begin(&context);
+            gamma.end(&context, &script)
+        })
+}
+
+async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {
+    let _running = handlers.begin(&context);
+    context.sleep(Duration::from_millis(script.work_ms)).await;
+    handlers.end(&context, &script)
+}
+
+impl Handlers {
+    fn begin(&self, context: &Context) -> Running<'_> {
+        let (job, attempt) = (context.job(), context.attempt());
+        self.recorder.record(&self.process, Event::HandlerStarted { job, attempt });
+        Running { handlers: self, job, attempt }
+    }
+
+    fn end(&self, context: &Context, script: &Script) -> Result<Done<Output>, Failure> {
+        let attempt = context.attempt();
+        let act = script.acts[(attempt as usize - 1).min(script.acts.len() - 1)];
+        match act {
+            Act::Complete => Ok(Done::complete(Output { number: script.number, attempt })),
+            Act::Fail => Err("nope".parse::<u8>().unwrap_err().into()),
+            Act::FailAfter(ms) => Err(Failure::retry_after(Duration::from_millis(ms), "come back later")),
+            Act::Discard => Err(Failure::discard("it would not help")),
+            Act::Panic => panic!("the script of job {} says so", script.number),
+            Act::Snooze(ms) => Ok(Done::snooze(Duration::from_millis(ms))),
+            Act::Kill => {
+                self.world.crash(self.process.id());
+                Err(Failure::retry("nobody hears this"))
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What is remembered outside of the process: what clients still want, and what they were told.
+//! It outlives every crash, as a person at a keyboard does.
+
+use super::plan::Intent;
+use outlive::JobId;
+use outlive::job::RequestId;
+use outlive_sim::Fork;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+/// What is remembered outside of the process. Clones are the same memory.
+#[derive(Clone)]
+pub struct Outside(Arc<Mutex<Memory>>);
+
+#[derive(Default)]
+struct Memory {
+    wanted: VecDeque<Wish>,
+    in_flight: BTreeMap<RequestId, Wish>,
+    known: BTreeSet<JobId>,
+    terminal: BTreeSet<JobId>,
+    calm: bool,
+    rng_draws: u64,
+}
+
+/// An enqueue that somebody wants made.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Under this name, each time it is tried.
+    pub id: RequestId,
+    /// What.
+    pub intent: Intent,
+}
+
+impl Outside {
+    /// Wishes for all of `intents`, in order.
+    pub fn new(intents: &[Intent], fork: Fork) -> Self {
+        let request_id = |number: u64, repeat: u64| {
+            let mut bytes = [0; 16];
+            fork.fork("request id").key(number).key(repeat).rng().fill(&mut bytes);
+            RequestId(bytes)
+        };
+        let mut wanted = VecDeque::new();
+        for intent in intents {
+            wanted.push_back(Wish { id: request_id(intent.number, 0), intent: intent.clone() });
+            if intent.repeated_by_key {
+                wanted.push_back(Wish { id: request_id(intent.number, 1), intent: intent.clone() });
+            }
+        }
+        Self(Arc::new(Mutex::new(Memory { wanted, ..Memory::default() })))
+    }
+
+    /// The next wish; it is in flight until it is answered.
+    pub fn next_wish(&self) -> Option<Wish> {
+        let mut memory = self.0.lock().unwrap();
+        let wish = memory.wanted.pop_front()?;
+        memory.in_flight.insert(wish.id, wish.clone());
+        Some(wish)
+    }
+
+    /// A wish came true.
+    pub fn granted(&self, id: RequestId, job: JobId) {
+        let mut memory = self.0.lock().unwrap();
+        memory.in_flight.remove(&id);
+        memory.known.insert(job);
+    }
+
+    /// A wish was not granted, or nobody knows: it is tried again, under the same name.
+    pub fn wish_again(&self, id: RequestId) {
+        let mut memory = self.0.lock().unwrap();
+        if let Some(wish) = memory.in_flight.remove(&id) {
+            memory.wanted.push_back(wish);
+        }
+    }
+
+    /// A wish is given up: it may have come true or not.
+    pub fn give_up(&self, id: RequestId) {
+        self.0.lock().unwrap().in_flight.remove(&id);
+    }
+
+    /// The process died: whatever was in flight is unknown, and is tried again.
+    pub fn process_died(&self) {
+        let mut memory = self.0.lock().unwrap();
+        let unknown = std::mem::take(&mut memory.in_flight);
+        for wish in unknown.into_values().rev() {
+            memory.wanted.push_front(wish);
+        }
+    }
+
+    /// Whether nothing is wanted any more.
+    pub fn is_content(&self) -> bool {
+        let memory = self.0.lock().unwrap();
+        memory.wanted.is_empty() && memory.in_flight.is_empty()
+    }
+
+    /// Jobs that somebody was told of.
+    pub fn known(&self) -> Vec<JobId> {
+        self.0.lock().unwrap().known.iter().copied().collect()
+    }
+
+    /// Jobs that somebody was told of, and that were not seen to be terminal.
+    pub fn pending(&self) -> Vec<JobId> {
+        let memory = self.0.lock().unwrap();
+        memory.known.difference(&memory.terminal).copied().collect()
+    }
+
+    /// A job was seen to be terminal.
+    pub fn saw_terminal(&self, job: JobId) {
+        self.0.lock().unwrap().terminal.insert(job);
+    }
+
+    /// Clients behave from now on: nobody claims and keeps silent, nobody forges.
+    pub fn calm_down(&self) {
+        self.0.lock().unwrap().calm = true;
+    }
+
+    /// Whether clients behave.
+    pub fn is_calm(&self) -> bool {
+        self.0.lock().unwrap().calm
+    }
+
+    /// A number that no actor had before, for the key of its choices.
+    pub fn ordinal(&self) -> u64 {
+        let mut memory = self.0.lock().unwrap();
+        memory.rng_draws += 1;
+        memory.rng_draws
+    }
+}

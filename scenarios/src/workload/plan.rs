@@ -1,0 +1,240 @@
+//! The plan of a run: which features, how many jobs, what each does. Swarm testing: a run leaves
+//! most things out, so that what is left meets more often.
+//!
+//! Source of the idea: A. Groce et al., "Swarm Testing", 2012.
+
+use super::faults;
+use outlive::Options;
+use outlive::job::{Backoff, Limits};
+use outlive::protocol::{Enqueue, When};
+use outlive_sim::{Fault, Fork, MachineId, Rng, World};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Everything that is chosen before a run begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Which features take part.
+    pub features: Features,
+    /// What the queue is opened with.
+    pub options: Options,
+    /// The jobs that clients want.
+    pub intents: Vec<Intent>,
+    /// The workers that run them.
+    pub workers: Vec<WorkerPlan>,
+    /// Clients that claim by hand, and are late, silent or wrong.
+    pub raw_claimers: u32,
+    /// Lease of claims by hand.
+    pub raw_lease: Duration,
+    /// Clients that enqueue.
+    pub producers: u32,
+    /// Pause between two enqueues of a producer, at the most.
+    pub enqueue_pause: Duration,
+    /// The faults.
+    pub faults: Vec<Fault>,
+    /// When faults end at the latest.
+    pub faults_end: Duration,
+    /// How long the machine stays down after a crash, at the most.
+    pub downtime: Duration,
+}
+
+/// Features of a run: each is on in about half of them.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Features {
+    /// Idempotency keys, and repeats of them.
+    pub keys: bool,
+    /// Delays and times of the calendar.
+    pub delays: bool,
+    /// Several queues and priorities.
+    pub lanes: bool,
+    /// Failures, panics and payloads that do not decode.
+    pub failures: bool,
+    /// Snoozes.
+    pub snoozes: bool,
+    /// Jobs that kill their process.
+    pub poison: bool,
+    /// Requests to cancel.
+    pub cancels: bool,
+    /// Workers that stop gracefully and start again.
+    pub restarts: bool,
+    /// Requests that are repeated under the same id.
+    pub repeats: bool,
+    /// A second process that tries to open the file.
+    pub rivals: bool,
+}
+
+/// A worker of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerPlan {
+    /// Jobs at once.
+    pub concurrency: usize,
+    /// Its lease.
+    pub lease: Duration,
+}
+
+/// A job that a client wants in the file.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// Its number in the run; it stands in the payload, so that a row tells which wish it was.
+    pub number: u64,
+    /// What is asked for.
+    pub enqueue: Enqueue,
+    /// Another client asks for the same under the same key.
+    pub repeated_by_key: bool,
+}
+
+/// What a job's handler does, attempt by attempt; the last one is repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// The intent's number.
+    pub number: u64,
+    /// How each attempt ends.
+    pub acts: Vec<Act>,
+    /// How long each takes.
+    pub work_ms: u64,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// With a result.
+    Complete,
+    /// With a retryable error.
+    Fail,
+    /// With a retryable error that says when.
+    FailAfter(u64),
+    /// With an error that is not retryable.
+    Discard,
+    /// With a panic.
+    Panic,
+    /// With a snooze for this many milliseconds.
+    Snooze(u64),
+    /// With the death of its process.
+    Kill,
+}
+
+/// The kinds of job that workers handle.
+pub const KINDS: [&str; 3] = ["alpha", "beta", "gamma"];
+/// The queues.
+pub const QUEUES: [&str; 3] = ["default", "mail", "bulk"];
+/// A payload that no handler decodes.
+pub const GARBAGE: &str = "garbage";
+
+impl Plan {
+    /// Draws the plan of a run.
+    pub fn draw(world: &World, machine: MachineId) -> Self {
+        let fork = world.fork("plan");
+        let mut rng = fork.fork("swarm").rng();
+        let features = Features::draw(&mut rng);
+        let options = options(&mut rng);
+        let jobs = rng.between(56..=76);
+        let intents = (1..=jobs).map(|number| intent(number, &features, fork.fork("job").key(number))).collect();
+        let leases: Vec<u64> = vec![1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
+        let lease = Duration::from_millis(*rng.pick(&leases));
+        let workers = (0..rng.between(1..=3)).map(|_| WorkerPlan { concurrency: rng.between(1..=8) as usize, lease });
+        let workers = workers.collect();
+        let raw_claimers = if rng.chance(0.6) { rng.between(1..=2) as u32 } else { 0 };
+        let raw_lease = Duration::from_millis(rng.between(1_000..=6_000));
+        let faults_end = Duration::from_secs(rng.between(20..=45));
+        Self {
+            features,
+            options,
+            intents,
+            workers,
+            raw_claimers,
+            raw_lease,
+            producers: rng.between(1..=3) as u32,
+            enqueue_pause: Duration::from_millis(rng.between(100..=1_200)),
+            faults: faults::draw(fork.fork("faults"), machine, faults_end),
+            faults_end,
+            downtime: Duration::from_millis(rng.between(10..=3_000)),
+        }
+    }
+
+    /// The longest lease that anybody asks for.
+    pub fn longest_lease(&self) -> Duration {
+        self.workers.iter().map(|worker| worker.lease).chain([self.raw_lease]).max().unwrap_or_default()
+    }
+}
+
+impl Features {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            keys: rng.chance(0.5),
+            delays: rng.chance(0.5),
+            lanes: rng.chance(0.5),
+            failures: rng.chance(0.6),
+            snoozes: rng.chance(0.4),
+            poison: rng.chance(0.25),
+            cancels: rng.chance(0.4),
+            restarts: rng.chance(0.3),
+            repeats: rng.chance(0.5),
+            rivals: rng.chance(0.3),
+        }
+    }
+}
+
+fn options(rng: &mut Rng) -> Options {
+    let first = |rng: &mut Rng| Duration::from_millis(rng.between(100..=1_000));
+    Options {
+        limits: Limits {
+            backoff: Backoff { first: first(rng), longest: Duration::from_secs(8) },
+            crash_backoff: Backoff { first: first(rng), longest: Duration::from_secs(4) },
+            crashes_max: 5,
+        },
+        checkpoint_frames: *rng.pick(&[4, 8, 16, 40, 100, 1_000]),
+        reserve_bytes: 256 << 10,
+        ..Options::default()
+    }
+}
+
+fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
+    let mut rng = fork.rng();
+    let script = Script { number, acts: acts(number, features, &mut rng), work_ms: rng.between(1..=400) };
+    let undecodable = features.failures && rng.chance(0.03);
+    let payload = if undecodable {
+        serde_json::json!({ GARBAGE: number }).to_string()
+    } else {
+        serde_json::to_string(&script).expect("a script is JSON")
+    };
+    let when = match features.delays.then(|| rng.between(0..=9)) {
+        Some(0..=1) => When::After(rng.between(1..=8_000)),
+        Some(2) => When::At(outlive::job::Wall(1_750_000_000_000 + rng.between(0..=20_000).cast_signed())),
+        _ => When::Now,
+    };
+    let lane = if features.lanes { rng.between(0..=2) as usize } else { 0 };
+    let priority = if features.lanes { *rng.pick(&[0, 0, 0, 5, -5, 100, -100]) } else { 0 };
+    let key = (features.keys && rng.chance(0.4)).then(|| format!("key-{number}"));
+    let enqueue = Enqueue {
+        kind: KINDS[rng.between(0..=2) as usize].into(),
+        queue: QUEUES[lane].into(),
+        priority,
+        max_attempts: rng.between(1..=4) as u32,
+        payload,
+        when,
+        key,
+    };
+    let repeated_by_key = enqueue.key.is_some() && rng.chance(0.5);
+    Intent { number, enqueue, repeated_by_key }
+}
+
+fn acts(number: u64, features: &Features, rng: &mut Rng) -> Vec<Act> {
+    // One job of a run, at the most, kills its process each time: it must end quarantined.
+    if features.poison && number == 5 {
+        return vec![Act::Kill];
+    }
+    let mut acts = Vec::new();
+    while acts.len() < 3 {
+        match rng.between(0..=19) {
+            0..=2 if features.failures => acts.push(Act::Fail),
+            3 if features.failures => acts.push(Act::FailAfter(rng.between(1..=3_000))),
+            4 if features.failures => acts.push(Act::Discard),
+            5 if features.failures => acts.push(Act::Panic),
+            6..=7 if features.snoozes => acts.push(Act::Snooze(rng.between(1..=4_000))),
+            _ => break,
+        }
+    }
+    acts.push(Act::Complete);
+    acts
+}

@@ -1,0 +1,143 @@
+//! The program that embeds the queue: opened, worked, killed, booted again.
+
+use super::actors::Actor;
+use super::jobs::{Handlers, handle_all};
+use super::outside::Outside;
+use super::plan::{Plan, QUEUES, WorkerPlan};
+use crate::event::{Census, Event, Recorder};
+use crate::host::SimHost;
+use crate::seams;
+use outlive::host::{Clock, Host};
+use outlive::job::RequestId;
+use outlive::protocol::{Call, Reply, Request, Service};
+use outlive::{Local, Outlive, Worker};
+use outlive_sim::{Process, Rng, View, World};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The queue's file.
+pub const PATH: &str = "/queue.db";
+
+/// The program, and what it is to do.
+#[derive(Clone)]
+pub struct Program {
+    /// Where it runs.
+    pub world: World,
+    /// What it is to do.
+    pub plan: Arc<Plan>,
+    /// What is remembered outside of it.
+    pub outside: Outside,
+    /// Who hears of it.
+    pub recorder: Recorder,
+}
+
+impl Program {
+    /// The main future of a process: opens the file and works until it is killed.
+    pub async fn run(self, process: Process) {
+        let host = seams::host(SimHost::new(&process));
+        let storage = seams::storage(&host, PATH);
+        let local = match Local::open(host.clone(), storage, seams::options(&self.plan.options)).await {
+            Ok(local) => local,
+            Err(error) => return self.recorder.record(&process, Event::OpenFailed(error.to_string())),
+        };
+        let service = self.recorder.service(&process, seams::service(Arc::new(local)));
+        self.recorder.record(&process, Event::Opened);
+        let mut rng = process.fork().fork("program").rng();
+        if process.incarnation() > 0 && rng.chance(0.35) {
+            self.take_census(&process, &host, &*service).await;
+        }
+        self.start_actors(&process, &host, &service);
+        let workers = self.plan.workers.iter().map(|plan| self.start_worker(&process, &host, &service, plan));
+        let workers: Vec<Worker<_>> = workers.collect();
+        if self.plan.features.restarts {
+            self.restart_workers(&process, &host, &service, workers, rng).await;
+        } else {
+            std::future::pending::<()>().await;
+            drop(workers);
+        }
+    }
+
+    /// A second process: it must be turned away for as long as the first one has the file.
+    pub async fn run_as_rival(self, process: Process) {
+        let host = seams::host(SimHost::new(&process));
+        let storage = seams::storage(&host, PATH);
+        let opened = Local::open(host.clone(), storage, seams::options(&self.plan.options)).await;
+        let Ok(local) = opened else { return };
+        let service = self.recorder.service(&process, seams::service(Arc::new(local)));
+        self.recorder.record(&process, Event::Opened);
+        let _worker = self.start_worker(&process, &host, &service, &self.plan.workers[0]);
+        host.clock().sleep(Duration::from_secs(3)).await;
+    }
+
+    fn start_actors<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
+        let actor = Actor {
+            process: process.clone(),
+            host: host.clone(),
+            service: service.clone(),
+            outside: self.outside.clone(),
+            plan: self.plan.clone(),
+        };
+        for _ in 0..self.plan.producers {
+            process.spawn("producer", actor.clone().produce()).detach();
+        }
+        for _ in 0..self.plan.raw_claimers {
+            process.spawn("raw claimer", actor.clone().claim_by_hand()).detach();
+        }
+        if self.plan.features.cancels {
+            process.spawn("canceller", actor.clone().cancel()).detach();
+        }
+        process.spawn("auditor", actor.audit()).detach();
+    }
+
+    fn start_worker<H: Host>(
+        &self,
+        process: &Process,
+        host: &H,
+        service: &Arc<dyn Service>,
+        plan: &WorkerPlan,
+    ) -> Worker<H> {
+        let handlers =
+            Handlers { process: process.clone(), recorder: self.recorder.clone(), world: self.world.clone() };
+        let worker = Outlive::on(host.clone(), service.clone()).worker();
+        let worker = worker.queues(QUEUES).concurrency(plan.concurrency).lease(plan.lease);
+        handle_all(worker, handlers).start().expect("the plan is within the limits")
+    }
+
+    /// Stops and starts workers in turn, now kindly, now not.
+    async fn restart_workers<H: Host>(
+        &self,
+        process: &Process,
+        host: &H,
+        service: &Arc<dyn Service>,
+        mut workers: Vec<Worker<H>>,
+        mut rng: Rng,
+    ) {
+        loop {
+            host.clock().sleep(Duration::from_millis(rng.between(500..=8_000))).await;
+            let worker = workers.remove(0);
+            if rng.chance(0.7) {
+                worker.stop(Duration::from_millis(rng.between(0..=500))).await;
+            } else {
+                drop(worker);
+            }
+            let plan = rng.pick(&self.plan.workers);
+            workers.push(self.start_worker(process, host, service, plan));
+        }
+    }
+
+    /// Asks of every known job why it waits, before anybody else does anything.
+    async fn take_census<H: Host>(&self, process: &Process, host: &H, service: &dyn Service) {
+        let mut explanations = Vec::new();
+        for job in self.outside.known() {
+            let id = RequestId([0; 16]);
+            if let Ok(Reply::Explained(explanation)) =
+                service.call(Call { id, request: Request::Explain { job } }).await
+            {
+                explanations.push((job, explanation));
+            }
+        }
+        let image = self.world.disk(process.machine()).image(View::Cache);
+        let wall_ms = i64::try_from(host.clock().wall().as_millis()).expect("a date of our time");
+        self.recorder.record(process, Event::Census(Arc::new(Census { image, wall_ms, explanations })));
+    }
+}
