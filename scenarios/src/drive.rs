@@ -23,8 +23,10 @@ pub struct Evidence {
     pub faults: BTreeMap<FaultKind, outlive_sim::Count>,
     /// What power losses took.
     pub loss: Loss,
-    /// Whether everything became terminal in time after the faults had ended.
-    pub settled: bool,
+    /// When the run ended.
+    pub ended: Duration,
+    /// The wall clock at the end, in milliseconds.
+    pub wall_ms: i64,
     /// When faults ended.
     pub calm_since: Duration,
     /// Disk operations of all processes.
@@ -57,15 +59,11 @@ pub async fn drive(world: World) -> Evidence {
     nemesis.stop();
     outside.calm_down();
     let calm_since = true_time();
-    let settled = loop {
-        if outside.is_content() && outside.pending().is_empty() {
-            break true;
-        }
-        if true_time() > calm_since + SETTLE {
-            break false;
-        }
+    while !(outside.is_content() && outside.pending().is_empty()) && true_time() < calm_since + SETTLE {
         sleep_true(LOOK).await;
-    };
+    }
+    let ended = true_time();
+    let wall_ms = i64::try_from(world.clock(machine).wall().as_millis()).expect("a date of our time");
     stopped.store(true, Ordering::Relaxed);
     for process in world.living(machine) {
         world.crash(process);
@@ -80,7 +78,8 @@ pub async fn drive(world: World) -> Evidence {
         loss: nemesis.loss(),
         disk_operations: disk.operations(),
         plan,
-        settled,
+        ended,
+        wall_ms,
         calm_since,
     }
 }

@@ -1,5 +1,6 @@
 //! Outlive inside the simulator: workload, checkers for the five invariants, planted bugs.
 
+pub mod checkers;
 pub mod drive;
 pub mod event;
 pub mod host;

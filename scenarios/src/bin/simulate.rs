@@ -1,5 +1,9 @@
 //! Placeholder.
 use outlive_sim::{Options, Seed, run};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let a: u64 = std::env::args().nth(1).unwrap().parse().unwrap();
     let b: u64 = std::env::args().nth(2).unwrap().parse().unwrap();
@@ -8,38 +12,25 @@ fn main() {
         let o = run(Seed(seed), Options::default(), outlive_scenarios::drive::drive);
         match o.result {
             Ok(e) => {
-                let rows = e.rows.as_ref();
+                let report = outlive_scenarios::checkers::judge(&e);
                 println!(
-                    "seed {seed} hash {:016x} sim {:?} wall {:?} settled {} entries {} ops {} boots {} jobs {:?} loss {:?} panics {}",
+                    "seed {seed} hash {:016x} sim {:?} wall {:?} entries {} ops {} boots {} panics {}",
                     o.hash,
                     o.simulated,
                     o.wall,
-                    e.settled,
                     e.entries.len(),
                     e.disk_operations,
                     e.times.len(),
-                    rows.map(|r| r.jobs.len()),
-                    e.loss,
                     o.panics.len()
                 );
-                if let Err(x) = &e.rows {
-                    println!("ROWS {x}")
+                for v in report.violations.iter().take(4) {
+                    println!("  {} {}", v.clause, v.sentence)
                 }
                 for p in o.panics.iter().take(3) {
                     println!("   {p:?}")
                 }
-                if !e.settled {
-                    if let Ok(r) = &e.rows {
-                        for (i, j) in r.jobs.iter().filter(|(_, j)| !j.finished).take(5) {
-                            println!("   pending {i} {j:?}")
-                        }
-                    }
-                    for x in e.entries.iter().rev().take(5) {
-                        println!("   {:?}", x)
-                    }
-                }
                 if b == a {
-                    println!("{:?}", e.faults)
+                    println!("{:?} {:?}", e.faults, report.counts)
                 }
             }
             Err(f) => println!("seed {seed} FAILED {f:?}"),

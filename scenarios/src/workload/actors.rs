@@ -57,15 +57,26 @@ impl<H: Host> Actor<H> {
         loop {
             let pause = if self.outside.is_calm() { Duration::from_millis(50) } else { self.plan.enqueue_pause };
             self.rest(&mut rng, pause).await;
-            if let Some(wish) = self.outside.next_wish() {
-                self.enqueue(&mut rng, wish).await;
-            } else if self.outside.is_calm() {
+            // Several at once: they are committed in one group.
+            let most = rng.between(1..=self.plan.burst as u64);
+            let wishes: Vec<Wish> = (0..most).map_while(|_| self.outside.next_wish()).collect();
+            if wishes.is_empty() && self.outside.is_calm() {
                 return;
+            }
+            let calls: Vec<_> = wishes
+                .into_iter()
+                .map(|wish| {
+                    let (actor, rng) = (self.clone(), self.rng("enqueue"));
+                    self.process.spawn("enqueue", async move { actor.enqueue(rng, wish).await })
+                })
+                .collect();
+            for call in calls {
+                call.await;
             }
         }
     }
 
-    async fn enqueue(&self, rng: &mut Rng, Wish { id, intent }: Wish) {
+    async fn enqueue(&self, mut rng: Rng, Wish { id, intent }: Wish) {
         let request = Request::Enqueue(intent.enqueue);
         match self.call(id, request.clone()).await {
             Ok(Reply::Enqueued { job, .. }) => {
@@ -181,7 +192,7 @@ impl<H: Host> Actor<H> {
         let mut rng = self.rng("auditor");
         loop {
             let calm = self.outside.is_calm();
-            self.rest(&mut rng, Duration::from_millis(if calm { 500 } else { 1_500 })).await;
+            self.rest(&mut rng, Duration::from_millis(if calm { 2_000 } else { 1_500 })).await;
             let pending = self.outside.pending();
             let asked: Vec<JobId> =
                 if calm { pending } else { pick(&mut rng, &pending).into_iter().copied().collect() };

@@ -14,7 +14,7 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut add = |trigger, action| faults.push(Fault { machine, trigger, action });
     let power = rng.chance(0.6);
-    let crashes = rng.between(7..=11);
+    let crashes = rng.between(6..=9);
     for crash in 0..crashes {
         let action =
             if power && rng.chance(0.5) { Action::PowerLoss(*rng.pick(&Survivors::ALL)) } else { Action::Crash };

@@ -8,5 +8,5 @@ mod plan;
 mod program;
 
 pub use outside::Outside;
-pub use plan::{Intent, Plan, Script};
+pub use plan::{GARBAGE, Intent, Plan, Script};
 pub use program::{PATH, Program};

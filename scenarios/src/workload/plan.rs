@@ -30,6 +30,8 @@ pub struct Plan {
     pub producers: u32,
     /// Pause between two enqueues of a producer, at the most.
     pub enqueue_pause: Duration,
+    /// Enqueues that a producer makes at once, at the most.
+    pub burst: usize,
     /// The faults.
     pub faults: Vec<Fault>,
     /// When faults end at the latest.
@@ -128,7 +130,7 @@ impl Plan {
         let mut rng = fork.fork("swarm").rng();
         let features = Features::draw(&mut rng);
         let options = options(&mut rng);
-        let jobs = rng.between(56..=76);
+        let jobs = rng.between(54..=62);
         let intents = (1..=jobs).map(|number| intent(number, &features, fork.fork("job").key(number))).collect();
         let leases: Vec<u64> = vec![1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
         let lease = Duration::from_millis(*rng.pick(&leases));
@@ -145,7 +147,8 @@ impl Plan {
             raw_claimers,
             raw_lease,
             producers: rng.between(1..=3) as u32,
-            enqueue_pause: Duration::from_millis(rng.between(100..=1_200)),
+            enqueue_pause: Duration::from_millis(rng.between(200..=2_500)),
+            burst: rng.between(1..=8) as usize,
             faults: faults::draw(fork.fork("faults"), machine, faults_end),
             faults_end,
             downtime: Duration::from_millis(rng.between(10..=3_000)),
@@ -183,7 +186,7 @@ fn options(rng: &mut Rng) -> Options {
             crash_backoff: Backoff { first: first(rng), longest: Duration::from_secs(4) },
             crashes_max: 5,
         },
-        checkpoint_frames: *rng.pick(&[4, 8, 16, 40, 100, 1_000]),
+        checkpoint_frames: *rng.pick(&[4, 8, 16, 40, 100, 100, 300, 1_000]),
         reserve_bytes: 256 << 10,
         ..Options::default()
     }
@@ -191,7 +194,8 @@ fn options(rng: &mut Rng) -> Options {
 
 fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     let mut rng = fork.rng();
-    let script = Script { number, acts: acts(number, features, &mut rng), work_ms: rng.between(1..=400) };
+    let script =
+        Script { number, acts: acts(number, features, &mut rng), work_ms: *rng.pick(&[1, 5, 20, 20, 100, 100, 400]) };
     let undecodable = features.failures && rng.chance(0.03);
     let payload = if undecodable {
         serde_json::json!({ GARBAGE: number }).to_string()

@@ -118,7 +118,7 @@ fn act(file: &impl DiskFile, action: Action, completion: &Completion) -> io::Res
         Action::Write { offset, buffers } => match buffers.as_slice() {
             [one] => file.write_at(offset, one.as_slice()).map(|()| count(one.len())),
             many => {
-                let bytes: Vec<u8> = many.iter().flat_map(|buffer| buffer.as_slice()).copied().collect();
+                let bytes = many.iter().map(|buffer| buffer.as_slice()).collect::<Vec<_>>().concat();
                 file.write_at(offset, &bytes).map(|()| count(bytes.len()))
             }
         },

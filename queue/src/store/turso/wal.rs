@@ -45,15 +45,18 @@ impl Log {
         self.pages.contains(&page)
     }
 
-    /// Writes the log's bytes again, as they are, and syncs them, the file, and their directory.
+    /// Writes the log's bytes again, as they are, and syncs them, the file, and their directory,
+    /// so that a log is there by a durable name.
     ///
     /// What was read may have come from a page cache that no sync has reached, or that a sync once
     /// failed to write and then called clean: such bytes count as committed, and the next power
     /// loss would take them. A byte written again is dirty again, so the sync means what it says.
     pub async fn make_durable<D: Disk>(&self, disk: &D, path: &Path, database: &D::File) -> Result<(), OpenError> {
         let error = |doing| move |error| io_error(path, doing, error);
+        // An empty log is made here if there is none: the database would make it later, and nobody
+        // would sync its name, without which every commit in it is lost.
+        let file = disk.open(&beside(path, "-wal"), OpenMode::Any).map_err(error("open the log"))?;
         if !self.bytes.is_empty() {
-            let file = disk.open(&beside(path, "-wal"), OpenMode::Existing).map_err(error("open the log"))?;
             disk.pace(Operation::Write).await;
             file.write_at(0, &self.bytes).map_err(error("write the log again"))?;
             disk.pace(Operation::Sync).await;

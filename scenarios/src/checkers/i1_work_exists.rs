@@ -1,0 +1,108 @@
+//! I1: work exists independently of the worker.
+
+use super::facts::number_of;
+use super::{Checker, Facts, Report};
+use crate::drive::Evidence;
+use crate::image::Rows;
+use outlive::job::Next;
+use outlive::protocol::{Reply, Request};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// See the module.
+pub const CHECKER: Checker = Checker {
+    invariant: "I1",
+    title: "work exists independently of the worker",
+    clauses: &[
+        ("I1.a", "every acknowledged enqueue is in the file, as it was asked for"),
+        ("I1.b", "an enqueue is there at most once, answered or not"),
+        ("I1.c", "no job is there that nobody enqueued"),
+        ("I1.d", "an acknowledged end is never undone"),
+        ("I1.e", "an acknowledged claim is in the file"),
+        ("I1.f", "the file reads"),
+    ],
+    check,
+};
+
+fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let rows = match &evidence.rows {
+        Ok(rows) => rows,
+        Err(why) => return report.expect("I1.f", false, || format!("the file does not read: {why}")),
+    };
+    report.expect("I1.f", true, String::new);
+    enqueued(facts, rows, report);
+    once(facts, rows, report);
+    ends(facts, rows, report);
+    for (token, grant) in &facts.grants {
+        let row = rows.attempts.get(&token.0);
+        let same = row.is_some_and(|row| row.job == grant.lease.job.0 && row.number == i64::from(grant.attempt));
+        report.expect("I1.e", same, || {
+            format!("job {} was granted under token {}, but its attempt's row is {row:?}", grant.lease.job, token.0)
+        });
+    }
+}
+
+fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
+    for call in &facts.calls {
+        let (Request::Enqueue(asked), Some((at, Reply::Enqueued { job, .. }))) = (&call.what.request, call.reply())
+        else {
+            continue;
+        };
+        let row = rows.jobs.get(&job.0);
+        let same = row.is_some_and(|row| {
+            row.kind == asked.kind
+                && row.queue == asked.queue
+                && row.priority == i64::from(asked.priority)
+                && row.max_attempts == i64::from(asked.max_attempts)
+                && json(&row.payload) == json(&asked.payload)
+        });
+        report.expect("I1.a", same, || match row {
+            None => format!("job {job} was acknowledged at {at:.1?} and is not in the file"),
+            Some(row) => format!("job {job} was asked for as {asked:?}, and is {row:?}"),
+        });
+    }
+}
+
+fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
+    let asked: BTreeSet<u64> = facts
+        .calls
+        .iter()
+        .filter_map(|call| match &call.what.request {
+            Request::Enqueue(asked) => number_of(&asked.payload),
+            _ => None,
+        })
+        .collect();
+    let mut jobs: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+    for (id, row) in &rows.jobs {
+        let number = number_of(&row.payload);
+        report.expect("I1.c", number.is_some_and(|number| asked.contains(&number)), || {
+            format!("job {id} is in the file, and nobody asked for {}", row.payload)
+        });
+        jobs.entry(number.unwrap_or(0)).or_default().push(*id);
+    }
+    for number in asked {
+        let there = jobs.get(&number).map_or(&[][..], Vec::as_slice);
+        report.expect("I1.b", there.len() <= 1, || format!("wish {number} was enqueued as jobs {there:?}"));
+    }
+}
+
+fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
+    for call in &facts.calls {
+        let Some((at, reply)) = call.reply() else { continue };
+        let (job, expected) = match (&call.what.request, reply) {
+            (Request::Complete { lease, .. }, Reply::Done) => (lease.job, "completed"),
+            (Request::Fail { lease, .. }, Reply::Failed { next: Next::Discard }) => (lease.job, "discarded"),
+            (Request::Fail { lease, .. }, Reply::Failed { next: Next::Cancel }) => (lease.job, "cancelled"),
+            (Request::Obey { lease }, Reply::Done) => (lease.job, "cancelled"),
+            (Request::Cancel { job }, Reply::Cancelled { at_once: true }) => (*job, "cancelled"),
+            _ => continue,
+        };
+        let state = rows.jobs.get(&job.0).map(|row| row.state.as_str());
+        report.expect("I1.d", state == Some(expected), || {
+            format!("job {job} was acknowledged as {expected} at {at:.1?}, and is {}", state.unwrap_or("gone"))
+        });
+    }
+}
+
+fn json(text: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(text).ok()
+}

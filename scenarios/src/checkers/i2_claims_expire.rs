@@ -1,0 +1,123 @@
+//! I2: claims expire without cooperation.
+
+use super::{Checker, Facts, Report};
+use crate::drive::Evidence;
+use crate::event::Event;
+use outlive::job::explain::Doing;
+use outlive::protocol::{Reply, Request};
+
+/// See the module.
+pub const CHECKER: Checker = Checker {
+    invariant: "I2",
+    title: "claims expire without cooperation",
+    clauses: &[
+        ("I2.a", "no job is granted while an earlier holder still trusts its lease"),
+        ("I2.b", "an expired lease is refused, even if nobody has the job since"),
+        ("I2.c", "a job whose lease has expired is not called running"),
+        ("I2.d", "a stale, forged or foreign lease changes nothing"),
+        ("I2.e", "one process at a time has the file"),
+    ],
+    check,
+};
+
+fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    windows(facts, report);
+    expiry(facts, report);
+    foreign(facts, report);
+    one_process(evidence, facts, report);
+}
+
+fn windows(facts: &Facts, report: &mut Report) {
+    for (job, tokens) in &facts.tokens {
+        for pair in tokens.windows(2) {
+            let (earlier, later) = (&facts.grants[&pair[0]], &facts.grants[&pair[1]]);
+            let trusted = earlier.trusted_until(facts);
+            report.expect("I2.a", trusted <= later.answered, || {
+                format!(
+                    "job {job} was granted again (attempt {}) at {:.3?}, while attempt {} was trusted until {trusted:.3?}",
+                    later.attempt, later.answered, earlier.attempt
+                )
+            });
+        }
+    }
+}
+
+fn expiry(facts: &Facts, report: &mut Report) {
+    for call in &facts.calls {
+        for (lease, accepted) in call.judged_leases() {
+            let Some(grant) = facts.grants.get(&lease.token).filter(|grant| grant.lease == lease) else { continue };
+            let expired = grant.surely_expired_as_of(call.invoked);
+            // A repeat is told what was answered first, which may have been in time.
+            let first = facts.calls.iter().find(|other| other.what.id == call.what.id);
+            let is_repeat = first.is_some_and(|first| first.invoked < call.invoked);
+            if call.invoked > expired && !is_repeat {
+                report.expect("I2.b", !accepted, || {
+                    let name = call.what.request.name();
+                    format!(
+                        "{name} of job {} was accepted at {:.3?}, but its lease expired by {expired:.3?}",
+                        lease.job, call.invoked
+                    )
+                });
+            }
+        }
+        let (Request::Explain { job }, Some((_, Reply::Explained(explanation)))) = (&call.what.request, call.reply())
+        else {
+            continue;
+        };
+        let latest = facts.tokens.get(job).and_then(|tokens| tokens.last()).map(|token| &facts.grants[token]);
+        let Some(grant) = latest.filter(|grant| grant.attempt == explanation.attempts) else { continue };
+        if call.invoked > grant.surely_expired_as_of(call.invoked) && grant.answered < call.invoked {
+            let running = matches!(explanation.doing, Doing::Running { .. });
+            report.expect("I2.c", !running, || {
+                format!(
+                    "job {job} is called running at {:.3?}, but the lease of attempt {} expired by {:.3?}",
+                    call.invoked,
+                    grant.attempt,
+                    grant.surely_expired_as_of(call.invoked)
+                )
+            });
+        }
+    }
+}
+
+fn foreign(facts: &Facts, report: &mut Report) {
+    for call in &facts.calls {
+        for (lease, accepted) in call.judged_leases() {
+            let granted = facts.grants.get(&lease.token).filter(|grant| grant.lease == lease);
+            let newer = facts.tokens.get(&lease.job).into_iter().flatten().rev().map(|token| &facts.grants[token]);
+            let newer = newer.take_while(|grant| grant.lease.token > lease.token);
+            let overtaken = newer.last().filter(|grant| grant.answered < call.invoked);
+            let other_process = granted.filter(|grant| grant.process != call.process);
+            let repeated =
+                facts.calls.iter().any(|other| other.what.id == call.what.id && other.invoked < call.invoked);
+            if granted.is_some() && overtaken.is_none() && other_process.is_none() || repeated {
+                continue;
+            }
+            let name = call.what.request.name();
+            report.expect("I2.d", !accepted, || match (granted, overtaken) {
+                (None, _) => format!("{name} with a lease on job {} that was never granted was accepted", lease.job),
+                (_, Some(newer)) => format!(
+                    "{name} of job {} under token {} was accepted at {:.3?}, after token {} was granted",
+                    lease.job, lease.token.0, call.invoked, newer.lease.token.0
+                ),
+                _ => format!("{name} of job {} with the lease of a dead process was accepted", lease.job),
+            });
+        }
+    }
+}
+
+fn one_process(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let opened: Vec<_> = evidence
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.event, Event::Opened))
+        .filter_map(|entry| Some((entry.process?, entry.at)))
+        .collect();
+    for (i, (process, at)) in opened.iter().enumerate() {
+        let living = opened[..i].iter().find(|(other, _)| facts.deaths.get(other).is_none_or(|death| death > at));
+        report.expect("I2.e", living.is_none(), || {
+            let other = living.expect("one lives").0;
+            format!("process {} opened the file at {at:.3?}, while process {} had it", process.0, other.0)
+        });
+    }
+}

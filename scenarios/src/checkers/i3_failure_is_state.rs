@@ -1,0 +1,205 @@
+//! I3: failure is state, not control flow.
+
+use super::{CallFact, Checker, Facts, Report};
+use crate::drive::Evidence;
+use crate::event::Event;
+use crate::image::{FailureRow, Rows};
+use outlive::job::{Backoff, How, Lease};
+use outlive::protocol::{Reply, Reported, Request};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// See the module.
+pub const CHECKER: Checker = Checker {
+    invariant: "I3",
+    title: "failure is state, not control flow",
+    clauses: &[
+        ("I3.a", "every attempt that ended badly left a failure, and every attempt but the latest has ended"),
+        ("I3.b", "an acknowledged failure is written down as reported, and the decision is the right one"),
+        ("I3.c", "the next attempt does not begin before the rest that was decided"),
+        ("I3.d", "failures, crashes, snoozes and releases are counted apart, and right"),
+        ("I3.e", "what keeps killing its workers is quarantined, and nothing else is"),
+        ("I3.f", "a started attempt whose process died is a crash"),
+    ],
+    check,
+};
+
+fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let Ok(rows) = &evidence.rows else { return };
+    attempts(rows, report);
+    reported(evidence, facts, rows, report);
+    rests(evidence, facts, rows, report);
+    counts(rows, report);
+    quarantine(evidence, rows, report);
+    crashes(evidence, facts, rows, report);
+}
+
+fn attempts(rows: &Rows, report: &mut Report) {
+    for (token, attempt) in &rows.attempts {
+        let job = rows.jobs.get(&attempt.job);
+        let latest = job.is_some_and(|job| job.attempts == attempt.number && job.state == "running");
+        let needs_failure = !matches!(attempt.ended.as_deref(), Some("completed" | "snoozed") | None);
+        let failure = rows.failures.get(token);
+        let right = match attempt.ended {
+            None => latest,
+            Some(_) => failure.is_some() == needs_failure,
+        };
+        report.expect("I3.a", right, || {
+            let (number, job, ended) = (attempt.number, attempt.job, attempt.ended.as_deref().unwrap_or("open"));
+            format!("attempt {number} of job {job} is {ended}, and its failure is {failure:?}")
+        });
+    }
+}
+
+fn reported(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    for call in &facts.calls {
+        let Some((lease, said)) = failed(call) else { continue };
+        let row = rows.failures.get(&lease.token.0);
+        let right = row.is_some_and(|row| {
+            row.how == said.how.as_str()
+                && row.message == said.message
+                && row.retryable == said.retryable
+                && decision(evidence, rows, row, lease).is_none_or(|expected| expected == row.decision)
+        });
+        report.expect("I3.b", right, || {
+            let expected = row.and_then(|row| decision(evidence, rows, row, lease));
+            format!("job {} failed with {said:?}, what is written is {row:?}, right is {expected:?}", lease.job)
+        });
+    }
+}
+
+/// A failure that was reported and acknowledged.
+fn failed(call: &CallFact) -> Option<(Lease, &Reported)> {
+    match (&call.what.request, call.reply()) {
+        (Request::Fail { lease, failure }, Some((_, Reply::Failed { .. }))) => Some((*lease, failure)),
+        _ => None,
+    }
+}
+
+/// What must have been decided; none where a request to cancel has a say.
+fn decision(_: &Evidence, rows: &Rows, row: &FailureRow, lease: Lease) -> Option<&'static str> {
+    let job = rows.jobs.get(&lease.job.0)?;
+    if job.cancel_requested {
+        return None;
+    }
+    let so_far = rows.failures.iter().filter(|(token, other)| other.job == row.job && **token <= lease.token.0);
+    let so_far = so_far.filter(|(_, other)| counts_as_failure(other)).count();
+    let spent = i64::try_from(so_far).expect("a count") >= job.max_attempts;
+    Some(if !row.retryable || spent { "discard" } else { "retry" })
+}
+
+fn counts_as_failure(row: &FailureRow) -> bool {
+    matches!(row.how.as_str(), "error" | "panic" | "undecodable")
+}
+
+fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    // A clock that jumps may cut a rest short, and rightly so.
+    if facts.wall_jumped {
+        return;
+    }
+    let limits = evidence.plan.options.limits;
+    let mut due: BTreeMap<(i64, i64), Duration> = BTreeMap::new();
+    for call in &facts.calls {
+        let Some((lease, said)) = failed(call) else { continue };
+        let Some(row) = rows.failures.get(&lease.token.0).filter(|row| row.decision == "retry") else { continue };
+        let count = rows.failures.range(..=lease.token.0).filter(|(_, it)| it.job == row.job && counts_as_failure(it));
+        let rest = match said.retry_after_ms {
+            Some(ms) => Duration::from_millis(ms),
+            None => shortest_rest(limits.backoff, count.count()),
+        };
+        due.insert((row.job, row.attempt), call.invoked + rest);
+    }
+    for (token, row) in &rows.failures {
+        let grant = facts.grants.get(&outlive::job::Token(*token));
+        let death = grant.and_then(|grant| facts.deaths.get(&grant.process).copied());
+        if let (true, "retry", Some(death)) = (row.how == How::Crash.as_str(), row.decision.as_str(), death)
+            && row.message.contains("process")
+        {
+            let count = rows.failures.range(..=*token).filter(|(_, it)| it.job == row.job && it.how == "crash").count();
+            due.insert((row.job, row.attempt), death + shortest_rest(limits.crash_backoff, count));
+        }
+    }
+    for grant in facts.grants.values() {
+        let key = (grant.lease.job.0, i64::from(grant.attempt) - 1);
+        if let Some(due) = due.get(&key) {
+            report.expect("I3.c", *due <= grant.answered + Duration::from_millis(1), || {
+                format!(
+                    "attempt {} of job {} was granted at {:.3?}, but the rest after the one before lasts until {due:.3?}",
+                    grant.attempt, grant.lease.job, grant.answered
+                )
+            });
+        }
+    }
+}
+
+/// The shortest rest that jitter allows after the `count`-th time: half of the full one.
+fn shortest_rest(backoff: Backoff, count: usize) -> Duration {
+    let mut full = backoff.first;
+    for _ in 1..count {
+        full = (full * 2).min(backoff.longest);
+    }
+    full.min(backoff.longest) / 2
+}
+
+fn counts(rows: &Rows, report: &mut Report) {
+    for (id, job) in &rows.jobs {
+        let attempts = || rows.attempts.values().filter(|attempt| attempt.job == *id);
+        let ended = |how: &[&str]| {
+            let ended = attempts().filter(|attempt| attempt.ended.as_deref().is_some_and(|it| how.contains(&it)));
+            i64::try_from(ended.count()).expect("a count")
+        };
+        let failures = rows.failures.values().filter(|row| row.job == *id && counts_as_failure(row)).count();
+        let counted = [
+            i64::try_from(attempts().count()).expect("a count"),
+            i64::try_from(failures).expect("a count"),
+            ended(&["crashed"]),
+            ended(&["snoozed"]),
+            ended(&["released", "expired"]),
+        ];
+        let written = [job.attempts, job.failures, job.crashes, job.snoozes, job.releases];
+        report.expect("I3.d", counted == written && ended(&["failed"]) == job.failures, || {
+            format!(
+                "job {id} says attempts, failures, crashes, snoozes, releases {written:?}, its rows say {counted:?}"
+            )
+        });
+    }
+}
+
+fn quarantine(evidence: &Evidence, rows: &Rows, report: &mut Report) {
+    let most = i64::from(evidence.plan.options.limits.crashes_max);
+    for (id, job) in &rows.jobs {
+        let quarantined = job.state == "quarantined";
+        if quarantined || job.crashes >= most {
+            let right = job.crashes == most && (quarantined || job.cancel_requested);
+            report.expect("I3.e", right, || format!("job {id} is {} after {} crashes", job.state, job.crashes));
+        }
+    }
+}
+
+fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    let mut running = BTreeMap::new();
+    for entry in &evidence.entries {
+        match entry.event {
+            Event::HandlerStarted { job, attempt } => drop(running.insert((job.0, attempt), entry.process)),
+            Event::HandlerEnded { job, attempt } => drop(running.remove(&(job.0, attempt))),
+            _ => {}
+        }
+    }
+    // Something was said of it, and nobody knows whether it was heard.
+    let ended = facts.calls.iter().filter(|call| call.is_end()).filter_map(CallFact::lease);
+    let ended: BTreeSet<Lease> = ended.collect();
+    for ((job, attempt), process) in running {
+        let died = process.is_some_and(|process| facts.deaths.contains_key(&process));
+        let row = rows.attempts.iter().find(|(_, row)| row.job == job && row.number == i64::from(attempt));
+        let said = |token: i64| ended.iter().any(|lease| lease.token.0 == token);
+        if !died || row.is_some_and(|(token, row)| said(*token) || row.ended.is_none()) {
+            continue;
+        }
+        let crash = row.is_some_and(|(token, row)| {
+            row.ended.as_deref() == Some("crashed") && rows.failures.get(token).is_some_and(|row| row.how == "crash")
+        });
+        report.expect("I3.f", crash, || {
+            format!("attempt {attempt} of job {job} ran when its process died, and its row is {row:?}")
+        });
+    }
+}

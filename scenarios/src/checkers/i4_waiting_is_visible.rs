@@ -1,0 +1,224 @@
+//! I4: waiting is a valid and visible state.
+
+use super::{Checker, Facts, Report};
+use crate::drive::Evidence;
+use crate::event::{Census, Event};
+use crate::image::{JobRow, Rows};
+use crate::workload::PATH;
+use outlive::Explanation;
+use outlive::job::explain::{Blocker, Bound, Doing, Place, Reason, Until};
+use outlive::protocol::{Reply, Request, When};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// See the module.
+pub const CHECKER: Checker = Checker {
+    invariant: "I4",
+    title: "waiting is a valid and visible state",
+    clauses: &[
+        ("I4.a", "every job that waits says for what, until when, and under which condition"),
+        ("I4.b", "what it says is all that the rows say, and nothing else"),
+        ("I4.c", "what it says never contradicts what was acknowledged"),
+        ("I4.d", "no wait outlasts the bound that it named"),
+        ("I4.e", "an acknowledged request to cancel is never forgotten"),
+    ],
+    check,
+};
+
+fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let mut opened = Duration::ZERO;
+    for entry in &evidence.entries {
+        match &entry.event {
+            Event::Opened => opened = entry.at,
+            Event::Census(census) => judge_census(evidence, census, entry.at - opened, report),
+            _ => {}
+        }
+    }
+    answers(facts, report);
+    bounds(facts, report);
+    cancels(evidence, facts, report);
+}
+
+fn blockers(explanation: &Explanation) -> Option<&[Blocker]> {
+    match &explanation.doing {
+        Doing::Waiting { blockers } => Some(blockers),
+        _ => None,
+    }
+}
+
+fn answers(facts: &Facts, report: &mut Report) {
+    let mut terminal: BTreeMap<i64, (Duration, &str)> = BTreeMap::new();
+    for (call, at, answer) in facts.answered() {
+        match (&call.what.request, answer) {
+            (Request::Complete { lease, .. }, Ok(Reply::Done)) => {
+                terminal.entry(lease.job.0).or_insert((at, "completed"));
+            }
+            (Request::Cancel { job }, Ok(Reply::Cancelled { at_once: true })) => {
+                terminal.entry(job.0).or_insert((at, "cancelled"));
+            }
+            _ => {}
+        }
+    }
+    for (call, _, answer) in facts.answered() {
+        let (Request::Explain { job }, Ok(Reply::Explained(explanation))) = (&call.what.request, answer) else {
+            continue;
+        };
+        if let Some(blockers) = blockers(explanation) {
+            let named = |blocker: &Blocker| !blocker.holds_while.is_empty() && agree(blocker);
+            report.expect("I4.a", !blockers.is_empty() && blockers.iter().all(named), || {
+                format!("job {job} waits, and says {blockers:?}")
+            });
+        }
+        if let Some((_, expected)) = terminal.get(&job.0).filter(|(ended, _)| *ended < call.invoked) {
+            let said = match &explanation.doing {
+                Doing::Finished { outcome, .. } => outcome.as_str(),
+                Doing::Running { .. } => "running",
+                Doing::Waiting { .. } => "waiting",
+            };
+            report.expect("I4.c", said == *expected, || format!("job {job} is {expected}, and says that it is {said}"));
+        }
+    }
+}
+
+/// Whether reason, end and bound of a blocker are of a kind.
+fn agree(blocker: &Blocker) -> bool {
+    match (&blocker.reason, blocker.until, blocker.bound) {
+        (Reason::Line { .. }, Until::Claim, Bound::Claims { .. }) => true,
+        (Reason::LeaseExpired { .. }, Until::Pass, Bound::Milliseconds { .. }) => true,
+        (Reason::Schedule, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_none(),
+        (Reason::Line { .. } | Reason::LeaseExpired { .. }, _, _) => false,
+        (_, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_some(),
+        _ => false,
+    }
+}
+
+fn bounds(facts: &Facts, report: &mut Report) {
+    if facts.wall_jumped {
+        return;
+    }
+    let mut promised: BTreeMap<(i64, i64), (Duration, u64)> = BTreeMap::new();
+    for (call, at, answer) in facts.answered() {
+        let (Request::Explain { job }, Ok(Reply::Explained(explanation))) = (&call.what.request, answer) else {
+            continue;
+        };
+        for blocker in blockers(explanation).unwrap_or_default() {
+            let (Until::Time { wall_ms, .. }, Bound::Milliseconds { at_most }) = (blocker.until, blocker.bound) else {
+                continue;
+            };
+            if let Some((before, bound)) = promised.get(&(job.0, wall_ms)) {
+                let passed = u64::try_from(call.invoked.saturating_sub(*before).as_millis()).expect("a run is short");
+                report.expect("I4.d", at_most <= bound.saturating_sub(passed) + 2, || {
+                    format!("job {job} had at most {bound} ms to wait, waited {passed} ms, and has {at_most} ms more")
+                });
+            } else {
+                promised.insert((job.0, wall_ms), (at, at_most));
+            }
+        }
+    }
+}
+
+fn cancels(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    for (call, at, answer) in facts.answered() {
+        let (Request::Cancel { job }, Ok(Reply::Cancelled { .. })) = (&call.what.request, answer) else { continue };
+        let again = facts.tokens.get(job).into_iter().flatten().map(|token| &facts.grants[token]);
+        let again = again.into_iter().find(|grant| grant.claimed > at);
+        report.expect("I4.e", again.is_none(), || {
+            format!("job {job} was cancelled at {at:.3?} and granted again at {:.3?}", again.expect("granted").answered)
+        });
+        let state = evidence.rows.as_ref().ok().and_then(|rows| rows.jobs.get(&job.0)).map(|row| row.state.as_str());
+        if let Some(state) = state {
+            let right = matches!(state, "cancelled" | "completed" | "running");
+            report.expect("I4.e", right, || format!("job {job} was cancelled at {at:.3?}, and is {state} at the end"));
+        }
+    }
+}
+
+/// Compares what jobs said with what the checker's own reading of the rows comes to.
+///
+/// Steady time was written when the file was opened, and `open` has passed since.
+fn judge_census(evidence: &Evidence, census: &Census, open: Duration, report: &mut Report) {
+    let mut rows = match Rows::read(&census.image, PATH) {
+        Ok(rows) => rows,
+        Err(why) => return report.expect("I4.b", false, || format!("the file does not read at a census: {why}")),
+    };
+    rows.steady_ms += i64::try_from(open.as_millis()).expect("a run is short");
+    for (job, explanation) in &census.explanations {
+        let Some(row) = rows.jobs.get(&job.0) else {
+            report.expect("I4.b", false, || format!("job {job} is explained, and is not in the file"));
+            continue;
+        };
+        let expected = match row.state.as_str() {
+            "running" => continue,
+            "waiting" => match expected_blocker(evidence, &rows, census.wall_ms, job.0, row) {
+                Some(expected) => expected,
+                None => continue,
+            },
+            state => format!("finished {state}"),
+        };
+        let said = match &explanation.doing {
+            Doing::Running { .. } => "running".to_owned(),
+            Doing::Finished { outcome, .. } => format!("finished {outcome}"),
+            Doing::Waiting { blockers } => blockers.iter().map(in_short).collect::<Vec<_>>().join(" and "),
+        };
+        report.expect("I4.b", said == expected, || {
+            format!("job {job} says {said:?}, but its rows say {expected:?}: {row:?}")
+        });
+    }
+}
+
+fn in_short(blocker: &Blocker) -> String {
+    let until = match blocker.until {
+        Until::Time { steady_ms, wall_ms } => format!("until steady {steady_ms:?} or wall {wall_ms}"),
+        Until::Claim => "until claimed".into(),
+        Until::Pass => "until written".into(),
+    };
+    let reason = match &blocker.reason {
+        Reason::Delay => "delay".into(),
+        Reason::Schedule => "schedule".into(),
+        Reason::Backoff { failures, max_attempts } => format!("backoff {failures} of {max_attempts}"),
+        Reason::CrashBackoff { crashes, .. } => format!("crash {crashes}"),
+        Reason::Snooze => "snooze".into(),
+        Reason::LeaseExpired { .. } => "lease expired".into(),
+        Reason::Line { queue, ahead: Place::Exactly(ahead), .. } => format!("line in {queue} behind {ahead}"),
+        Reason::Line { queue, ahead, .. } => format!("line in {queue} behind {ahead}"),
+    };
+    format!("{reason} {until}")
+}
+
+/// What a waiting job must say; none where the moment is too close to call.
+fn expected_blocker(evidence: &Evidence, rows: &Rows, wall_ms: i64, id: i64, row: &JobRow) -> Option<String> {
+    if is_due(rows, wall_ms, row)? {
+        let mut ahead = 0;
+        for (other, it) in rows.jobs.iter().filter(|(_, it)| it.state == "waiting" && it.queue == row.queue) {
+            let first = (-it.priority, *other) < (-row.priority, id);
+            ahead += u64::from(is_due(rows, wall_ms, it)? && first);
+        }
+        return Some(format!("line in {} behind {ahead} until claimed", row.queue));
+    }
+    // Why it waits is told by how its latest attempt ended, not by the column that says so.
+    let latest = rows.attempts.iter().rev().find(|(_, attempt)| attempt.job == id);
+    let reason = match latest.and_then(|(_, attempt)| attempt.ended.as_deref()) {
+        None => match asked_for(evidence, row)? {
+            When::At(_) => "schedule".into(),
+            When::Now | When::After(_) => "delay".into(),
+        },
+        Some("snoozed") => "snooze".into(),
+        Some("crashed") => format!("crash {}", row.crashes),
+        Some("failed") => format!("backoff {} of {}", row.failures, row.max_attempts),
+        Some(other) => format!("nothing after an attempt that was {other}"),
+    };
+    Some(format!("{reason} until steady {:?} or wall {}", row.due_steady_ms, row.due_wall_ms))
+}
+
+/// Whether its time has come; none within the little that passes between two looks.
+fn is_due(rows: &Rows, wall_ms: i64, row: &JobRow) -> Option<bool> {
+    const CLOSE_MS: i64 = 250;
+    let left = [row.due_steady_ms.map(|due| due - rows.steady_ms), Some(row.due_wall_ms - wall_ms)];
+    let left = left.into_iter().flatten().min().expect("one of two");
+    if left > CLOSE_MS || left <= 0 { Some(left <= 0) } else { None }
+}
+
+fn asked_for(evidence: &Evidence, row: &JobRow) -> Option<When> {
+    let number = super::facts::number_of(&row.payload)?;
+    evidence.plan.intents.iter().find(|intent| intent.number == number).map(|intent| intent.enqueue.when)
+}

@@ -1,0 +1,81 @@
+//! The five checkers, and liveness. Each is a fold over what clients saw and what the file says at
+//! the end, in true time. They share no code with the queue but its wire types.
+//!
+//! A new checker is one file and one line in [`ALL`].
+
+mod facts;
+mod i1_work_exists;
+mod i2_claims_expire;
+mod i3_failure_is_state;
+mod i4_waiting_is_visible;
+mod i5_idempotent_progress;
+mod liveness;
+
+pub use facts::{CallFact, Facts, Grant};
+
+use crate::drive::Evidence;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A checker: its clauses, and the fold.
+pub struct Checker {
+    /// The invariant: `I1` to `I5`, or `L`.
+    pub invariant: &'static str,
+    /// What it says, in a few words.
+    pub title: &'static str,
+    /// Its clauses: id and sentence.
+    pub clauses: &'static [(&'static str, &'static str)],
+    /// Judges a run.
+    pub check: fn(&Evidence, &Facts, &mut Report),
+}
+
+/// All checkers, in order.
+pub const ALL: &[Checker] = &[
+    i1_work_exists::CHECKER,
+    i2_claims_expire::CHECKER,
+    i3_failure_is_state::CHECKER,
+    i4_waiting_is_visible::CHECKER,
+    i5_idempotent_progress::CHECKER,
+    liveness::CHECKER,
+];
+
+/// What the checkers found in one run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// How often each clause was put to the test.
+    pub counts: BTreeMap<String, u64>,
+    /// What broke.
+    pub violations: Vec<Violation>,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// The clause.
+    pub clause: String,
+    /// What happened, in one sentence.
+    pub sentence: String,
+}
+
+impl Report {
+    /// Puts a clause to the test once.
+    pub fn expect(&mut self, clause: &'static str, holds: bool, sentence: impl FnOnce() -> String) {
+        *self.counts.entry(clause.to_owned()).or_default() += 1;
+        if !holds {
+            self.violations.push(Violation { clause: clause.to_owned(), sentence: sentence() });
+        }
+    }
+}
+
+/// Lets all checkers judge a run.
+pub fn judge(evidence: &Evidence) -> Report {
+    let mut report = Report::default();
+    let facts = Facts::of(evidence);
+    for checker in ALL {
+        for (clause, _) in checker.clauses {
+            report.counts.insert((*clause).to_owned(), 0);
+        }
+        (checker.check)(evidence, &facts, &mut report);
+    }
+    report
+}
