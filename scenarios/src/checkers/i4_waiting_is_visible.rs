@@ -26,12 +26,10 @@ pub const CHECKER: Checker = Checker {
 };
 
 fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
-    let mut opened = Duration::ZERO;
     for entry in &evidence.entries {
-        match &entry.event {
-            Event::Opened => opened = entry.at,
-            Event::Census(census) => judge_census(evidence, census, entry.at - opened, report),
-            _ => {}
+        if let (Event::Census(census), Some(process)) = (&entry.event, entry.process) {
+            let booted = evidence.times.iter().find(|times| times.process == process).expect("it lived").booted;
+            judge_census(evidence, census, entry.at - booted, report);
         }
     }
     answers(facts, report);
@@ -135,13 +133,13 @@ fn cancels(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 
 /// Compares what jobs said with what the checker's own reading of the rows comes to.
 ///
-/// Steady time was written when the file was opened, and `open` has passed since.
-fn judge_census(evidence: &Evidence, census: &Census, open: Duration, report: &mut Report) {
-    let mut rows = match Rows::read(&census.image, PATH) {
+/// Steady time was last written when the file was opened, at most `since` ago.
+fn judge_census(evidence: &Evidence, census: &Census, since: Duration, report: &mut Report) {
+    let rows = match Rows::read(&census.image, PATH) {
         Ok(rows) => rows,
         Err(why) => return report.expect("I4.b", false, || format!("the file does not read at a census: {why}")),
     };
-    rows.steady_ms += i64::try_from(open.as_millis()).expect("a run is short");
+    let moment = Moment { wall_ms: census.wall_ms, since_ms: i64::try_from(since.as_millis()).expect("a run is short") };
     for (job, explanation) in &census.explanations {
         let Some(row) = rows.jobs.get(&job.0) else {
             report.expect("I4.b", false, || format!("job {job} is explained, and is not in the file"));
@@ -149,7 +147,7 @@ fn judge_census(evidence: &Evidence, census: &Census, open: Duration, report: &m
         };
         let expected = match row.state.as_str() {
             "running" => continue,
-            "waiting" => match expected_blocker(evidence, &rows, census.wall_ms, job.0, row) {
+            "waiting" => match expected_blocker(evidence, &rows, moment, job.0, row) {
                 Some(expected) => expected,
                 None => continue,
             },
@@ -186,12 +184,12 @@ fn in_short(blocker: &Blocker) -> String {
 }
 
 /// What a waiting job must say; none where the moment is too close to call.
-fn expected_blocker(evidence: &Evidence, rows: &Rows, wall_ms: i64, id: i64, row: &JobRow) -> Option<String> {
-    if is_due(rows, wall_ms, row)? {
+fn expected_blocker(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, row: &JobRow) -> Option<String> {
+    if is_due(rows, moment, row)? {
         let mut ahead = 0;
         for (other, it) in rows.jobs.iter().filter(|(_, it)| it.state == "waiting" && it.queue == row.queue) {
             let first = (-it.priority, *other) < (-row.priority, id);
-            ahead += u64::from(is_due(rows, wall_ms, it)? && first);
+            ahead += u64::from(is_due(rows, moment, it)? && first);
         }
         return Some(format!("line in {} behind {ahead} until claimed", row.queue));
     }
@@ -210,12 +208,20 @@ fn expected_blocker(evidence: &Evidence, rows: &Rows, wall_ms: i64, id: i64, row
     Some(format!("{reason} until steady {:?} or wall {}", row.due_steady_ms, row.due_wall_ms))
 }
 
-/// Whether its time has come; none within the little that passes between two looks.
-fn is_due(rows: &Rows, wall_ms: i64, row: &JobRow) -> Option<bool> {
-    const CLOSE_MS: i64 = 250;
-    let left = [row.due_steady_ms.map(|due| due - rows.steady_ms), Some(row.due_wall_ms - wall_ms)];
-    let left = left.into_iter().flatten().min().expect("one of two");
-    if left > CLOSE_MS || left <= 0 { Some(left <= 0) } else { None }
+/// The moment of a census, as far as it can be told from outside.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall_ms: i64,
+    /// Steady time has gone on for at most so long since it was written.
+    since_ms: i64,
+}
+
+/// Whether its time has come; none if that can't be told.
+fn is_due(rows: &Rows, moment: Moment, row: &JobRow) -> Option<bool> {
+    let wall = row.due_wall_ms <= moment.wall_ms;
+    let steady_by = |now: i64| row.due_steady_ms.is_some_and(|due| due <= now);
+    let (surely, perhaps) = (steady_by(rows.steady_ms), steady_by(rows.steady_ms + moment.since_ms + 1));
+    if wall || surely == perhaps { Some(wall || surely) } else { None }
 }
 
 fn asked_for(evidence: &Evidence, row: &JobRow) -> Option<When> {
