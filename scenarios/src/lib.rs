@@ -5,5 +5,6 @@ pub mod drive;
 pub mod event;
 pub mod host;
 pub mod image;
+pub mod runner;
 mod seams;
 pub mod workload;

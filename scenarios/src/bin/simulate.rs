@@ -1,41 +1,192 @@
-//! Placeholder.
-use outlive_sim::{Options, Seed, run};
+//! The simulator's command line. `cargo xtask sim` builds it and passes its arguments on.
 
+use clap::{Args, Parser, Subcommand};
+use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_seed};
+use outlive_sim::{Recording, Seed, serve};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Page faults of a fresh arena for every opening of the database cost a fifth of all time with the
+/// system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {
-    let a: u64 = std::env::args().nth(1).unwrap().parse().unwrap();
-    let b: u64 = std::env::args().nth(2).unwrap().parse().unwrap();
-    let t = std::time::Instant::now();
-    for seed in a..=b {
-        let o = run(Seed(seed), Options::default(), outlive_scenarios::drive::drive);
-        match o.result {
-            Ok(e) => {
-                let report = outlive_scenarios::checkers::judge(&e);
-                println!(
-                    "seed {seed} hash {:016x} sim {:?} wall {:?} entries {} ops {} boots {} panics {}",
-                    o.hash,
-                    o.simulated,
-                    o.wall,
-                    e.entries.len(),
-                    e.disk_operations,
-                    e.times.len(),
-                    o.panics.len()
-                );
-                for v in report.violations.iter().take(4) {
-                    println!("  {} {}", v.clause, v.sentence)
-                }
-                for p in o.panics.iter().take(3) {
-                    println!("   {p:?}")
-                }
-                if b == a {
-                    println!("{:?} {:?}", e.faults, report.counts)
-                }
-            }
-            Err(f) => println!("seed {seed} FAILED {f:?}"),
+/// Runs Outlive inside the simulator.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one seed and print what came of it, or many and print what came of all.
+    #[command(name = "run", display_name = "sim")]
+    Run(Run),
+    /// Run the planted bugs, and print who caught them.
+    #[cfg(feature = "planted")]
+    Mutants(outlive_scenarios::planted::Mutants),
+    /// Print the hash of each seed: the other side of a check for determinism.
+    #[command(hide = true)]
+    Hashes {
+        #[arg(long, value_parser = seeds)]
+        seeds: RangeInclusive<u64>,
+        #[arg(long)]
+        children: usize,
+        #[command(flatten)]
+        planted: Planted,
+    },
+    /// Answer seeds from the standard input: a child of a batch.
+    #[command(hide = true)]
+    Serve {
+        #[command(flatten)]
+        planted: Planted,
+    },
+}
+
+#[derive(Args)]
+#[command(group(clap::ArgGroup::new("which").required(true)))]
+struct Run {
+    /// One seed.
+    #[arg(long, group = "which")]
+    seed: Option<u64>,
+    /// Many seeds, from A to B, both included.
+    #[arg(long, value_name = "A..B", value_parser = seeds, group = "which")]
+    seeds: Option<RangeInclusive<u64>>,
+    /// Run everything again in another process, with another working directory, environment, order
+    /// and number of children, and compare the hashes.
+    #[arg(long)]
+    check_determinism: bool,
+    /// Write every event of the one seed to a file.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    trace: Option<PathBuf>,
+    /// How many processes work at a time; as many as there are cores if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    children: Option<u16>,
+    #[command(flatten)]
+    planted: Planted,
+}
+
+/// Which planted bug is alive in this process.
+#[derive(Args, Clone)]
+struct Planted {
+    /// Run with this planted bug.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+}
+
+impl Planted {
+    /// Brings the bug to life in this process, if one was chosen.
+    fn choose(&self) -> Result<(), String> {
+        #[cfg(feature = "planted")]
+        if let Some(name) = &self.mutant {
+            outlive_scenarios::planted::choose(name)?;
+        }
+        Ok(())
+    }
+
+    /// The arguments that bring it to life in another process.
+    fn arguments(&self) -> Vec<String> {
+        #[cfg(feature = "planted")]
+        if let Some(name) = &self.mutant {
+            return vec!["--mutant".into(), name.clone()];
+        }
+        Vec::new()
+    }
+}
+
+fn main() -> ExitCode {
+    let line = Line::parse();
+    let verdict = match line.command {
+        Command::Run(run) => run.planted.choose().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
+        #[cfg(feature = "planted")]
+        Command::Mutants(mutants) => mutants.run(),
+        Command::Hashes { seeds, children, planted } => hashes(seeds, children, &planted),
+        Command::Serve { planted } => planted.choose().map_err(anyhow::Error::msg).and_then(|()| {
+            serve(|seed| run_seed(seed, Recording::Off))?;
+            Ok(Verdict::Good)
+        }),
+    };
+    let verdict = verdict.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Verdict::Usage
+    });
+    ExitCode::from(verdict as u8)
+}
+
+fn simulate(run: &Run) -> anyhow::Result<Verdict> {
+    match (run.seed, &run.seeds) {
+        (Some(seed), _) if !run.check_determinism => {
+            let recording = run.trace.clone().map_or(Recording::Off, Recording::File);
+            let result = run_seed(Seed(seed), recording);
+            println!("{}", print_seed(&result, &replay(seed, &run.planted)));
+            Ok(result.verdict())
+        }
+        (Some(seed), _) => many(seed..=seed, run),
+        (None, Some(seeds)) => many(seeds.clone(), run),
+        (None, None) => anyhow::bail!("neither --seed nor --seeds was given"),
+    }
+}
+
+fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
+    let extra = run.planted.arguments();
+    let summary = run_many(seeds, run.children.map(usize::from), &serve_arguments(&extra), true)?;
+    println!("{}", print_summary(&summary, |seed| replay(seed, &run.planted)));
+    if !run.check_determinism {
+        return Ok(summary.verdict());
+    }
+    let comparison = compare(&summary, &extra)?;
+    for (seed, here, elsewhere) in comparison.different.iter().take(5) {
+        println!("seed {seed} has hash {here:016x} here, and {elsewhere:016x} elsewhere");
+    }
+    match (&comparison.different[..], comparison.first_difference) {
+        ([], _) => {
+            println!("all {} hashes are the same in another process", comparison.seeds);
+            Ok(summary.verdict())
+        }
+        (_, Some(difference)) => {
+            println!("the first event that differs:\n{difference}");
+            Ok(Verdict::Nondeterminism)
+        }
+        (_, None) => {
+            println!("recorded again, both were the same: it differs only now and then");
+            Ok(Verdict::Nondeterminism)
         }
     }
-    let n = b - a + 1;
-    println!("{n} seeds {:?} = {:.1}/s", t.elapsed(), n as f64 / t.elapsed().as_secs_f64());
+}
+
+fn hashes(seeds: RangeInclusive<u64>, children: usize, planted: &Planted) -> anyhow::Result<Verdict> {
+    let arguments = serve_arguments(&planted.arguments());
+    let summary = run_many(seeds.rev(), Some(children), &arguments, false)?;
+    for (seed, result) in &summary.results {
+        println!("{seed} {:016x}", result.hash);
+    }
+    Ok(Verdict::Good)
+}
+
+fn serve_arguments(extra: &[String]) -> Vec<String> {
+    std::iter::once("serve".to_owned()).chain(extra.iter().cloned()).collect()
+}
+
+fn replay(seed: u64, planted: &Planted) -> String {
+    let extra = planted.arguments();
+    if extra.is_empty() {
+        return format!("cargo xtask sim --seed {seed}");
+    }
+    format!("cargo xtask mutants {} --seed {seed}", extra.join(" "))
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let parse = || {
+        let (first, last) = text.split_once("..")?;
+        Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?))
+    };
+    match parse() {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        Some((first, last)) => Err(format!("{first} is after {last}; write the smaller one first")),
+        None => Err("seeds are given as A..B, both included, like 1..500".into()),
+    }
 }

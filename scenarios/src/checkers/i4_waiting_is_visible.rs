@@ -139,7 +139,8 @@ fn judge_census(evidence: &Evidence, census: &Census, since: Duration, report: &
         Ok(rows) => rows,
         Err(why) => return report.expect("I4.b", false, || format!("the file does not read at a census: {why}")),
     };
-    let moment = Moment { wall_ms: census.wall_ms, since_ms: i64::try_from(since.as_millis()).expect("a run is short") };
+    let moment =
+        Moment { wall_ms: census.wall_ms, since_ms: i64::try_from(since.as_millis()).expect("a run is short") };
     for (job, explanation) in &census.explanations {
         let Some(row) = rows.jobs.get(&job.0) else {
             report.expect("I4.b", false, || format!("job {job} is explained, and is not in the file"));

@@ -30,7 +30,7 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
             add(file_trigger(&mut rng, OperationKind::Write, 150), Action::WriteError);
         }
     }
-    let mut at = |rng: &mut Rng| Trigger::At(Duration::from_millis(rng.between(1..=end_ms)));
+    let at = |rng: &mut Rng| Trigger::At(Duration::from_millis(rng.between(1..=end_ms)));
     if rng.chance(0.2) {
         add(at(&mut rng), Action::FullDisk(Duration::from_millis(rng.between(500..=5_000))));
     }

@@ -1,0 +1,130 @@
+//! Reports, for a person who is tired.
+
+use super::batch::Summary;
+use super::result::{Ending, SeedResult};
+use crate::checkers;
+use comfy_table::{CellAlignment, Table, presets};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Violations printed of one seed; the first one is mostly the cause of the others.
+const VIOLATIONS_SHOWN: usize = 5;
+
+/// The report of one seed. `replay` is the command that runs it again.
+pub fn print_seed(result: &SeedResult, replay: &str) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").expect("a string takes it");
+    line(format!("seed {}\n", result.seed));
+    line(table(&["chosen", ""], result.chosen.iter().map(|(name, value)| vec![name.clone(), value.clone()])));
+    let counts = result.counts.iter().map(|(name, count)| vec![name.clone(), count.to_string()]);
+    line(table(&["happened", "times"], counts));
+    let faults = result.faults.iter().map(|(kind, count)| {
+        vec![format!("{kind:?}"), count.scheduled.to_string(), count.fired.to_string(), count.effective.to_string()]
+    });
+    line(table(&["fault", "scheduled", "fired", "took effect"], faults));
+    line(table(&["clause", "", "tested", "verdict"], clauses(result)));
+    line(format!(
+        "{} jobs became terminal; {} crashes came while a lease was live or a change unanswered",
+        result.terminal, result.crashes_that_hurt
+    ));
+    line(format!("{} of simulated time in {}", seconds(result.simulated), seconds(result.wall)));
+    match &result.ending {
+        Ending::Good => line("no violation".into()),
+        Ending::Broken(why) => line(format!("\nBROKEN: {why}\nrun it again: {replay}")),
+        Ending::Violated(violations) => {
+            line(String::new());
+            for violation in violations.iter().take(VIOLATIONS_SHOWN) {
+                line(format!("VIOLATION of {}: {}", violation.clause, violation.sentence));
+            }
+            if violations.len() > VIOLATIONS_SHOWN {
+                line(format!("… and {} more", violations.len() - VIOLATIONS_SHOWN));
+            }
+            line(format!("run it again: {replay}"));
+        }
+    }
+    write!(text, "hash {:016x}", result.hash).expect("a string takes it");
+    text
+}
+
+fn clauses(result: &SeedResult) -> Vec<Vec<String>> {
+    let violated = |clause: &str| match &result.ending {
+        Ending::Violated(violations) => violations.iter().filter(|it| it.clause == clause).count(),
+        _ => 0,
+    };
+    let all = checkers::ALL.iter().flat_map(|checker| checker.clauses);
+    all.map(|(clause, sentence)| {
+        let tested = result.clauses.get(*clause).copied().unwrap_or(0);
+        let verdict = match (tested, violated(clause)) {
+            (0, _) => "not reached".to_owned(),
+            (_, 0) => "holds".to_owned(),
+            (_, times) => format!("BROKEN {times} times"),
+        };
+        vec![(*clause).to_owned(), (*sentence).to_owned(), tested.to_string(), verdict]
+    })
+    .collect()
+}
+
+/// The report of many seeds. `replay` makes the command that runs one of them again.
+pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").expect("a string takes it");
+    let faults = summary
+        .faults
+        .iter()
+        .map(|(kind, (effective, scheduled))| vec![format!("{kind:?}"), scheduled.to_string(), effective.to_string()]);
+    line(table(&["fault", "scheduled", "took effect"], faults));
+    let all = checkers::ALL.iter().flat_map(|checker| checker.clauses);
+    let clauses = all.map(|(clause, sentence)| {
+        let tested = summary.clauses.get(*clause).copied().unwrap_or(0);
+        vec![(*clause).to_owned(), (*sentence).to_owned(), tested.to_string()]
+    });
+    line(table(&["clause", "", "tested"], clauses));
+    let failures: Vec<&SeedResult> = summary.results.values().filter(|it| it.ending != Ending::Good).collect();
+    for result in failures.iter().take(10) {
+        let why = match &result.ending {
+            Ending::Violated(violations) => format!("{}: {}", violations[0].clause, violations[0].sentence),
+            Ending::Broken(why) => why.clone(),
+            Ending::Good => unreachable!("it failed"),
+        };
+        line(format!("seed {} FAILED: {why}\n  run it again: {}", result.seed, replay(result.seed)));
+    }
+    for (seed, how) in &summary.died {
+        line(format!("seed {seed} DIED: {how}\n  run it again: {}", replay(*seed)));
+    }
+    let seconds = summary.wall.as_secs_f64();
+    let (seeds, qualifying) = (summary.seeds(), summary.qualifying());
+    line(format!(
+        "{seeds} seeds in {seconds:.1} s with {} processes: {:.1} a second; {} failed",
+        summary.children,
+        seeds as f64 / seconds,
+        failures.len() + summary.died.len()
+    ));
+    line(format!(
+        "{qualifying} of them ({:.0}%) brought 50 jobs or more to an end through 5 crashes or more that hurt: {:.1} such a second",
+        100.0 * qualifying as f64 / seeds.max(1) as f64,
+        qualifying as f64 / seconds
+    ));
+    let not_reached = summary.not_reached();
+    if !not_reached.is_empty() {
+        line(format!("NOT REACHED by any seed: {}", not_reached.join(", ")));
+    }
+    let all = summary.results.values().fold(0u64, |all, result| all.rotate_left(7) ^ result.hash);
+    write!(text, "hash over all {all:016x}").expect("a string takes it");
+    text
+}
+
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table.add_rows(rows);
+    for (index, name) in header.iter().enumerate() {
+        if matches!(*name, "times" | "tested" | "scheduled" | "fired" | "took effect") {
+            table.column_mut(index).expect("the header has it").set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.3} s", duration.as_secs_f64())
+}

@@ -1,0 +1,140 @@
+//! One seed, and what came of it.
+
+use super::Verdict;
+use super::qualify;
+use crate::checkers::{self, Violation};
+use crate::drive::{Evidence, drive};
+use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Simulated time that a run may take: many times what the longest one does.
+const TIME_LIMIT: Duration = Duration::from_secs(2_000);
+
+/// What came of one seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SeedResult {
+    /// The seed.
+    pub seed: u64,
+    /// The hash over all events.
+    pub hash: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// How often each clause was put to the test.
+    pub clauses: BTreeMap<String, u64>,
+    /// What came of the faults.
+    pub faults: BTreeMap<FaultKind, Count>,
+    /// What power losses took.
+    pub loss: Loss,
+    /// What was chosen, in a few words.
+    pub chosen: Vec<(String, String)>,
+    /// How many there were of each: calls, disk operations, and the like.
+    pub counts: BTreeMap<String, u64>,
+    /// Jobs that became terminal.
+    pub terminal: u64,
+    /// Crashes while a lease was live or a commit unanswered.
+    pub crashes_that_hurt: u64,
+    /// Simulated time.
+    pub simulated: Duration,
+    /// Real time.
+    pub wall: Duration,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// All checkers are content.
+    Good,
+    /// Some are not.
+    Violated(Vec<Violation>),
+    /// It did not come to its end.
+    Broken(String),
+}
+
+impl SeedResult {
+    /// Whether it counts as one that tested much: 50 terminal jobs and 5 crashes that hurt.
+    pub fn qualifies(&self) -> bool {
+        self.terminal >= 50 && self.crashes_that_hurt >= 5
+    }
+
+    /// What it comes to.
+    pub fn verdict(&self) -> Verdict {
+        match &self.ending {
+            Ending::Good => Verdict::Good,
+            Ending::Broken(_) => Verdict::Broken,
+            Ending::Violated(violations) if violations.iter().all(|it| it.clause.starts_with('L')) => Verdict::Liveness,
+            Ending::Violated(_) => Verdict::Safety,
+        }
+    }
+}
+
+/// Runs one seed and judges it.
+pub fn run_seed(seed: Seed, recording: Recording) -> SeedResult {
+    let started = std::time::Instant::now();
+    let options = Options { time_limit: TIME_LIMIT, recording, ..Options::default() };
+    let outcome = run(seed, options, drive);
+    let mut result = SeedResult {
+        seed: seed.0,
+        hash: outcome.hash,
+        ending: Ending::Good,
+        clauses: BTreeMap::new(),
+        faults: BTreeMap::new(),
+        loss: Loss::default(),
+        chosen: Vec::new(),
+        counts: outcome.events.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
+        terminal: 0,
+        crashes_that_hurt: 0,
+        simulated: outcome.simulated,
+        wall: Duration::ZERO,
+    };
+    match outcome.result {
+        Err(Failure::TimeLimit) => {
+            result.ending = Ending::Broken(format!("no end within {TIME_LIMIT:?} of simulated time"))
+        }
+        Err(Failure::Panicked { message, location }) => {
+            result.ending = Ending::Broken(format!("the driver panicked at {location}: {message}"));
+        }
+        Ok(evidence) => fill(&mut result, &evidence),
+    }
+    if let (Ending::Good, Some(panic)) = (&result.ending, outcome.panics.first()) {
+        let (task, message, location) = (&panic.task, &panic.message, &panic.location);
+        result.ending = Ending::Broken(format!("task {task} panicked at {location}: {message}"));
+    }
+    result.wall = started.elapsed();
+    result
+}
+
+fn fill(result: &mut SeedResult, evidence: &Evidence) {
+    let report = checkers::judge(evidence);
+    result.clauses = report.counts;
+    if !report.violations.is_empty() {
+        result.ending = Ending::Violated(report.violations);
+    }
+    result.faults = evidence.faults.clone();
+    result.loss = evidence.loss;
+    result.chosen = chosen(evidence);
+    result.counts.insert("disk operations".into(), evidence.disk_operations);
+    result.counts.insert("boots".into(), evidence.times.len() as u64);
+    result.terminal =
+        evidence.rows.as_ref().map_or(0, |rows| rows.jobs.values().filter(|job| job.finished).count() as u64);
+    result.crashes_that_hurt = qualify::crashes_that_hurt(evidence);
+}
+
+fn chosen(evidence: &Evidence) -> Vec<(String, String)> {
+    let plan = &evidence.plan;
+    let features = serde_json::to_value(plan.features).expect("features are JSON");
+    let on = features.as_object().into_iter().flatten().filter(|(_, on)| **on == true).map(|(name, _)| name.as_str());
+    let workers: Vec<String> =
+        plan.workers.iter().map(|worker| format!("{} × {:?}", worker.concurrency, worker.lease)).collect();
+    [
+        ("features", on.collect::<Vec<_>>().join(", ")),
+        ("jobs wanted", plan.intents.len().to_string()),
+        ("workers (jobs at once × lease)", workers.join(", ")),
+        ("claimers by hand", format!("{} × {:?}", plan.raw_claimers, plan.raw_lease)),
+        ("checkpoint at", format!("{} frames", plan.options.checkpoint_frames)),
+        ("faults scheduled", plan.faults.len().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
