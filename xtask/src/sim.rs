@@ -1,0 +1,13 @@
+//! `cargo xtask sim`: builds the simulator's program and becomes it. What the arguments mean, and
+//! what the exit codes say, is that program's own affair.
+
+use std::ffi::OsString;
+
+use crate::code::Code;
+use crate::{build, cargo};
+
+/// Runs `simulate run` with `arguments`.
+pub fn run(arguments: &[OsString]) -> anyhow::Result<Code> {
+    let simulate = build::plain("simulate")?;
+    cargo::become_program(cargo::program(&simulate, &["run"], arguments))
+}
