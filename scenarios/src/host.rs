@@ -37,6 +37,14 @@ impl SimHost {
     }
 }
 
+#[cfg(feature = "planted")]
+impl SimHost {
+    /// The process behind it.
+    pub fn simulated(&self) -> &Process {
+        &self.process
+    }
+}
+
 impl Host for SimHost {
     type Clock = SimClock;
     type Disk = SimDoor;

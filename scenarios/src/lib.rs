@@ -5,6 +5,8 @@ pub mod drive;
 pub mod event;
 pub mod host;
 pub mod image;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod runner;
 mod seams;
 pub mod workload;

@@ -25,7 +25,7 @@ mod calm {
     }
 
     /// The engine as it is.
-    pub fn service(service: Arc<dyn Service>) -> Arc<dyn Service> {
+    pub fn service(_host: &SimHost, service: Arc<dyn Service>) -> Arc<dyn Service> {
         service
     }
 }

@@ -40,7 +40,7 @@ impl Program {
             Ok(local) => local,
             Err(error) => return self.recorder.record(&process, Event::OpenFailed(error.to_string())),
         };
-        let service = self.recorder.service(&process, seams::service(Arc::new(local)));
+        let service = self.recorder.service(&process, seams::service(&host, Arc::new(local)));
         self.recorder.record(&process, Event::Opened);
         let mut rng = process.fork().fork("program").rng();
         if process.incarnation() > 0 && rng.chance(0.35) {
@@ -63,7 +63,7 @@ impl Program {
         let storage = seams::storage(&host, PATH);
         let opened = Local::open(host.clone(), storage, seams::options(&self.plan.options)).await;
         let Ok(local) = opened else { return };
-        let service = self.recorder.service(&process, seams::service(Arc::new(local)));
+        let service = self.recorder.service(&process, seams::service(&host, Arc::new(local)));
         self.recorder.record(&process, Event::Opened);
         let _worker = self.start_worker(&process, &host, &service, &self.plan.workers[0]);
         host.clock().sleep(Duration::from_secs(3)).await;

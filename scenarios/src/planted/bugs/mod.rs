@@ -1,0 +1,64 @@
+//! The bugs, a file each.
+
+mod acknowledge_before_sync;
+mod address_in_the_trace;
+mod backoff_forgotten;
+mod bound_never_shrinks;
+mod cancel_dropped;
+mod completion_written_late;
+mod crash_counted_as_failure;
+mod directory_never_synced;
+mod failure_only_logged;
+mod hash_map_order;
+mod key_forgotten;
+mod lease_a_little_too_long;
+mod lease_never_expires;
+mod lease_too_short;
+mod lock_not_taken;
+mod log_emptied_before_file_synced;
+mod no_sync_at_open;
+mod place_in_line_forgotten;
+mod poison_never_quarantined;
+mod real_clock;
+mod request_forgotten;
+mod result_of_a_retry_lost;
+mod retryable_ignored;
+mod snooze_called_a_delay;
+mod stale_lease_accepted;
+mod sync_error_ignored;
+mod wait_without_a_reason;
+mod zombie_told_done;
+
+use super::Bug;
+
+/// All of them, by the invariant that they break.
+pub const ALL: &[&dyn Bug] = &[
+    &acknowledge_before_sync::AcknowledgeBeforeSync,
+    &no_sync_at_open::NoSyncAtOpen,
+    &sync_error_ignored::SyncErrorIgnored,
+    &directory_never_synced::DirectoryNeverSynced,
+    &log_emptied_before_file_synced::LogEmptiedBeforeFileSynced,
+    &lease_never_expires::LeaseNeverExpires,
+    &lease_too_short::LeaseTooShort,
+    &lease_a_little_too_long::LeaseALittleTooLong,
+    &stale_lease_accepted::StaleLeaseAccepted,
+    &lock_not_taken::LockNotTaken,
+    &failure_only_logged::FailureOnlyLogged,
+    &crash_counted_as_failure::CrashCountedAsFailure,
+    &backoff_forgotten::BackoffForgotten,
+    &retryable_ignored::RetryableIgnored,
+    &poison_never_quarantined::PoisonNeverQuarantined,
+    &wait_without_a_reason::WaitWithoutAReason,
+    &place_in_line_forgotten::PlaceInLineForgotten,
+    &bound_never_shrinks::BoundNeverShrinks,
+    &snooze_called_a_delay::SnoozeCalledADelay,
+    &cancel_dropped::CancelDropped,
+    &key_forgotten::KeyForgotten,
+    &request_forgotten::RequestForgotten,
+    &completion_written_late::CompletionWrittenLate,
+    &zombie_told_done::ZombieToldDone,
+    &result_of_a_retry_lost::ResultOfARetryLost,
+    &hash_map_order::HashMapOrder,
+    &real_clock::RealClock,
+    &address_in_the_trace::AddressInTheTrace,
+];

@@ -1,0 +1,31 @@
+//! A job that rests after a crash can not say so.
+
+use crate::planted::{Bug, Memory};
+use outlive::job::explain::{Doing, Reason};
+use outlive::protocol::{Call, CallError, Reply};
+
+/// See the module.
+pub struct WaitWithoutAReason;
+
+impl Bug for WaitWithoutAReason {
+    fn name(&self) -> &'static str {
+        "wait-without-a-reason"
+    }
+
+    fn breaks(&self) -> &'static str {
+        "I4"
+    }
+
+    fn about(&self) -> &'static str {
+        "a job that rests after a crash can not say so"
+    }
+
+    fn answer(&self, _: &Memory, _: &Call, mut answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
+        if let Ok(Reply::Explained(explanation)) = &mut answer
+            && let Doing::Waiting { blockers } = &mut explanation.doing
+        {
+            blockers.retain(|blocker| !matches!(blocker.reason, Reason::CrashBackoff { .. }));
+        }
+        answer
+    }
+}

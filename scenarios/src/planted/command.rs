@@ -1,0 +1,165 @@
+//! `cargo xtask mutants`: every planted bug, who caught it, and how soon.
+
+use super::{ALL, Bug, choose};
+use crate::runner::{Ending, SeedResult, Summary, Verdict, compare, print_seed, run_many, run_seed};
+use clap::Args;
+use comfy_table::{Table, presets};
+use outlive_sim::{Recording, Seed};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// The same seeds for every bug.
+const SEEDS: RangeInclusive<u64> = 1..=200;
+/// Seeds on which a nondeterminism must show.
+const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
+
+/// What to run.
+#[derive(Args)]
+pub struct Mutants {
+    /// Print the names, one a line.
+    #[arg(long)]
+    list: bool,
+    /// Only this one.
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Run it on this one seed, and print what came of it.
+    #[arg(long, requires = "mutant")]
+    seed: Option<u64>,
+}
+
+/// What came of one bug.
+struct Caught {
+    bug: &'static dyn Bug,
+    /// Seeds in which each clause of the intended invariant caught it.
+    clauses: BTreeMap<String, usize>,
+    /// Seeds in which any of them did.
+    caught: usize,
+    /// Seeds that broke in another way: a panic, a time-out, a dead child.
+    broken: usize,
+    /// Seeds and seconds from any seed on to the next that catches it, in the median.
+    median: Option<(usize, f64)>,
+}
+
+impl Mutants {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If a child can't be started, or a name is unknown.
+    pub fn run(&self) -> anyhow::Result<Verdict> {
+        if self.list {
+            ALL.iter().for_each(|bug| println!("{}", bug.name()));
+            return Ok(Verdict::Good);
+        }
+        if let (Some(seed), Some(name)) = (self.seed, &self.mutant) {
+            choose(name).map_err(anyhow::Error::msg)?;
+            let result = run_seed(Seed(seed), Recording::Off);
+            println!("{}", print_seed(&result, &format!("cargo xtask mutants --mutant {name} --seed {seed}")));
+            return Ok(result.verdict());
+        }
+        let bugs: Vec<&'static dyn Bug> = ALL.iter().copied().filter(|bug| self.wants(*bug)).collect();
+        anyhow::ensure!(!bugs.is_empty(), "there is no planted bug {:?}; see --list", self.mutant);
+        let mut all = Vec::new();
+        let mut missed = Vec::new();
+        for bug in bugs {
+            eprintln!("{}: {}", bug.name(), bug.about());
+            let caught = if bug.breaks() == "determinism" { hunt_difference(bug)? } else { hunt(bug)? };
+            if caught.caught == 0 {
+                missed.push(bug.name());
+            }
+            all.push(caught);
+        }
+        println!("{}", table(&all));
+        if missed.is_empty() {
+            println!("all {} planted bugs were caught by the checker they were made for", all.len());
+            return Ok(Verdict::Good);
+        }
+        println!("NOT CAUGHT: {}", missed.join(", "));
+        Ok(Verdict::NotReached)
+    }
+
+    fn wants(&self, bug: &dyn Bug) -> bool {
+        self.mutant.as_ref().is_none_or(|name| name == bug.name())
+    }
+}
+
+fn arguments(bug: &dyn Bug) -> Vec<String> {
+    vec!["--mutant".into(), bug.name().into()]
+}
+
+fn run_with(bug: &dyn Bug, seeds: RangeInclusive<u64>) -> anyhow::Result<Summary> {
+    let serve: Vec<String> = std::iter::once("serve".into()).chain(arguments(bug)).collect();
+    Ok(run_many(seeds, None, &serve, true)?)
+}
+
+fn hunt(bug: &'static dyn Bug) -> anyhow::Result<Caught> {
+    let summary = run_with(bug, SEEDS)?;
+    let mut caught = Caught { bug, clauses: BTreeMap::new(), caught: 0, broken: summary.died.len(), median: None };
+    let mut which = Vec::new();
+    for result in summary.results.values() {
+        let clauses = caught_by(bug, result);
+        caught.broken += usize::from(matches!(result.ending, Ending::Broken(_)));
+        caught.caught += usize::from(!clauses.is_empty());
+        which.push(!clauses.is_empty());
+        for clause in clauses {
+            *caught.clauses.entry(clause).or_default() += 1;
+        }
+    }
+    let seconds = summary.wall.as_secs_f64() / summary.seeds() as f64;
+    caught.median = median_wait(&which).map(|seeds| (seeds, seeds as f64 * seconds));
+    Ok(caught)
+}
+
+/// The clauses of the intended invariant that caught it; what other checkers say does not count.
+fn caught_by(bug: &dyn Bug, result: &SeedResult) -> Vec<String> {
+    let Ending::Violated(violations) = &result.ending else { return Vec::new() };
+    let prefix = format!("{}.", bug.breaks());
+    let mut clauses: Vec<String> =
+        violations.iter().filter(|it| it.clause.starts_with(&prefix)).map(|it| it.clause.clone()).collect();
+    clauses.dedup();
+    clauses.sort();
+    clauses.dedup();
+    clauses
+}
+
+/// How many seeds it takes from any of them on, in the median, until one catches it.
+fn median_wait(caught: &[bool]) -> Option<usize> {
+    let mut waits = Vec::new();
+    let around = || caught.iter().chain(caught);
+    for start in 0..caught.len() {
+        waits.push(1 + around().skip(start).position(|caught| *caught)?);
+    }
+    waits.sort_unstable();
+    Some(waits[waits.len() / 2])
+}
+
+fn hunt_difference(bug: &'static dyn Bug) -> anyhow::Result<Caught> {
+    let summary = run_with(bug, SEEDS_COMPARED)?;
+    let comparison = compare(&summary, &arguments(bug))?;
+    let caught = comparison.different.len();
+    let seconds = 2.0 * summary.wall.as_secs_f64() / summary.seeds() as f64;
+    let clauses = BTreeMap::from([("hash".to_owned(), caught)]);
+    Ok(Caught { bug, clauses, caught, broken: summary.died.len(), median: (caught > 0).then_some((1, seconds)) })
+}
+
+fn table(all: &[Caught]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["planted bug", "breaks", "caught by", "in seeds", "median seeds", "median s", "broke otherwise"]);
+    for caught in all {
+        let seeds = if caught.bug.breaks() == "determinism" { SEEDS_COMPARED } else { SEEDS }.count();
+        let clauses: Vec<String> = caught.clauses.iter().map(|(clause, seeds)| format!("{clause} ({seeds})")).collect();
+        let (median, second) = caught
+            .median
+            .map_or(("–".into(), "–".into()), |(seeds, seconds)| (seeds.to_string(), format!("{seconds:.2}")));
+        table.add_row([
+            caught.bug.name().to_owned(),
+            caught.bug.breaks().to_owned(),
+            if clauses.is_empty() { "nobody".into() } else { clauses.join(", ") },
+            format!("{} of {seeds}", caught.caught),
+            median,
+            second,
+            caught.broken.to_string(),
+        ]);
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,107 @@
+//! Deliberate bugs that the checkers must catch: in a build of their own, chosen at run time.
+//!
+//! The queue has none of them in its source. Each stands at a seam: between the queue and its host,
+//! its storage, or its callers. A new one is one file and one line in [`ALL`].
+
+mod bugs;
+mod command;
+mod host;
+mod memory;
+mod service;
+mod storage;
+
+pub use command::Mutants;
+pub use host::{BuggyHost, host};
+pub use memory::Memory;
+pub use service::service;
+pub use storage::{BuggyStorage, storage};
+
+use outlive::Options;
+use outlive::protocol::{Call, CallError, Reply};
+use outlive::store::Change;
+use std::io;
+use std::sync::OnceLock;
+
+/// A deliberate bug: whatever it does not name is as it should be.
+pub trait Bug: Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// The invariant whose checker must catch it, or `determinism`.
+    fn breaks(&self) -> &'static str;
+
+    /// What is wrong, in one sentence.
+    fn about(&self) -> &'static str;
+
+    /// Brings it to life in this process, before any simulation.
+    fn prepare(&self) {}
+
+    /// Writes to a file.
+    fn write(&self, _: &Memory, _path: &str, real: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
+        real()
+    }
+
+    /// Syncs a file.
+    fn sync(&self, _: &Memory, _path: &str, real: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
+        real()
+    }
+
+    /// Syncs a directory.
+    fn sync_directory(&self, _: &Memory, real: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
+        real()
+    }
+
+    /// Takes a lock.
+    fn lock(&self, real: &dyn Fn() -> io::Result<bool>) -> io::Result<bool> {
+        real()
+    }
+
+    /// Rows on their way into the store.
+    fn changes(&self, _: &Memory, changes: Vec<Change>) -> Vec<Change> {
+        changes
+    }
+
+    /// Options on their way into the engine.
+    fn options(&self, options: Options) -> Options {
+        options
+    }
+
+    /// A call on its way to the engine.
+    fn call(&self, _: &Memory, call: Call) -> Call {
+        call
+    }
+
+    /// An answer on its way to its caller; `call` is as the caller made it.
+    fn answer(&self, _: &Memory, _call: &Call, answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
+        answer
+    }
+}
+
+/// All planted bugs.
+pub const ALL: &[&dyn Bug] = bugs::ALL;
+
+static CHOSEN: OnceLock<&'static dyn Bug> = OnceLock::new();
+
+/// Brings a bug to life in this process.
+///
+/// # Errors
+/// If there is none of this name: then the names that there are.
+pub fn choose(name: &str) -> Result<(), String> {
+    let Some(bug) = ALL.iter().find(|bug| bug.name() == name) else {
+        let names: Vec<&str> = ALL.iter().map(|bug| bug.name()).collect();
+        return Err(format!("there is no planted bug {name:?}; there are: {}", names.join(", ")));
+    };
+    bug.prepare();
+    CHOSEN.set(*bug).map_err(|_| "one bug at a time".to_owned())
+}
+
+/// The bug that lives in this process.
+fn chosen() -> Option<&'static dyn Bug> {
+    CHOSEN.get().copied()
+}
+
+/// The options that the engine gets to see.
+pub fn options(options: &Options) -> Options {
+    let options = options.clone();
+    chosen().map_or(options.clone(), |bug| bug.options(options))
+}

@@ -1,0 +1,87 @@
+//! A storage whose rows may have a bug.
+
+use super::{BuggyHost, Memory, chosen};
+use outlive::JobId;
+use outlive::job::{Attempt, Failure, KeyRow, RequestId, Token};
+use outlive::store::turso::TursoStorage;
+use outlive::store::{Change, FileState, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A storage whose rows may have a bug.
+pub struct BuggyStorage {
+    inner: TursoStorage<BuggyHost>,
+    memory: Arc<Memory>,
+}
+
+/// An open store whose rows may have a bug.
+pub struct BuggyStore<S> {
+    inner: S,
+    memory: Arc<Memory>,
+}
+
+/// The storage that the engine gets to see.
+pub fn storage(host: &BuggyHost, path: &str) -> BuggyStorage {
+    BuggyStorage { inner: TursoStorage::new(host.clone(), path), memory: host.memory() }
+}
+
+impl Storage for BuggyStorage {
+    type Store = BuggyStore<<TursoStorage<BuggyHost> as Storage>::Store>;
+
+    async fn open(&mut self) -> Result<Self::Store, OpenError> {
+        self.memory.opening.store(true, Ordering::Relaxed);
+        let opened = self.inner.open().await;
+        self.memory.opening.store(false, Ordering::Relaxed);
+        Ok(BuggyStore { inner: opened?, memory: self.memory.clone() })
+    }
+}
+
+impl<S: Store> Store for BuggyStore<S> {
+    async fn state(&mut self) -> Result<FileState, StoreError> {
+        self.inner.state().await
+    }
+
+    async fn job(&mut self, id: JobId) -> Result<Option<Stored>, StoreError> {
+        self.inner.job(id).await
+    }
+
+    async fn attempt(&mut self, token: Token) -> Result<Option<Attempt>, StoreError> {
+        self.inner.attempt(token).await
+    }
+
+    async fn attempts(&mut self, job: JobId) -> Result<Vec<Attempt>, StoreError> {
+        self.inner.attempts(job).await
+    }
+
+    async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
+        self.inner.failure(token).await
+    }
+
+    async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        self.inner.key(kind, key).await
+    }
+
+    async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
+        self.inner.request(id).await
+    }
+
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+        self.inner.live(after, most).await
+    }
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let changes = match chosen() {
+            Some(bug) => bug.changes(&self.memory, changes),
+            None => changes,
+        };
+        self.inner.commit(changes).await
+    }
+
+    async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
+        self.inner.checkpoint(frames).await
+    }
+
+    fn free_bytes(&mut self) -> Result<u64, StoreError> {
+        self.inner.free_bytes()
+    }
+}
