@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The longest wait for the file's answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Puts a failure below its attempt.
-const FAILURE_LEAD: &str = "               ";
+const FAILURE_LEAD: &str = "        ";
 
 /// Opens the file, shows what is in it, and says what is wrong with it.
 ///
