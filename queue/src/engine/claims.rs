@@ -116,9 +116,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         });
         for claim in claims.iter_mut().chain(arrived) {
             let grants = self.grant(group, claim, now).await?;
-            if !grants.is_empty() || claim.deadline <= now.steady {
-                claim.answer = Some(Reply::Claimed { grants });
-            }
+            // An answer that an earlier group decided, and the store then refused, is no answer.
+            let is_over = !grants.is_empty() || claim.deadline <= now.steady;
+            claim.answer = is_over.then_some(Reply::Claimed { grants });
         }
         Ok(())
     }
