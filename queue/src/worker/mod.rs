@@ -67,6 +67,7 @@ pub(crate) struct Shared<H: Host> {
     tasks: Mutex<BTreeMap<u64, Task>>,
     tasks_started: AtomicU64,
     let_go: Notify,
+    claims_no_more: Notify,
 }
 
 /// How far a worker is on its way to its end.
@@ -177,6 +178,7 @@ impl<H: Host> WorkerBuilder<H> {
             tasks: Mutex::default(),
             tasks_started: AtomicU64::new(0),
             let_go: Notify::new(),
+            claims_no_more: Notify::new(),
         });
         check_claim(&shared.claim(1)).map_err(Error::Refused)?;
         shared.spawn("outlive-claimer", claimer::run);
@@ -210,6 +212,8 @@ impl<H: Host> Worker<H> {
         let shared = &self.shared;
         shared.phase.send_replace(Phase::Finishing);
         let grace = shared.host.clock().sleep(grace);
+        // First of all, or its claim would take what is given back.
+        shared.claims_no_more.notified().await;
         if let First::Right(()) = first_of(shared.nothing_held(), grace).await {
             shared.phase.send_replace(Phase::Releasing);
             // An attempt that can't be given back is lost with its lease, so this ends.
