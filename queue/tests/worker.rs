@@ -379,6 +379,23 @@ async fn a_stop_gives_back_what_still_runs_and_no_attempt_is_spent() {
 }
 
 #[tokio::test]
+async fn a_stop_gives_back_the_job_of_a_blocking_handler_and_does_not_wait_for_that() {
+    let (_directory, outlive) = queue().await;
+    let (stage, mut watch) = stage();
+    let job = enqueue(&outlive, 21).await;
+    let worker = outlive.worker().state(stage).handle_blocking(blocking).start().unwrap();
+    watch.started.recv().await.unwrap();
+    worker.stop(Duration::ZERO).await;
+    let view = outlive.look(job).await.unwrap();
+    assert_eq!((view.state, view.releases, view.failures), (State::Waiting, 1, 0));
+    let _other = outlive.worker().handle(double).start().unwrap();
+    until(&outlive, job, State::Completed).await;
+    // What the first handler returns now is nobody's business any more.
+    drop(watch.go);
+    assert_eq!(outlive.result::<Double>(job).await.unwrap().as_deref(), Some("42"));
+}
+
+#[tokio::test]
 async fn an_idle_worker_stops_at_once_although_its_claim_waits() {
     let (_directory, outlive) = queue().await;
     let worker = outlive.worker().handle(double).start().unwrap();

@@ -1,6 +1,6 @@
 //! Takes jobs whenever slots are free.
 
-use super::{Phase, Shared, attempt};
+use super::{Phase, Shared};
 use crate::engine::{First, first_of};
 use crate::host::{Clock, Host};
 use crate::protocol::{Granted, Reply, Request};
@@ -49,6 +49,6 @@ async fn free_slots<H: Host>(shared: &Shared<H>) -> Vec<OwnedSemaphorePermit> {
 fn begin<H: Host>(shared: &Arc<Shared<H>>, grants: Vec<Granted>, slots: Vec<OwnedSemaphorePermit>) {
     assert!(grants.len() <= slots.len(), "granted {} jobs for {} slots", grants.len(), slots.len());
     for (granted, slot) in grants.into_iter().zip(slots) {
-        shared.spawn("outlive-attempt", |shared| attempt::run(shared, granted, slot));
+        shared.attempt(granted, slot);
     }
 }
