@@ -234,6 +234,28 @@ fn sleep_may_be_polled_in_a_runtime_without_timers() {
 
 // Tasks.
 
+/// Where work can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Engine,
+    Control,
+    Handler,
+}
+
+const PLACES: [Place; 3] = [Place::Engine, Place::Control, Place::Handler];
+
+/// The roles whose tasks can be cancelled.
+const ROLES: [Role; 2] = [Role::Control, Role::Handler];
+
+/// Starts work that runs to its end.
+fn start(os: &Os, place: Place, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    match place {
+        Place::Engine => os.spawn_engine(name, move || work),
+        Place::Control => os.spawn(Role::Control, name, work).detach(),
+        Place::Handler => os.spawn(Role::Handler, name, work).detach(),
+    }
+}
+
 /// How many handlers run at once, each on a thread of its own.
 fn handler_threads() -> usize {
     thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
@@ -264,17 +286,17 @@ fn handlers_that_block_their_threads_do_not_delay_control_or_engine() {
     let os = os();
     let release = block_all_handlers(&os);
     let (done, finished) = channel();
-    for role in [Role::Control, Role::Engine] {
+    for place in [Place::Control, Place::Engine] {
         let (done, clock) = (done.clone(), os.clock().clone());
         let work = async move {
             clock.sleep(Duration::from_millis(1)).await;
-            done.send(role).unwrap();
+            done.send(place).unwrap();
         };
-        os.spawn(role, "work", work).detach();
+        start(&os, place, "work", work);
     }
-    let mut roles = [finished.recv().unwrap(), finished.recv().unwrap()];
-    roles.sort_by_key(|role| format!("{role:?}"));
-    assert_eq!(roles, [Role::Control, Role::Engine]);
+    let mut places = [finished.recv().unwrap(), finished.recv().unwrap()];
+    places.sort_by_key(|place| format!("{place:?}"));
+    assert_eq!(places, [Place::Control, Place::Engine]);
     drop(release);
 }
 
@@ -282,17 +304,17 @@ fn handlers_that_block_their_threads_do_not_delay_control_or_engine() {
 fn an_engine_that_blocks_its_thread_does_not_delay_another() {
     let os = os();
     let (release, released) = channel::<()>();
-    let (start, started) = channel();
+    let (begin, begun) = channel();
     let blocking = async move {
-        start.send(()).unwrap();
+        begin.send(()).unwrap();
         _ = released.recv();
     };
-    os.spawn(Role::Engine, "blocking", blocking).detach();
-    started.recv().unwrap();
+    start(&os, Place::Engine, "blocking", blocking);
+    begun.recv().unwrap();
     let (done, finished) = channel();
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+    for place in PLACES {
         let done = done.clone();
-        os.spawn(role, "work", async move { done.send(()).unwrap() }).detach();
+        start(&os, place, "work", async move { done.send(()).unwrap() });
         finished.recv().unwrap();
     }
     drop(release);
@@ -301,12 +323,15 @@ fn an_engine_that_blocks_its_thread_does_not_delay_another() {
 #[test]
 fn threads_carry_names_for_people() {
     let os = os();
-    let expected =
-        [(Role::Engine, "engine of jobs.db"), (Role::Control, "outlive-control"), (Role::Handler, "outlive-handler")];
-    for (role, name) in expected {
+    let expected = [
+        (Place::Engine, "engine of jobs.db"),
+        (Place::Control, "outlive-control"),
+        (Place::Handler, "outlive-handler"),
+    ];
+    for (place, name) in expected {
         let (send, receive) = channel();
         let work = async move { send.send(thread::current().name().map(str::to_owned)).unwrap() };
-        os.spawn(role, "engine of jobs.db", work).detach();
+        start(&os, place, "engine of jobs.db", work);
         assert_eq!(receive.recv().unwrap().as_deref(), Some(name));
     }
 }
@@ -326,7 +351,7 @@ fn endless<T: Send + 'static>(held: T) -> (impl Future<Output = ()> + Send, Rece
 #[test]
 fn dropping_a_task_cancels_its_work() {
     let os = os();
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+    for role in ROLES {
         let (work, started, ended) = endless(());
         let task = os.spawn(role, "endless", work);
         started.recv().unwrap();
@@ -336,8 +361,21 @@ fn dropping_a_task_cancels_its_work() {
 }
 
 #[test]
-fn detached_work_runs_on_after_its_host_is_gone() {
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+fn an_engines_work_need_not_be_send() {
+    let (done, finished) = channel();
+    os().spawn_engine("engine", move || {
+        let rows = std::rc::Rc::new(7);
+        async move {
+            tokio::task::yield_now().await;
+            done.send(*rows).unwrap();
+        }
+    });
+    assert_eq!(finished.recv().unwrap(), 7);
+}
+
+#[test]
+fn engines_and_detached_work_run_on_after_their_host_is_gone() {
+    for place in PLACES {
         let (go, going) = tokio::sync::oneshot::channel::<()>();
         let (done, finished) = channel();
         let os = os();
@@ -345,7 +383,7 @@ fn detached_work_runs_on_after_its_host_is_gone() {
             going.await.unwrap();
             done.send(()).unwrap();
         };
-        os.spawn(role, "work", work).detach();
+        start(&os, place, "work", work);
         drop(os);
         go.send(()).unwrap();
         finished.recv().unwrap();
@@ -355,16 +393,16 @@ fn detached_work_runs_on_after_its_host_is_gone() {
 #[test]
 fn work_that_panics_takes_no_thread_with_it() {
     let os = os();
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+    for place in PLACES {
         let (alive, ended) = channel::<()>();
         let work = async move {
             let _alive = alive;
             panic!("on purpose");
         };
-        os.spawn(role, "panics", work).detach();
+        start(&os, place, "panics", work);
         assert!(ended.recv().is_err());
         let (done, finished) = channel();
-        os.spawn(role, "work", async move { done.send(()).unwrap() }).detach();
+        start(&os, place, "work", async move { done.send(()).unwrap() });
         finished.recv().unwrap();
     }
 }
@@ -388,9 +426,9 @@ fn blocking_work_runs_beside_blocked_handlers_and_after_its_host() {
 fn handlers_run_on_the_callers_runtime_and_control_does_not() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("callers").build().unwrap();
     let os = Os::with_handler_runtime(runtime.handle().clone()).unwrap();
-    for (role, expected) in [(Role::Handler, true), (Role::Control, false), (Role::Engine, false)] {
+    for (place, expected) in [(Place::Handler, true), (Place::Control, false), (Place::Engine, false)] {
         let (send, receive) = channel();
-        os.spawn(role, "work", async move { send.send(thread::current().name() == Some("callers")).unwrap() }).detach();
+        start(&os, place, "work", async move { send.send(thread::current().name() == Some("callers")).unwrap() });
         assert_eq!(receive.recv().unwrap(), expected);
     }
 }
@@ -398,9 +436,9 @@ fn handlers_run_on_the_callers_runtime_and_control_does_not() {
 /// A host all of whose threads have started.
 async fn busy_os() -> Os {
     let os = os();
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+    for place in PLACES {
         let (done, finished) = tokio::sync::oneshot::channel();
-        os.spawn(role, "work", async move { done.send(()).unwrap() }).detach();
+        start(&os, place, "work", async move { done.send(()).unwrap() });
         finished.await.unwrap();
     }
     os
@@ -413,7 +451,7 @@ async fn dropping_the_last_host_in_async_code_does_not_panic() {
 
 #[tokio::test]
 async fn a_host_may_be_dropped_last_by_its_own_tasks() {
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+    for place in PLACES {
         let os = busy_os().await;
         let (last, dropped) = tokio::sync::oneshot::channel();
         let (go, going) = tokio::sync::oneshot::channel::<()>();
@@ -423,7 +461,7 @@ async fn a_host_may_be_dropped_last_by_its_own_tasks() {
             drop(held);
             last.send(()).unwrap();
         };
-        os.spawn(role, "work", work).detach();
+        start(&os, place, "work", work);
         drop(os);
         go.send(()).unwrap();
         dropped.await.unwrap();
@@ -432,7 +470,7 @@ async fn a_host_may_be_dropped_last_by_its_own_tasks() {
 
 #[test]
 fn a_host_may_be_dropped_last_by_a_cancelled_task() {
-    for role in [Role::Engine, Role::Control, Role::Handler] {
+    for role in ROLES {
         let os = os();
         let (work, started, ended) = endless(os.clone());
         let task = os.spawn(role, "endless", work);

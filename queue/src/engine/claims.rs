@@ -116,9 +116,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         });
         for claim in claims.iter_mut().chain(arrived) {
             let grants = self.grant(group, claim, now).await?;
-            if !grants.is_empty() || claim.deadline <= now.steady {
-                claim.answer = Some(Reply::Claimed { grants });
-            }
+            // An answer that an earlier group decided, and the store then refused, is no answer.
+            let is_over = !grants.is_empty() || claim.deadline <= now.steady;
+            claim.answer = is_over.then_some(Reply::Claimed { grants });
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let grant = Grant { token, nonce: self.nonce, worker: wish.worker.clone(), lease: wish.lease };
             let attempt = life::claim(&mut job, grant, now);
             self.order.put(id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
-            grants.push(granted(&job, &attempt));
+            grants.push(granted(&job, &attempt, job.failures));
             group.insert_attempt(attempt);
             group.update_job(job);
         }
@@ -164,8 +164,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 }
 
-/// What a worker is told of its grant.
-pub(super) fn granted(job: &Job, attempt: &Attempt) -> Granted {
+/// What a worker is told of its grant, of a job that had failed this often by then.
+pub(super) fn granted(job: &Job, attempt: &Attempt, failures: u32) -> Granted {
     Granted {
         lease: attempt.lease(),
         attempt: attempt.number,
@@ -173,7 +173,7 @@ pub(super) fn granted(job: &Job, attempt: &Attempt) -> Granted {
         queue: job.new.queue.to_string(),
         payload: job.new.payload.to_string(),
         lease_ms: attempt.lease_ms.max(0).cast_unsigned(),
-        failures: job.failures,
+        failures,
         max_attempts: job.new.max_attempts,
     }
 }

@@ -19,7 +19,7 @@ use crate::job::{Nonce, Now, Steady};
 use crate::limits;
 use crate::options::Options;
 use crate::order::Order;
-use crate::protocol::{Answering, Call, CallError, Reply, Service};
+use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
 use claims::WaitingClaim;
 use group::Group;
@@ -48,6 +48,14 @@ pub struct Local {
 struct Arrived {
     call: Call,
     answer: oneshot::Sender<Result<Reply, CallError>>,
+}
+
+impl Arrived {
+    /// Whether it asks for jobs that nobody would run: they would be gone until their leases
+    /// expired.
+    fn is_abandoned_claim(&self) -> bool {
+        matches!(self.call.request, Request::Claim(_)) && self.answer.is_closed()
+    }
 }
 
 /// What became of a call in its group.
@@ -157,6 +165,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 let Ok(next) = arriving.try_recv() else { break };
                 arrived.push(next);
             }
+            arrived.retain(|it| !it.is_abandoned_claim());
             if self.serve(arrived).await.is_err() && !self.reopen(&mut arriving).await {
                 return;
             }

@@ -7,9 +7,9 @@ use super::claims::granted;
 use super::group::Group;
 use super::{Decided, Engine};
 use crate::host::Host;
-use crate::job::{JobId, Next, Now, Refusal, RequestId, Token};
+use crate::job::{Attempt, AttemptEnd, JobId, Next, Now, Refusal, RequestId, Token};
 use crate::protocol::{Call, CallError, Granted, Reply};
-use crate::store::{RequestRow, Storage, StoreError};
+use crate::store::{RequestRow, Storage, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -68,8 +68,21 @@ impl<H: Host, S: Storage> Engine<H, S> {
         for &token in tokens {
             let Some(attempt) = group.attempt(&mut self.store, token).await? else { continue };
             let Some(stored) = group.job(&mut self.store, attempt.job).await? else { continue };
-            grants.push(granted(&stored.job, &attempt));
+            let failures = self.failures_before(group, &attempt).await?;
+            grants.push(granted(&stored.job, &attempt, failures));
         }
         Ok(grants)
+    }
+
+    /// How often a job had failed when this attempt of it began.
+    async fn failures_before(&mut self, group: &mut Group, attempt: &Attempt) -> Result<u32, StoreError> {
+        let mut failures = 0;
+        for earlier in self.store.attempts(attempt.job).await? {
+            // This group may have ended it.
+            let earlier = group.attempt(&mut self.store, earlier.token).await?.unwrap_or(earlier);
+            let failed = matches!(earlier.end, Some((_, AttemptEnd::Failed)));
+            failures += u32::from(failed && earlier.token < attempt.token);
+        }
+        Ok(failures)
     }
 }

@@ -53,11 +53,11 @@ pub fn json(what: &str, text: &str, options: &Options) -> Result<String, Refusal
 /// Checks a claim, given how many others wait.
 pub fn claim(claim: &Claim, waiting: usize) -> Result<(), Refusal> {
     name("worker", &claim.worker)?;
-    for (what, names) in [("kinds", &claim.kinds), ("queues", &claim.queues)] {
+    for (what, names) in [("kind", &claim.kinds), ("queue", &claim.queues)] {
         if names.is_empty() || names.len() > limits::CLAIM_NAMES_MAX {
             let limit = format!("1 to {}", limits::CLAIM_NAMES_MAX);
             return Err(Refusal::limit(
-                format!("{what} in a claim"),
+                format!("{what}s in a claim"),
                 names.len(),
                 limit,
                 "name those that are handled",

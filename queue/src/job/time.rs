@@ -78,7 +78,12 @@ impl Due {
 
     /// Whether it may happen.
     pub fn is_due(self, now: Now) -> bool {
-        self.steady.is_some_and(|steady| steady <= now.steady) || self.wall <= now.wall
+        self.is_due_for_good(now) || self.wall <= now.wall
+    }
+
+    /// Whether it may happen whatever the wall clock will say: steady time never runs back.
+    pub fn is_due_for_good(self, now: Now) -> bool {
+        self.steady.is_some_and(|steady| steady <= now.steady)
     }
 
     /// How long until it may happen, if neither clock jumps.

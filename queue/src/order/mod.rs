@@ -41,6 +41,8 @@ pub struct Order {
     lines: BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeSet<Rank>>>,
     timed_steady: BTreeSet<(Steady, JobId)>,
     timed_wall: BTreeSet<(Wall, JobId)>,
+    /// Jobs in line that only the wall clock has put there: it may take them out again.
+    lined_wall: BTreeSet<(Wall, JobId)>,
     leases: BTreeSet<(Steady, JobId)>,
 }
 
@@ -49,7 +51,12 @@ impl Order {
     pub fn put(&mut self, id: JobId, entry: Entry, now: Now) {
         self.remove(id);
         match entry.stage {
-            Stage::Waiting(due) if due.is_due(now) => self.line_mut(&entry).extend([(Reverse(entry.priority), id)]),
+            Stage::Waiting(due) if due.is_due(now) => {
+                self.line_mut(&entry).insert((Reverse(entry.priority), id));
+                if !due.is_due_for_good(now) {
+                    self.lined_wall.insert((due.wall, id));
+                }
+            }
             Stage::Waiting(due) => {
                 self.timed_steady.extend(due.steady.map(|steady| (steady, id)));
                 self.timed_wall.insert((due.wall, id));
@@ -68,15 +75,17 @@ impl Order {
                     self.timed_steady.remove(&(steady, id));
                 }
                 self.timed_wall.remove(&(due.wall, id));
+                self.lined_wall.remove(&(due.wall, id));
                 self.leave_line(&entry, id);
             }
             Stage::Leased(expires) => assert!(self.leases.remove(&(expires, id)), "job {id} had no lease"),
         }
     }
 
-    /// Moves every job whose time has come into its line.
+    /// Moves every job whose time has come into its line, and out of it again every job whose time
+    /// is still to come because the wall clock ran back.
     pub fn advance(&mut self, now: Now) {
-        while let Some(id) = self.first_timed(now) {
+        while let Some(id) = self.last_lined_too_early(now).or_else(|| self.first_timed(now)) {
             let entry = self.entries[&id].clone();
             self.put(id, entry, now);
         }
@@ -135,6 +144,10 @@ impl Order {
     fn first_timed(&self, now: Now) -> Option<JobId> {
         let steady = self.timed_steady.first().filter(|(at, _)| *at <= now.steady).map(|&(_, id)| id);
         steady.or_else(|| self.timed_wall.first().filter(|(at, _)| *at <= now.wall).map(|&(_, id)| id))
+    }
+
+    fn last_lined_too_early(&self, now: Now) -> Option<JobId> {
+        self.lined_wall.last().filter(|(at, _)| *at > now.wall).map(|&(_, id)| id)
     }
 
     fn line_mut(&mut self, entry: &Entry) -> &mut BTreeSet<Rank> {

@@ -55,6 +55,22 @@ fn a_job_joins_its_line_when_either_clock_says_so() {
 }
 
 #[test]
+fn a_wall_clock_that_runs_back_takes_jobs_out_of_their_line_unless_steady_time_says_otherwise() {
+    let delayed = |milliseconds| Stage::Waiting(Due::after(START, Duration::from_millis(milliseconds)));
+    let mut order = Order::default();
+    order.put(JobId(1), entry("q", "a", 0, delayed(500)), START);
+    order.put(JobId(2), entry("q", "a", 0, delayed(300)), START);
+    order.put(JobId(3), entry("q", "a", 0, Stage::Waiting(Due::at(Wall(100_100)))), START);
+    order.put(JobId(4), ready("a", 0), START);
+    order.advance(Now { wall: Wall(100_500), ..START });
+    assert_eq!(order.ahead(JobId(4), 100), Place::Exactly(3));
+    order.advance(Now { steady: Steady(1_300), wall: Wall(0) });
+    assert_eq!(order.ahead(JobId(4), 100), Place::Exactly(1), "the one with the shortest delay");
+    order.advance(at(500));
+    assert_eq!(drain(&mut order, &["a"]), [1, 2, 3, 4]);
+}
+
+#[test]
 fn the_longest_expired_lease_comes_first_and_no_more_than_asked_for() {
     let mut order = Order::default();
     for (id, expires) in [(1, 1_300), (2, 1_100), (3, 1_200), (4, 9_000)] {

@@ -64,7 +64,7 @@ impl Held {
 }
 
 /// Runs one attempt. `slot` is free again at its end, or when a blocking handler returns.
-pub async fn run<H: Host>(shared: Arc<Shared<H>>, granted: Granted, slot: OwnedSemaphorePermit) {
+pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemaphorePermit) {
     let lease = granted.lease;
     let sent = shared.host.clock().boot();
     // Refused, or nobody knows: then it is not ours to run, and the lease expires by itself.
@@ -74,9 +74,9 @@ pub async fn run<H: Host>(shared: Arc<Shared<H>>, granted: Granted, slot: OwnedS
     let standing = Standing { trusted_until: shared.trusted_until(sent), cancel: false, lost: false };
     let held = Arc::new(Held { lease, standing: watch::Sender::new(standing) });
     shared.hold(held.clone());
-    let verdict = match begin(&shared, &granted, &held, slot) {
+    let verdict = match begin(shared, &granted, &held, slot) {
         Ok((returned, handler)) => {
-            let verdict = wait(&shared, &held, returned).await;
+            let verdict = wait(shared, &held, returned).await;
             // Before anybody else may hear that the job is free.
             drop(handler);
             verdict
@@ -84,7 +84,7 @@ pub async fn run<H: Host>(shared: Arc<Shared<H>>, granted: Granted, slot: OwnedS
         Err(error) => Verdict::Undecodable(error.to_string()),
     };
     if let Some(report) = report(lease, verdict) {
-        send(&shared, &held, report).await;
+        send(shared, &held, report).await;
     }
     shared.let_go(lease.token);
 }

@@ -1,9 +1,8 @@
 //! Takes jobs whenever slots are free.
 
-use super::{Phase, Shared, attempt};
+use super::{Phase, Shared};
 use crate::engine::{First, first_of};
 use crate::host::{Clock, Host};
-use crate::job::Lease;
 use crate::protocol::{Granted, Reply, Request};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,32 +11,30 @@ use tokio::sync::OwnedSemaphorePermit;
 /// Pause after a claim that got no answer.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Claims until the worker stops.
+/// Claims until the worker stops, and then says so.
 pub async fn run<H: Host>(shared: Arc<Shared<H>>) {
+    claim_on(&shared).await;
+    shared.claims_no_more.notify_one();
+}
+
+async fn claim_on<H: Host>(shared: &Arc<Shared<H>>) {
     let mut phase = shared.phase.subscribe();
     loop {
         let stopping = Phase::Finishing.reached(&mut phase);
-        let First::Right(slots) = first_of(stopping, free_slots(&shared)).await else { return };
+        let First::Right(slots) = first_of(stopping, free_slots(shared)).await else { return };
         let most = u32::try_from(slots.len()).expect("concurrency is limited");
         let (caller, claim) = (shared.caller.clone(), shared.claim(most));
         let mut call = Box::pin(async move { caller.call(Request::Claim(claim)).await });
         match first_of(&mut call, Phase::Finishing.reached(&mut phase)).await {
-            First::Left(Ok(Reply::Claimed { grants })) => begin(&shared, grants, slots),
+            First::Left(Ok(Reply::Claimed { grants })) => begin(shared, grants, slots),
             First::Left(_) => {
                 drop(slots);
                 shared.host.clock().sleep(PAUSE).await;
             }
-            // The claim is on its way, and may be granted: then the jobs are given back.
-            First::Right(()) => {
-                if let Ok(Reply::Claimed { grants }) = call.await {
-                    for grant in grants {
-                        give_back(&shared, grant.lease).await;
-                    }
-                }
-                drop(slots);
-                shared.let_go.notify_waiters();
-                return;
-            }
+            // It may wait for as long as a claim may wait, and would take the very jobs that are
+            // given back: so it is abandoned, and gets nothing from then on. What it was granted at
+            // this very moment goes to somebody else when its lease expires, no attempt spent.
+            First::Right(()) => return,
         }
     }
 }
@@ -52,12 +49,6 @@ async fn free_slots<H: Host>(shared: &Shared<H>) -> Vec<OwnedSemaphorePermit> {
 fn begin<H: Host>(shared: &Arc<Shared<H>>, grants: Vec<Granted>, slots: Vec<OwnedSemaphorePermit>) {
     assert!(grants.len() <= slots.len(), "granted {} jobs for {} slots", grants.len(), slots.len());
     for (granted, slot) in grants.into_iter().zip(slots) {
-        shared.spawn("outlive-attempt", |shared| attempt::run(shared, granted, slot));
+        shared.attempt(granted, slot);
     }
-}
-
-async fn give_back<H: Host>(shared: &Shared<H>, lease: Lease) {
-    let why = "its worker stopped before it began".to_owned();
-    // If this fails, the lease expires by itself.
-    drop(shared.caller.call(Request::Release { lease, why }).await);
 }

@@ -19,7 +19,7 @@ use crate::handle::{HandleCaller, Job, Outlive};
 use crate::host::{Clock, Host, Os, Role, Task};
 use crate::job::{Token, milliseconds};
 use crate::limits;
-use crate::protocol::Claim;
+use crate::protocol::{Claim, Granted};
 use attempt::Held;
 use handler::{AsyncHandler, BlockingHandler, Handler};
 use std::any::Any;
@@ -28,7 +28,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 /// A worker about to be started: choose its particulars, add handlers, then start or run it.
 #[must_use = "a worker does nothing before it is started"]
@@ -66,7 +66,8 @@ pub(crate) struct Shared<H: Host> {
     held: Mutex<BTreeMap<Token, Arc<Held>>>,
     tasks: Mutex<BTreeMap<u64, Task>>,
     tasks_started: AtomicU64,
-    let_go: Notify,
+    attempts: watch::Sender<usize>,
+    claims_no_more: Notify,
 }
 
 /// How far a worker is on its way to its end.
@@ -176,7 +177,8 @@ impl<H: Host> WorkerBuilder<H> {
             held: Mutex::default(),
             tasks: Mutex::default(),
             tasks_started: AtomicU64::new(0),
-            let_go: Notify::new(),
+            attempts: watch::Sender::new(0),
+            claims_no_more: Notify::new(),
         });
         check_claim(&shared.claim(1)).map_err(Error::Refused)?;
         shared.spawn("outlive-claimer", claimer::run);
@@ -210,10 +212,12 @@ impl<H: Host> Worker<H> {
         let shared = &self.shared;
         shared.phase.send_replace(Phase::Finishing);
         let grace = shared.host.clock().sleep(grace);
-        if let First::Right(()) = first_of(shared.nothing_held(), grace).await {
+        // First of all, or its claim would take what is given back.
+        shared.claims_no_more.notified().await;
+        if let First::Right(()) = first_of(shared.no_attempt(), grace).await {
             shared.phase.send_replace(Phase::Releasing);
             // An attempt that can't be given back is lost with its lease, so this ends.
-            shared.nothing_held().await;
+            shared.no_attempt().await;
         }
     }
 }
@@ -262,22 +266,25 @@ impl<H: Host> Shared<H> {
 
     pub(crate) fn let_go(&self, token: Token) {
         self.held().remove(&token);
-        self.let_go.notify_waiters();
     }
 
     pub(crate) fn all_held(&self) -> Vec<Arc<Held>> {
         self.held().values().cloned().collect()
     }
 
-    async fn nothing_held(&self) {
-        loop {
-            // Before the look, or the last one to let go might not be heard.
-            let changed = self.let_go.notified();
-            if self.held().is_empty() && self.slots.available_permits() == self.settings.concurrency {
-                return;
-            }
-            changed.await;
-        }
+    /// Starts an attempt, and counts it until it has said what it had to say, even if its handler
+    /// blocks a thread and goes on.
+    pub(crate) fn attempt(self: &Arc<Self>, granted: Granted, slot: OwnedSemaphorePermit) {
+        self.attempts.send_modify(|count| *count += 1);
+        self.spawn("outlive-attempt", |shared| async move {
+            attempt::run(&shared, granted, slot).await;
+            shared.attempts.send_modify(|count| *count -= 1);
+        });
+    }
+
+    async fn no_attempt(&self) {
+        let mut attempts = self.attempts.subscribe();
+        drop(attempts.wait_for(|count| *count == 0).await.expect("the sender is ours"));
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<Token, Arc<Held>>> {

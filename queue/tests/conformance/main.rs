@@ -1,0 +1,15 @@
+//! What every store must make true, through the engine: the same tests run on each of them.
+#![cfg(unix)]
+
+mod bench;
+mod claims;
+mod ends;
+mod explains;
+mod history;
+mod host;
+mod leases;
+mod limits;
+mod random;
+mod reopening;
+mod requests;
+mod times;
