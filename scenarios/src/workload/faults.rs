@@ -3,9 +3,9 @@
 use outlive_sim::{Action, Fault, Fork, MachineId, OperationKind, Rng, Survivors, Trigger};
 use std::time::Duration;
 
-/// Moments that the recorder names.
-const MOMENTS: [&str; 7] =
-    ["after claim", "after start", "before complete", "before enqueue", "after enqueue", "before fail", "after open"];
+/// Moments at which a crash hurts: a lease is live, or a change is on its way.
+const MOMENTS: [&str; 6] =
+    ["after claim", "after start", "before complete", "before enqueue", "after claim", "before fail"];
 
 /// Draws a schedule: crashes at moments and at operations, and a mix of everything else.
 pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
@@ -14,7 +14,7 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut add = |trigger, action| faults.push(Fault { machine, trigger, action });
     let power = rng.chance(0.6);
-    let crashes = rng.between(6..=9);
+    let crashes = rng.between(7..=8);
     for crash in 0..crashes {
         let action =
             if power && rng.chance(0.5) { Action::PowerLoss(*rng.pick(&Survivors::ALL)) } else { Action::Crash };
@@ -55,17 +55,23 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
 
 /// Spread over the run: the first ones come early, the last ones late.
 fn crash_trigger(rng: &mut Rng, ordinal: u64) -> Trigger {
-    let around = 4 + 9 * ordinal;
-    match rng.between(0..=9) {
-        0..=4 => {
+    // What a run sees of each, divided by the crashes that it has.
+    let (moments, operations) = (6 * (ordinal + 1), 20 * (ordinal + 1));
+    match rng.between(0..=11) {
+        0..=5 => {
             let name = (*rng.pick(&MOMENTS)).to_owned();
-            let nth = if name == "after open" { 1 + ordinal / 2 } else { rng.between(around / 2..=around).max(1) };
+            let nth = if name == "before fail" { 1 + ordinal } else { rng.between(moments * 2 / 3..=moments) };
             Trigger::AtEvent { name, nth }
         }
-        5..=6 => file_at(rng, "-wal", OperationKind::Sync, 3 * around / 2),
-        7..=8 => file_at(rng, "-wal", OperationKind::Write, 2 * around),
-        _ => file_trigger(rng, OperationKind::Sync, 2 + ordinal),
+        6..=7 => file_between(rng, "-wal", OperationKind::Sync, operations),
+        8..=9 => file_between(rng, "-wal", OperationKind::Write, operations),
+        10 => Trigger::AtEvent { name: "after open".into(), nth: 1 + ordinal / 2 },
+        _ => file_trigger(rng, OperationKind::Sync, 4 + 4 * ordinal),
     }
+}
+
+fn file_between(rng: &mut Rng, suffix: &str, kind: OperationKind, up_to: u64) -> Trigger {
+    Trigger::AtMatching { suffix: suffix.into(), kind, nth: rng.between(up_to * 2 / 3..=up_to) }
 }
 
 fn file_trigger(rng: &mut Rng, kind: OperationKind, up_to: u64) -> Trigger {
