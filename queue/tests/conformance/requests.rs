@@ -174,7 +174,7 @@ fn every_end_of_an_attempt_may_be_repeated() {
         assert_eq!(bench.look(lease.job).await.snoozes, 1);
 
         let lease = bench.running().await.lease;
-        assert_eq!(bench.cancel(lease.job).await, false);
+        assert!(!bench.cancel(lease.job).await);
         assert_eq!(repeat(bench, Request::Obey { lease }).await, Reply::Done);
         assert_eq!(bench.look(lease.job).await.state, State::Cancelled);
 
