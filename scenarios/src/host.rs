@@ -1,10 +1,11 @@
 //! The queue's host traits on a simulated process. No branch of the queue knows the difference.
 
 use outlive::host::{Clock, Disk, DiskFile, Host, OpenMode, Operation, Role, Task};
-use outlive_sim::{MachineClock, Process, ProcessDisk, SimFile};
+use outlive_sim::{MachineClock, Process, ProcessDisk, Rng, SimFile};
 use std::future::Future;
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A simulated process as a host.
@@ -21,19 +22,22 @@ pub struct SimClock(MachineClock);
 
 /// The process's door to its machine's disk.
 #[derive(Clone)]
-pub struct SimDoor(ProcessDisk);
+pub struct SimDoor {
+    inner: ProcessDisk,
+    clock: MachineClock,
+    sync_latency: Duration,
+    rng: Arc<Mutex<Rng>>,
+}
 
 /// An open file on a simulated disk.
 pub struct SimOpenFile(SimFile);
 
 impl SimHost {
-    /// The host that `process` sees.
-    pub fn new(process: &Process) -> Self {
-        Self {
-            process: process.clone(),
-            clock: SimClock(process.clock().clone()),
-            disk: SimDoor(process.disk().clone()),
-        }
+    /// The host that `process` sees, on a disk whose syncs take `sync_latency` to twice of it.
+    pub fn new(process: &Process, sync_latency: Duration) -> Self {
+        let rng = Arc::new(Mutex::new(process.fork().fork("sync latency").rng()));
+        let disk = SimDoor { inner: process.disk().clone(), clock: process.clock().clone(), sync_latency, rng };
+        Self { process: process.clone(), clock: SimClock(process.clock().clone()), disk }
     }
 }
 
@@ -106,19 +110,19 @@ impl Disk for SimDoor {
             OpenMode::New => outlive_sim::OpenMode::New,
             OpenMode::Any => outlive_sim::OpenMode::Any,
         };
-        self.0.open(text(path), mode).map(SimOpenFile)
+        self.inner.open(text(path), mode).map(SimOpenFile)
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename_new(text(from), text(to))
+        self.inner.rename_new(text(from), text(to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.remove(text(path))
+        self.inner.remove(text(path))
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        self.0.sync_directory(text(directory))
+        self.inner.sync_directory(text(directory))
     }
 
     fn unsuitable(&self, _directory: &Path) -> io::Result<Option<String>> {
@@ -126,11 +130,15 @@ impl Disk for SimDoor {
     }
 
     fn free_bytes(&self, _directory: &Path) -> io::Result<u64> {
-        self.0.free_bytes()
+        self.inner.free_bytes()
     }
 
-    async fn pace(&self, _operation: Operation) {
-        self.0.pace().await;
+    async fn pace(&self, operation: Operation) {
+        if operation == Operation::Sync && !self.sync_latency.is_zero() {
+            let latency = self.rng.lock().unwrap().duration(self.sync_latency..=self.sync_latency * 2);
+            self.clock.sleep(latency).await;
+        }
+        self.inner.pace().await;
     }
 }
 

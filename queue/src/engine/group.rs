@@ -158,9 +158,15 @@ impl Group {
         self.requests.insert(row.id, row);
     }
 
-    /// What must be written, if anything: the new state, and the changes with it among them.
-    pub fn into_changes(self, forget_before: Steady) -> Option<(FileState, Vec<Change>)> {
-        let forget = if self.requests.is_empty() { 0 } else { limits::PRUNE_REQUESTS_MAX.max(2 * self.requests.len()) };
+    /// Whether answers are to be remembered that were not yet.
+    pub fn remembers(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// What must be written, if anything: the new state, and the changes with it among them. With
+    /// it, twice as many answers given before `forget_before` are forgotten as are remembered.
+    pub fn into_changes(self, forget_before: Option<Steady>) -> Option<(FileState, Vec<Change>)> {
+        let most = limits::PRUNE_REQUESTS_MAX.max(2 * self.requests.len());
         let jobs = self.jobs.into_values().filter_map(|row| match row.change {
             Dirt::Clean => None,
             Dirt::Updated => Some(Change::UpdateJob(row.value)),
@@ -178,8 +184,8 @@ impl Group {
         if changes.is_empty() && !self.touched {
             return None;
         }
-        if forget > 0 {
-            changes.push(Change::ForgetRequests { before: forget_before, most: forget });
+        if let Some(before) = forget_before {
+            changes.push(Change::ForgetRequests { before, most });
         }
         changes.push(Change::PutState(self.state));
         Some((self.state, changes))

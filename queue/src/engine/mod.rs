@@ -20,6 +20,7 @@ use crate::limits;
 use crate::options::Options;
 use crate::order::Order;
 use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
+use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
 use claims::WaitingClaim;
 use group::Group;
@@ -69,7 +70,7 @@ enum Decided {
 struct Engine<H: Host, S: Storage> {
     host: H,
     storage: S,
-    store: S::Store,
+    store: Cached<S::Store>,
     options: Options,
     clock: SteadyClock<H>,
     nonce: Nonce,
@@ -77,6 +78,8 @@ struct Engine<H: Host, S: Storage> {
     state: FileState,
     order: Order,
     claims: Vec<WaitingClaim>,
+    /// When the oldest remembered answer was given, at the earliest.
+    oldest_request: Steady,
     /// The shortest lease granted since there was none.
     shortest_lease: Option<Duration>,
 }
@@ -130,7 +133,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn open(host: H, mut storage: S, options: Options) -> Result<Self, OpenError> {
         let store_error = |error| OpenError::Store { path: "the queue".into(), error };
         options.check().map_err(OpenError::Options)?;
-        let mut store = storage.open().await?;
+        let mut store = Cached::new(storage.open().await?);
         let state = store.state().await.map_err(store_error)?;
         let nonce = Nonce(crate::host::random_u64(&host));
         let clock = SteadyClock::starting(host.clock().clone(), state.steady);
@@ -145,6 +148,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             state,
             order: Order::default(),
             claims: Vec::new(),
+            oldest_request: Steady(0),
             shortest_lease: None,
         };
         engine.recover().await.map_err(store_error)?;
@@ -240,9 +244,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     async fn commit(&mut self, group: Group, now: Now) -> Result<(), StoreError> {
         let before = Steady(now.steady.0.saturating_sub(crate::job::milliseconds(self.options.request_retention)));
-        let Some((state, changes)) = group.into_changes(before) else { return Ok(()) };
+        let remembers = group.remembers();
+        let forget = (remembers && self.oldest_request < before).then_some(before);
+        let Some((state, changes)) = group.into_changes(forget) else { return Ok(()) };
         self.store.commit(changes).await?;
         self.state = state;
+        if forget.is_some() {
+            self.oldest_request = self.store.oldest_request().await?.unwrap_or(now.steady);
+        }
         Ok(())
     }
 
@@ -274,7 +283,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     async fn try_reopen(&mut self) -> Result<(), String> {
         let opened = wait::catch_panic(self.storage.open()).await?;
-        self.store = opened.map_err(|error| error.to_string())?;
+        self.store = Cached::new(opened.map_err(|error| error.to_string())?);
         self.reload().await.map_err(|error| error.to_string())
     }
 

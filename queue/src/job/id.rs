@@ -47,8 +47,11 @@ macro_rules! hexadecimal {
     ($name:ident, $bytes:literal, $to:expr, $from:expr) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
                 let bytes: [u8; $bytes] = $to(self);
-                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let digits: [u8; 2 * $bytes] =
+                    std::array::from_fn(|i| DIGITS[usize::from(bytes[i / 2] >> (4 * (1 - i % 2)) & 0xf)]);
+                f.write_str(std::str::from_utf8(&digits).expect("digits are ASCII"))
             }
         }
 

@@ -88,6 +88,11 @@ impl Store for MemoryStore {
         Ok(self.rows().requests.get(&id).cloned())
     }
 
+    async fn oldest_request(&mut self) -> Result<Option<Steady>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.requests_in_order.first().map(|id| rows.requests[id].at))
+    }
+
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
         let rows = self.rows();
         let live = rows.jobs.range(JobId(after.0.saturating_add(1))..).map(|(_, job)| job);

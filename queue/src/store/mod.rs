@@ -1,6 +1,7 @@
 //! Where rows are kept. A store knows rows and transactions; what may happen to a job is decided
 //! before it hears of it.
 
+pub(crate) mod cached;
 pub mod memory;
 pub mod turso;
 
@@ -47,6 +48,9 @@ pub trait Store: 'static {
 
     /// The remembered answer to a request.
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
+
+    /// When the oldest remembered answer was given, if there is one.
+    fn oldest_request(&mut self) -> impl Future<Output = Result<Option<Steady>, StoreError>>;
 
     /// Up to `most` jobs that are not terminal, by rising id, from behind `after`.
     fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Stored>, StoreError>>;

@@ -3,6 +3,7 @@
 use super::context::{Context, Sleep};
 use super::handler::{Execution, Outcome};
 use super::outcome::{Done, Failure};
+use super::watched::Watched;
 use super::{Phase, Shared};
 use crate::engine::{First, catch_panic, first_of};
 use crate::host::{Clock, Host, Role, Task};
@@ -10,16 +11,16 @@ use crate::job::{How, Lease, milliseconds};
 use crate::protocol::{CallError, Granted, Reported, Request};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// A lease that this worker holds.
 pub(crate) struct Held {
     pub lease: Lease,
-    standing: watch::Sender<Standing>,
+    standing: Arc<Watched<Standing>>,
 }
 
 /// What is known of a lease.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// The host's time from which on it is not trusted.
     pub trusted_until: Duration,
@@ -51,7 +52,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Held {
     /// The store renewed the lease, as asked for in time for it to be trusted until then.
     pub fn renewed(&self, trusted_until: Duration, cancel: bool) {
-        self.standing.send_modify(|standing| {
+        self.standing.update(|standing| {
             standing.trusted_until = standing.trusted_until.max(trusted_until);
             standing.cancel |= cancel;
         });
@@ -59,7 +60,14 @@ impl Held {
 
     /// The store said that the lease does not hold.
     pub fn lost(&self) {
-        self.standing.send_modify(|standing| standing.lost = true);
+        self.standing.update(|standing| standing.lost = true);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Nobody renews the lease any more: a handler that can't be dropped should know.
+        self.lost();
     }
 }
 
@@ -72,7 +80,7 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
         return;
     }
     let standing = Standing { trusted_until: shared.trusted_until(sent), cancel: false, lost: false };
-    let held = Arc::new(Held { lease, standing: watch::Sender::new(standing) });
+    let held = Arc::new(Held { lease, standing: Arc::new(Watched::new(standing)) });
     shared.hold(held.clone());
     let verdict = match begin(shared, &granted, &held, slot) {
         Ok((returned, handler)) => {
@@ -127,17 +135,16 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Conte
         max_attempts: granted.max_attempts,
         queue: granted.queue.as_str().into(),
         state: shared.state.clone(),
-        standing: held.standing.subscribe(),
+        standing: held.standing.clone(),
         sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),
     }
 }
 
 /// Waits for the handler, for as long as the lease is trusted and nobody wants it to stop.
 async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::Receiver<Returned>) -> Verdict {
-    let mut standing = held.standing.subscribe();
-    let mut phase = shared.phase.subscribe();
     loop {
-        let Standing { trusted_until, cancel, lost } = *standing.borrow_and_update();
+        let standing = held.standing.get();
+        let Standing { trusted_until, cancel, lost } = standing;
         let now = shared.host.clock().boot();
         if lost || trusted_until <= now {
             return Verdict::Lost;
@@ -145,9 +152,10 @@ async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::R
         if cancel {
             return Verdict::Cancelled;
         }
-        let releasing = Phase::Releasing.reached(&mut phase);
+        let releasing = shared.reaches(Phase::Releasing);
+        let changed = held.standing.until(|now| now != standing);
         let distrust = shared.host.clock().sleep(trusted_until - now);
-        let interrupted = first_of(releasing, first_of(standing.changed(), distrust));
+        let interrupted = first_of(releasing, first_of(changed, distrust));
         match first_of(&mut returned, interrupted).await {
             First::Left(Ok(outcome)) => return Verdict::Returned(outcome),
             First::Left(Err(_)) => return Verdict::Returned(Err("the handler was stopped from outside".into())),
@@ -203,7 +211,7 @@ async fn send<H: Host>(shared: &Shared<H>, held: &Held, report: Request) {
             Err(CallError::Unknown { .. }) => {}
             Err(CallError::Unavailable { .. }) => shared.host.clock().sleep(PAUSE).await,
         }
-        let Standing { trusted_until, lost, .. } = *held.standing.borrow();
+        let Standing { trusted_until, lost, .. } = held.standing.get();
         if lost || trusted_until <= shared.host.clock().boot() {
             return;
         }

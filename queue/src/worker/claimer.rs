@@ -18,14 +18,13 @@ pub async fn run<H: Host>(shared: Arc<Shared<H>>) {
 }
 
 async fn claim_on<H: Host>(shared: &Arc<Shared<H>>) {
-    let mut phase = shared.phase.subscribe();
     loop {
-        let stopping = Phase::Finishing.reached(&mut phase);
+        let stopping = shared.reaches(Phase::Finishing);
         let First::Right(slots) = first_of(stopping, free_slots(shared)).await else { return };
         let most = u32::try_from(slots.len()).expect("concurrency is limited");
         let (caller, claim) = (shared.caller.clone(), shared.claim(most));
         let mut call = Box::pin(async move { caller.call(Request::Claim(claim)).await });
-        match first_of(&mut call, Phase::Finishing.reached(&mut phase)).await {
+        match first_of(&mut call, shared.reaches(Phase::Finishing)).await {
             First::Left(Ok(Reply::Claimed { grants })) => begin(shared, grants, slots),
             First::Left(_) => {
                 drop(slots);

@@ -1,13 +1,13 @@
 //! What a handler knows of its attempt.
 
 use super::attempt::Standing;
+use super::watched::Watched;
 use crate::job::JobId;
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// What a handler knows of its attempt.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub struct Context {
     pub(super) max_attempts: u32,
     pub(super) queue: Arc<str>,
     pub(super) state: Option<Arc<dyn Any + Send + Sync>>,
-    pub(super) standing: watch::Receiver<Standing>,
+    pub(super) standing: Arc<Watched<Standing>>,
     pub(super) sleep: Arc<dyn Fn(Duration) -> Sleep + Send + Sync>,
 }
 
@@ -63,8 +63,7 @@ impl Context {
     /// Whether to stop: the lease was lost, or somebody cancelled the job. What the handler results
     /// in will not be stored. An `async` handler need not ask: it is dropped.
     pub fn is_stopped(&self) -> bool {
-        let standing = self.standing.borrow();
-        // Without its sender nobody renews the lease any more.
-        standing.cancel || standing.lost || self.standing.has_changed().is_err()
+        let standing = self.standing.get();
+        standing.cancel || standing.lost
     }
 }

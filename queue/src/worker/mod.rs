@@ -9,6 +9,7 @@ mod context;
 mod handler;
 mod heartbeat;
 mod outcome;
+mod watched;
 
 pub use context::Context;
 pub use outcome::{Done, Failure};
@@ -28,7 +29,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use watched::Watched;
 
 /// A worker about to be started: choose its particulars, add handlers, then start or run it.
 #[must_use = "a worker does nothing before it is started"]
@@ -62,11 +64,11 @@ pub(crate) struct Shared<H: Host> {
     pub state: Option<Arc<dyn Any + Send + Sync>>,
     pub settings: Settings,
     pub slots: Arc<Semaphore>,
-    pub phase: watch::Sender<Phase>,
+    pub phase: Watched<Phase>,
     held: Mutex<BTreeMap<Token, Arc<Held>>>,
     tasks: Mutex<BTreeMap<u64, Task>>,
     tasks_started: AtomicU64,
-    attempts: watch::Sender<usize>,
+    attempts: Watched<usize>,
     claims_no_more: Notify,
 }
 
@@ -79,14 +81,6 @@ pub(crate) enum Phase {
     Finishing,
     /// It gives back what still runs.
     Releasing,
-}
-
-impl Phase {
-    /// Waits until the worker is this far.
-    pub(crate) async fn reached(self, phase: &mut watch::Receiver<Self>) {
-        // Without its sender the worker is gone, and this task with it.
-        drop(phase.wait_for(|phase| *phase >= self).await);
-    }
 }
 
 impl<H: Host> WorkerBuilder<H> {
@@ -173,11 +167,11 @@ impl<H: Host> WorkerBuilder<H> {
             state,
             slots: Arc::new(Semaphore::new(settings.concurrency)),
             settings,
-            phase: watch::Sender::new(Phase::Working),
+            phase: Watched::new(Phase::Working),
             held: Mutex::default(),
             tasks: Mutex::default(),
             tasks_started: AtomicU64::new(0),
-            attempts: watch::Sender::new(0),
+            attempts: Watched::new(0),
             claims_no_more: Notify::new(),
         });
         check_claim(&shared.claim(1)).map_err(Error::Refused)?;
@@ -210,12 +204,12 @@ impl<H: Host> Worker<H> {
     /// is refused.
     pub async fn stop(self, grace: Duration) {
         let shared = &self.shared;
-        shared.phase.send_replace(Phase::Finishing);
+        shared.phase.update(|phase| *phase = Phase::Finishing);
         let grace = shared.host.clock().sleep(grace);
         // First of all, or its claim would take what is given back.
         shared.claims_no_more.notified().await;
         if let First::Right(()) = first_of(shared.no_attempt(), grace).await {
-            shared.phase.send_replace(Phase::Releasing);
+            shared.phase.update(|phase| *phase = Phase::Releasing);
             // An attempt that can't be given back is lost with its lease, so this ends.
             shared.no_attempt().await;
         }
@@ -275,16 +269,20 @@ impl<H: Host> Shared<H> {
     /// Starts an attempt, and counts it until it has said what it had to say, even if its handler
     /// blocks a thread and goes on.
     pub(crate) fn attempt(self: &Arc<Self>, granted: Granted, slot: OwnedSemaphorePermit) {
-        self.attempts.send_modify(|count| *count += 1);
+        self.attempts.update(|count| *count += 1);
         self.spawn("outlive-attempt", |shared| async move {
             attempt::run(&shared, granted, slot).await;
-            shared.attempts.send_modify(|count| *count -= 1);
+            shared.attempts.update(|count| *count -= 1);
         });
     }
 
+    /// Waits until the worker is this far on its way to its end.
+    pub(crate) async fn reaches(&self, phase: Phase) {
+        self.phase.until(|reached| reached >= phase).await;
+    }
+
     async fn no_attempt(&self) {
-        let mut attempts = self.attempts.subscribe();
-        drop(attempts.wait_for(|count| *count == 0).await.expect("the sender is ours"));
+        self.attempts.until(|count| count == 0).await;
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<Token, Arc<Held>>> {

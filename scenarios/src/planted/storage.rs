@@ -2,7 +2,7 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::JobId;
-use outlive::job::{Attempt, Failure, KeyRow, RequestId, Token};
+use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, Token};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, OpenError, RequestRow, Storage, Store, StoreError, Stored};
 use std::sync::Arc;
@@ -63,6 +63,10 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         self.inner.request(id).await
+    }
+
+    async fn oldest_request(&mut self) -> Result<Option<Steady>, StoreError> {
+        self.inner.oldest_request().await
     }
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {

@@ -32,6 +32,9 @@ pub struct Plan {
     pub enqueue_pause: Duration,
     /// Enqueues that a producer makes at once, at the most.
     pub burst: usize,
+    /// What a sync takes at the least, and half of what it takes at the most: requests that arrive
+    /// meanwhile are committed together.
+    pub sync_latency: Duration,
     /// The faults.
     pub faults: Vec<Fault>,
     /// When faults end at the latest.
@@ -130,7 +133,7 @@ impl Plan {
         let mut rng = fork.fork("swarm").rng();
         let features = Features::draw(&mut rng);
         let options = options(&mut rng);
-        let jobs = rng.between(54..=62);
+        let jobs = rng.between(52..=58);
         let intents = (1..=jobs).map(|number| intent(number, &features, fork.fork("job").key(number))).collect();
         let leases: Vec<u64> = vec![1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
         let lease = Duration::from_millis(*rng.pick(&leases));
@@ -148,7 +151,8 @@ impl Plan {
             raw_lease,
             producers: rng.between(1..=3) as u32,
             enqueue_pause: Duration::from_millis(rng.between(200..=2_500)),
-            burst: rng.between(1..=8) as usize,
+            burst: rng.between(1..=12) as usize,
+            sync_latency: Duration::from_micros(*rng.pick(&[0, 200, 1_000, 1_000, 3_000, 8_000])),
             faults: faults::draw(fork.fork("faults"), machine, faults_end),
             faults_end,
             downtime: Duration::from_millis(rng.between(10..=3_000)),
@@ -186,7 +190,7 @@ fn options(rng: &mut Rng) -> Options {
             crash_backoff: Backoff { first: first(rng), longest: Duration::from_secs(4) },
             crashes_max: 5,
         },
-        checkpoint_frames: *rng.pick(&[4, 8, 16, 40, 100, 100, 300, 1_000]),
+        checkpoint_frames: *rng.pick(&[4, 8, 16, 40, 40, 100, 100, 200, 300, 1_000]),
         reserve_bytes: 256 << 10,
         ..Options::default()
     }

@@ -34,7 +34,7 @@ pub struct Program {
 impl Program {
     /// The main future of a process: opens the file and works until it is killed.
     pub async fn run(self, process: Process) {
-        let host = seams::host(SimHost::new(&process));
+        let host = seams::host(SimHost::new(&process, self.plan.sync_latency));
         let storage = seams::storage(&host, PATH);
         let local = match Local::open(host.clone(), storage, seams::options(&self.plan.options)).await {
             Ok(local) => local,
@@ -43,7 +43,7 @@ impl Program {
         let service = self.recorder.service(&process, seams::service(&host, Arc::new(local)));
         self.recorder.record(&process, Event::Opened);
         let mut rng = process.fork().fork("program").rng();
-        if process.incarnation() > 0 && rng.chance(0.35) {
+        if process.incarnation() > 0 && rng.chance(0.12) {
             self.take_census(&process, &host, &*service).await;
         }
         self.start_actors(&process, &host, &service);
@@ -59,7 +59,7 @@ impl Program {
 
     /// A second process: it must be turned away for as long as the first one has the file.
     pub async fn run_as_rival(self, process: Process) {
-        let host = seams::host(SimHost::new(&process));
+        let host = seams::host(SimHost::new(&process, self.plan.sync_latency));
         let storage = seams::storage(&host, PATH);
         let opened = Local::open(host.clone(), storage, seams::options(&self.plan.options)).await;
         let Ok(local) = opened else { return };

@@ -11,11 +11,11 @@ use std::path::Path;
 const HEADER_BYTES: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Checks the header of a queue's file.
+/// Checks the header of a queue's file. `log` is asked for only if pages are missing in it.
 ///
 /// # Errors
 /// What the file is instead.
-pub fn check(path: &Path, file: &impl DiskFile, log: &Log) -> Result<(), OpenError> {
+pub fn check(path: &Path, file: &impl DiskFile, log: impl FnOnce() -> Result<Log, OpenError>) -> Result<(), OpenError> {
     let io = |error| super::lock::io_error(path, "read the header", error);
     let path_text = path.display().to_string();
     let foreign = |found: String| Err(OpenError::Foreign { path: path_text.clone(), found });
@@ -46,7 +46,12 @@ pub fn check(path: &Path, file: &impl DiskFile, log: &Log) -> Result<(), OpenErr
     };
     let pages = u64::from(u32::from_be_bytes(field(&header, 28)));
     // A checkpoint may have been cut short after the first page was written; then the log has the rest.
-    let missing = (length / page_bytes + 1..=pages).find(|page| !log.has_page(*page));
+    let mut behind = length / page_bytes + 1..=pages;
+    if behind.is_empty() {
+        return Ok(());
+    }
+    let log = log()?;
+    let missing = behind.find(|page| !log.has_page(*page));
     match missing {
         Some(page) => damaged(format!(
             "it is truncated: {length} bytes, but its header counts {pages} pages of {page_bytes} bytes, \

@@ -63,7 +63,7 @@ impl<H: Host> Storage for TursoStorage<H> {
         let (host, path) = (self.host.clone(), self.path.clone());
         let locks = self.lock().await?;
         let log = Log::read(host.disk(), &path)?;
-        check(&path, &locks.database, &log)?;
+        check(&path, &locks.database, || Log::read(host.disk(), &path))?;
         log.make_durable(host.disk(), &path, &locks.database).await?;
         drop(log);
         let text = path.to_str().ok_or_else(|| OpenError::Unsuitable {
@@ -79,7 +79,7 @@ impl<H: Host> Storage for TursoStorage<H> {
 /// Whether there is a file, which must then be a queue of ours.
 fn look<D: Disk>(disk: &D, path: &Path) -> Result<bool, OpenError> {
     match disk.open(path, OpenMode::Existing) {
-        Ok(file) => check(path, &file, &Log::read(disk, path)?).map(|()| true),
+        Ok(file) => check(path, &file, || Log::read(disk, path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(io_error(path, "open the file", error)),
     }

@@ -4,7 +4,7 @@ use super::database::Database;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
-use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Token};
+use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
 use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
 use std::path::PathBuf;
 use turso_core::Value;
@@ -122,6 +122,14 @@ impl<H: Host> Store for TursoStore<H> {
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         self.first(sql::REQUEST, [rows::blob(&id.0)], |row| row.request()).await
+    }
+
+    async fn oldest_request(&mut self) -> Result<Option<Steady>, StoreError> {
+        let oldest = self.all(sql::OLDEST_REQUESTS, [rows::integer(1)], |mut row| {
+            row.integer()?;
+            row.integer()
+        });
+        Ok(oldest.await?.pop().map(Steady))
     }
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {

@@ -1,0 +1,112 @@
+//! Rows of leased jobs, kept in memory over the store that has them: what a worker says of an
+//! attempt needs no reading.
+//!
+//! One engine at a time owns a store, so nobody else can change a row behind this. It never answers
+//! from what is not committed.
+
+use super::{Change, FileState, RequestRow, Store, StoreError, Stored};
+use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, Token};
+use std::collections::BTreeMap;
+
+/// A store, and the rows of its leased jobs.
+pub struct Cached<S> {
+    store: S,
+    leased: BTreeMap<JobId, Stored>,
+}
+
+impl<S: Store> Cached<S> {
+    /// Knows nothing yet.
+    pub fn new(store: S) -> Self {
+        Self { store, leased: BTreeMap::new() }
+    }
+
+    /// The rows of running jobs as `changes` leave them; `None` for a job that runs no more.
+    fn after(&self, changes: &[Change]) -> Vec<(JobId, Option<Stored>)> {
+        let mut attempts: BTreeMap<JobId, &Attempt> = BTreeMap::new();
+        let mut jobs = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::InsertJob(job) | Change::UpdateJob(job) => drop(jobs.insert(job.id, job)),
+                Change::InsertAttempt(attempt) | Change::UpdateAttempt(attempt) => {
+                    let latest = attempts.entry(attempt.job).or_insert(attempt);
+                    // A group may have ended one attempt of a job and begun the next.
+                    if attempt.token > latest.token {
+                        *latest = attempt;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let changed: std::collections::BTreeSet<JobId> = jobs.keys().chain(attempts.keys()).copied().collect();
+        let known = |id: &JobId| self.leased.get(id);
+        let after = |id: JobId| {
+            let job = jobs.get(&id).copied().or_else(|| known(&id).map(|stored| &stored.job))?;
+            let latest = attempts.get(&id).copied().or_else(|| known(&id).and_then(|stored| stored.latest.as_ref()))?;
+            let whole = job.state == State::Running && job.token == Some(latest.token);
+            whole.then(|| Stored { job: job.clone(), latest: Some(latest.clone()) })
+        };
+        changed.into_iter().map(|id| (id, after(id))).collect()
+    }
+}
+
+impl<S: Store> Store for Cached<S> {
+    async fn state(&mut self) -> Result<FileState, StoreError> {
+        self.store.state().await
+    }
+
+    async fn job(&mut self, id: JobId) -> Result<Option<Stored>, StoreError> {
+        match self.leased.get(&id) {
+            Some(stored) => Ok(Some(stored.clone())),
+            None => self.store.job(id).await,
+        }
+    }
+
+    async fn attempt(&mut self, token: Token) -> Result<Option<Attempt>, StoreError> {
+        self.store.attempt(token).await
+    }
+
+    async fn attempts(&mut self, job: JobId) -> Result<Vec<Attempt>, StoreError> {
+        self.store.attempts(job).await
+    }
+
+    async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
+        self.store.failure(token).await
+    }
+
+    async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        self.store.key(kind, key).await
+    }
+
+    async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
+        self.store.request(id).await
+    }
+
+    async fn oldest_request(&mut self) -> Result<Option<Steady>, StoreError> {
+        self.store.oldest_request().await
+    }
+
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+        self.store.live(after, most).await
+    }
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let after = self.after(&changes);
+        let committed = self.store.commit(changes).await;
+        for (id, stored) in after {
+            match stored.filter(|_| committed.is_ok()) {
+                Some(stored) => drop(self.leased.insert(id, stored)),
+                // Not leased any more; or nobody knows what is in the file, so nothing is kept.
+                None => drop(self.leased.remove(&id)),
+            }
+        }
+        committed
+    }
+
+    async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
+        self.store.checkpoint(frames).await
+    }
+
+    fn free_bytes(&mut self) -> Result<u64, StoreError> {
+        self.store.free_bytes()
+    }
+}
