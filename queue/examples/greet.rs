@@ -1,4 +1,5 @@
 //! Ten lines of embedding. Run it, kill it, run it again.
+#![allow(clippy::disallowed_types, reason = "a program brings its own runtime")]
 
 use outlive::{Context, Done, Failure, Job, Outlive};
 use serde::{Deserialize, Serialize};

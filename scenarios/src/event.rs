@@ -84,7 +84,7 @@ impl Recorder {
     /// Records what a process saw.
     pub fn record(&self, process: &Process, event: Event) {
         let (kind, numbers): (&'static str, [u64; 2]) = match &event {
-            Event::Invoke { call, .. } => ("client.invoke", [*call, 0]),
+            Event::Invoke { call, what } => (operation(&what.request), [*call, 0]),
             Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
             Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
             Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
@@ -122,6 +122,24 @@ impl Service for Recording {
             recorder.record(&process, Event::Answer { call: number, answer: Arc::new(answer.clone()) });
             answer
         })
+    }
+}
+
+/// What a call is named in the trace, by which calls are counted.
+fn operation(request: &Request) -> &'static str {
+    match request {
+        Request::Enqueue(_) => "call enqueue",
+        Request::Claim(_) => "call claim",
+        Request::Heartbeat { .. } => "call heartbeat",
+        Request::Start { .. } => "call start",
+        Request::Complete { .. } => "call complete",
+        Request::Fail { .. } => "call fail",
+        Request::Release { .. } => "call release",
+        Request::Snooze { .. } => "call snooze",
+        Request::Obey { .. } => "call obey",
+        Request::Cancel { .. } => "call cancel",
+        Request::Explain { .. } => "call explain",
+        Request::Look { .. } => "call look",
     }
 }
 

@@ -80,60 +80,60 @@ impl Rows {
     pub fn read(image: &SimDisk, path: &str) -> Result<Self, String> {
         let connection = open(image, path)?;
         let mut rows = Self::default();
-        query(&connection, "SELECT steady_ms FROM queue_state", |row| rows.steady_ms = integer(&row[0]))?;
+        query(&connection, "SELECT steady_ms FROM queue_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
             failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload FROM jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
-                kind: text(&row[1]),
-                queue: text(&row[2]),
-                state: text(&row[3]),
-                wait: text(&row[4]),
+                kind: text(row[1]),
+                queue: text(row[2]),
+                state: text(row[3]),
+                wait: text(row[4]),
                 due_steady_ms: row[5].as_int(),
-                due_wall_ms: integer(&row[6]),
-                priority: integer(&row[7]),
-                attempts: integer(&row[8]),
-                max_attempts: integer(&row[9]),
-                failures: integer(&row[10]),
-                crashes: integer(&row[11]),
-                snoozes: integer(&row[12]),
-                releases: integer(&row[13]),
-                cancel_requested: integer(&row[14]) != 0,
+                due_wall_ms: integer(row[6]),
+                priority: integer(row[7]),
+                attempts: integer(row[8]),
+                max_attempts: integer(row[9]),
+                failures: integer(row[10]),
+                crashes: integer(row[11]),
+                snoozes: integer(row[12]),
+                releases: integer(row[13]),
+                cancel_requested: integer(row[14]) != 0,
                 finished: row[15].as_int().is_some(),
                 result: row[16].to_text().map(str::to_owned),
-                payload: text(&row[17]),
+                payload: text(row[17]),
             };
-            rows.jobs.insert(integer(&row[0]), job);
+            rows.jobs.insert(integer(row[0]), job);
         })?;
         query(
             &connection,
             "SELECT token, job, number, started_at_ms, expires_steady_ms, ended FROM attempts",
             |row| {
                 let attempt = AttemptRow {
-                    job: integer(&row[1]),
-                    number: integer(&row[2]),
+                    job: integer(row[1]),
+                    number: integer(row[2]),
                     started: row[3].as_int().is_some(),
-                    expires_steady_ms: integer(&row[4]),
+                    expires_steady_ms: integer(row[4]),
                     ended: row[5].to_text().map(str::to_owned),
                 };
-                rows.attempts.insert(integer(&row[0]), attempt);
+                rows.attempts.insert(integer(row[0]), attempt);
             },
         )?;
         let failures = "SELECT token, job, attempt, how, message, retryable, decision, due_wall_ms FROM failures";
         query(&connection, failures, |row| {
             let failure = FailureRow {
-                job: integer(&row[1]),
-                attempt: integer(&row[2]),
-                how: text(&row[3]),
-                message: text(&row[4]),
-                retryable: integer(&row[5]) != 0,
-                decision: text(&row[6]),
+                job: integer(row[1]),
+                attempt: integer(row[2]),
+                how: text(row[3]),
+                message: text(row[4]),
+                retryable: integer(row[5]) != 0,
+                decision: text(row[6]),
                 due_wall_ms: row[7].as_int(),
             };
-            rows.failures.insert(integer(&row[0]), failure);
+            rows.failures.insert(integer(row[0]), failure);
         })?;
         query(&connection, "SELECT kind, key, job FROM keys", |row| {
-            rows.keys.insert((text(&row[0]), text(&row[1])), integer(&row[2]));
+            rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
         Ok(rows)
     }

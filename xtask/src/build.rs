@@ -15,6 +15,7 @@ use crate::{cargo, tree};
 const FIRST_BUILD_CORE_MINUTES: usize = 10;
 
 const PLAIN: &[&str] = &["build", "--release", "--workspace", "--bins"];
+const DEMO: &[&str] = &["build", "--release", "--workspace", "--example", "demo"];
 const PLANTED: &[&str] = &["build", "--release", "--workspace", "--bins", "--features", "outlive-scenarios/planted"];
 
 /// Builds the programs as they are meant to be, and returns the path of the one called `name`.
@@ -23,6 +24,15 @@ const PLANTED: &[&str] = &["build", "--release", "--workspace", "--bins", "--fea
 /// The build failed, or the workspace has no such program.
 pub fn plain(name: &str) -> anyhow::Result<PathBuf> {
     build(PLAIN, name)
+}
+
+/// Builds the demonstration, and returns its path. It is an example of the queue's own package: a
+/// program of any other would link the simulator's clock and randomness.
+///
+/// # Errors
+/// The build failed.
+pub fn demo() -> anyhow::Result<PathBuf> {
+    build(DEMO, "examples/demo")
 }
 
 /// Builds the programs with the planted bugs, and returns the path of the one called `name`.

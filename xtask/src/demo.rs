@@ -7,6 +7,6 @@ use crate::{build, cargo};
 
 /// Runs `demo` with `arguments`.
 pub fn run(arguments: &[OsString]) -> anyhow::Result<Code> {
-    let demo = build::plain("demo")?;
+    let demo = build::demo()?;
     cargo::become_program(cargo::program(&demo, &[], arguments))
 }

@@ -23,7 +23,7 @@ struct Line {
 #[derive(Subcommand)]
 enum Command {
     /// Run one seed and print what came of it, or many and print what came of all.
-    #[command(name = "run", display_name = "sim")]
+    #[command(name = "run", override_usage = "cargo xtask sim (--seed N | --seeds A..B) [OPTIONS]")]
     Run(Run),
     /// Run the planted bugs, and print who caught them.
     #[cfg(feature = "planted")]

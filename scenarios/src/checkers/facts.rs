@@ -3,7 +3,7 @@
 use crate::drive::Evidence;
 use crate::event::Event;
 use outlive::JobId;
-use outlive::job::{Lease, Token};
+use outlive::job::{Lease, RequestId, Token};
 use outlive::protocol::{Call, CallError, Renewal, Reply, Request};
 use outlive_sim::ProcessId;
 use std::collections::BTreeMap;
@@ -54,6 +54,8 @@ pub struct Facts {
     pub tokens: BTreeMap<JobId, Vec<Token>>,
     /// When each process ended; those that live have no entry.
     pub deaths: BTreeMap<ProcessId, Duration>,
+    /// When each request was sent first.
+    pub first_sent: BTreeMap<RequestId, Duration>,
     /// Whether a wall clock jumped.
     pub wall_jumped: bool,
 }
@@ -146,7 +148,12 @@ impl Facts {
         let deaths = evidence.times.iter().filter_map(|times| Some((times.process, times.ended?))).collect();
         let jumps = evidence.faults.get(&outlive_sim::FaultKind::WallJump);
         let wall_jumped = jumps.is_some_and(|count| count.effective > 0);
-        let mut facts = Self { calls, grants: BTreeMap::new(), tokens: BTreeMap::new(), deaths, wall_jumped };
+        let mut first_sent = BTreeMap::new();
+        for call in &calls {
+            first_sent.entry(call.what.id).or_insert(call.invoked);
+        }
+        let (grants, tokens) = (BTreeMap::new(), BTreeMap::new());
+        let mut facts = Self { calls, grants, tokens, deaths, first_sent, wall_jumped };
         facts.read_grants();
         facts.read_renewals();
         facts
@@ -193,6 +200,11 @@ impl Facts {
                 }
             }
         }
+    }
+
+    /// Whether this call repeats an earlier one: then it is told what was answered first.
+    pub fn is_repeat(&self, call: &CallFact) -> bool {
+        self.first_sent[&call.what.id] < call.invoked
     }
 
     /// Calls of which an answer came, good or bad.

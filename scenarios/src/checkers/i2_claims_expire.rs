@@ -47,10 +47,8 @@ fn expiry(facts: &Facts, report: &mut Report) {
         for (lease, accepted) in call.judged_leases() {
             let Some(grant) = facts.grants.get(&lease.token).filter(|grant| grant.lease == lease) else { continue };
             let expired = grant.surely_expired_as_of(call.invoked);
-            // A repeat is told what was answered first, which may have been in time.
-            let first = facts.calls.iter().find(|other| other.what.id == call.what.id);
-            let is_repeat = first.is_some_and(|first| first.invoked < call.invoked);
-            if call.invoked > expired && !is_repeat {
+            // What a repeat is told may have been answered in time.
+            if call.invoked > expired && !facts.is_repeat(call) {
                 report.expect("I2.b", !accepted, || {
                     let name = call.what.request.name();
                     format!(
@@ -88,9 +86,7 @@ fn foreign(facts: &Facts, report: &mut Report) {
             let newer = newer.take_while(|grant| grant.lease.token > lease.token);
             let overtaken = newer.last().filter(|grant| grant.answered < call.invoked);
             let other_process = granted.filter(|grant| grant.process != call.process);
-            let repeated =
-                facts.calls.iter().any(|other| other.what.id == call.what.id && other.invoked < call.invoked);
-            if granted.is_some() && overtaken.is_none() && other_process.is_none() || repeated {
+            if granted.is_some() && overtaken.is_none() && other_process.is_none() || facts.is_repeat(call) {
                 continue;
             }
             let name = call.what.request.name();

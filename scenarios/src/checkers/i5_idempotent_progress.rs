@@ -1,5 +1,6 @@
 //! I5: progress is idempotent by default.
 
+use super::facts::number_of;
 use super::{Checker, Facts, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
@@ -19,6 +20,7 @@ pub const CHECKER: Checker = Checker {
         ("I5.c", "a completed job never runs again"),
         ("I5.d", "the stored result is the accepted one"),
         ("I5.e", "a key stands for one job"),
+        ("I5.f", "an enqueue that was repeated because its outcome was unknown made one job"),
     ],
     check,
 };
@@ -27,6 +29,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     completions(evidence, facts, report);
     repeats(facts, report);
     keys(facts, report);
+    repeated_enqueues(evidence, facts, report);
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
@@ -101,5 +104,23 @@ fn keys(facts: &Facts, report: &mut Report) {
         let Some(key) = &asked.key else { continue };
         let first = *jobs.entry((&asked.kind, key)).or_insert(*job);
         report.expect("I5.e", first == *job, || format!("key {key:?} stands for job {first}, and for job {job}"));
+    }
+}
+
+fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let Ok(rows) = &evidence.rows else { return };
+    let mut tries: BTreeMap<RequestId, (u64, bool)> = BTreeMap::new();
+    for call in &facts.calls {
+        let Request::Enqueue(asked) = &call.what.request else { continue };
+        let Some(number) = number_of(&asked.payload) else { continue };
+        let unknown =
+            matches!(call.answer.as_ref().map(|(_, answer)| &**answer), None | Some(Err(CallError::Unknown { .. })));
+        if let Some((number, true)) = tries.get(&call.what.id).copied() {
+            let jobs = rows.jobs.values().filter(|row| number_of(&row.payload) == Some(number)).count();
+            report.expect("I5.f", jobs <= 1, || {
+                format!("enqueue {} was repeated because its outcome was unknown, and made {jobs} jobs", call.what.id)
+            });
+        }
+        tries.insert(call.what.id, (number, unknown));
     }
 }

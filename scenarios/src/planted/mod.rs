@@ -17,8 +17,9 @@ pub use service::service;
 pub use storage::{BuggyStorage, storage};
 
 use outlive::Options;
+use outlive::job::{KeyRow, RequestId};
 use outlive::protocol::{Call, CallError, Reply};
-use outlive::store::Change;
+use outlive::store::{Change, RequestRow};
 use std::io;
 use std::sync::OnceLock;
 
@@ -59,6 +60,16 @@ pub trait Bug: Sync {
     /// Rows on their way into the store.
     fn changes(&self, _: &Memory, changes: Vec<Change>) -> Vec<Change> {
         changes
+    }
+
+    /// A key on its way out of the store.
+    fn key(&self, _: &Memory, _kind: &str, _key: &str, row: Option<KeyRow>) -> Option<KeyRow> {
+        row
+    }
+
+    /// A remembered answer on its way out of the store.
+    fn request(&self, _: &Memory, _: RequestId, row: Option<RequestRow>) -> Option<RequestRow> {
+        row
     }
 
     /// Options on their way into the engine.

@@ -58,11 +58,13 @@ impl<S: Store> Store for BuggyStore<S> {
     }
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
-        self.inner.key(kind, key).await
+        let row = self.inner.key(kind, key).await?;
+        Ok(chosen().map_or(row.clone(), |bug| bug.key(&self.memory, kind, key, row)))
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
-        self.inner.request(id).await
+        let row = self.inner.request(id).await?;
+        Ok(chosen().map_or(row.clone(), |bug| bug.request(&self.memory, id, row)))
     }
 
     async fn oldest_request(&mut self) -> Result<Option<Steady>, StoreError> {

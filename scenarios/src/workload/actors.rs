@@ -180,7 +180,7 @@ impl<H: Host> Actor<H> {
     pub async fn cancel(self) {
         let mut rng = self.rng("canceller");
         while !self.outside.is_calm() {
-            self.rest(&mut rng, Duration::from_secs(6)).await;
+            self.rest(&mut rng, Duration::from_millis(2_500)).await;
             if let Some(&job) = pick(&mut rng, &self.outside.known()) {
                 drop(self.call_and_repeat(&mut rng, Request::Cancel { job }).await);
             }
@@ -192,7 +192,7 @@ impl<H: Host> Actor<H> {
         let mut rng = self.rng("auditor");
         loop {
             let calm = self.outside.is_calm();
-            self.rest(&mut rng, Duration::from_millis(if calm { 2_000 } else { 1_500 })).await;
+            self.rest(&mut rng, Duration::from_millis(if calm { 4_000 } else { 1_500 })).await;
             let pending = self.outside.pending();
             let asked: Vec<JobId> =
                 if calm { pending } else { pick(&mut rng, &pending).into_iter().copied().collect() };

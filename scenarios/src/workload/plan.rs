@@ -133,7 +133,7 @@ impl Plan {
         let mut rng = fork.fork("swarm").rng();
         let features = Features::draw(&mut rng);
         let options = options(&mut rng);
-        let jobs = rng.between(52..=58);
+        let jobs = rng.between(51..=55);
         let intents = (1..=jobs).map(|number| intent(number, &features, fork.fork("job").key(number))).collect();
         let leases: Vec<u64> = vec![1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
         let lease = Duration::from_millis(*rng.pick(&leases));
@@ -190,7 +190,7 @@ fn options(rng: &mut Rng) -> Options {
             crash_backoff: Backoff { first: first(rng), longest: Duration::from_secs(4) },
             crashes_max: 5,
         },
-        checkpoint_frames: *rng.pick(&[4, 8, 16, 40, 40, 100, 100, 200, 300, 1_000]),
+        checkpoint_frames: *rng.pick(&[4, 8, 16, 16, 24, 24, 32, 32, 40, 48, 64, 64, 100, 1_000]),
         reserve_bytes: 256 << 10,
         ..Options::default()
     }

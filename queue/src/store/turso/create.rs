@@ -36,7 +36,7 @@ pub async fn create<H: Host>(host: &H, path: &Path) -> Result<(), OpenError> {
 async fn fill<H: Host>(host: &H, path: &Path) -> Result<(), StoreError> {
     let path = path.to_str().ok_or_else(|| StoreError::Broken("its path is not UTF-8".into()))?;
     let mut database = Database::open(host.clone(), path).await?;
-    database.run("BEGIN IMMEDIATE").await?;
+    database.run("BEGIN").await?;
     for statement in TABLES {
         database.run(statement).await?;
     }

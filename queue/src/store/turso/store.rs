@@ -87,7 +87,9 @@ impl<H: Host> TursoStore<H> {
     }
 }
 
-const BEGIN: &str = "BEGIN IMMEDIATE";
+// Deferred: with one connection there is nobody to be faster, and an immediate one would open a
+// database for temporary tables too, a tenth of what an opening costs.
+const BEGIN: &str = "BEGIN";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 

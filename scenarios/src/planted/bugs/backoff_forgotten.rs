@@ -1,4 +1,4 @@
-//! A rest is not written down: after a crash the job runs at once.
+//! The rest after a failure is not written down: the next process runs the job at once.
 
 use crate::planted::{Bug, Memory};
 use outlive::job::{Due, Steady, Wait, Wall};
@@ -17,7 +17,7 @@ impl Bug for BackoffForgotten {
     }
 
     fn about(&self) -> &'static str {
-        "a rest is not written down: after a crash the job runs at once"
+        "the rest after a failure is not written down: the next process runs the job at once"
     }
 
     fn changes(&self, _: &Memory, mut changes: Vec<Change>) -> Vec<Change> {

@@ -1,4 +1,4 @@
-//! An expired lease is accepted for another fifth of its length.
+//! An expired lease is accepted for another fortieth of its length.
 
 use crate::planted::{Bug, Memory};
 use outlive::protocol::{Call, CallError, Claim, Reply, Request};
@@ -16,13 +16,13 @@ impl Bug for LeaseALittleTooLong {
     }
 
     fn about(&self) -> &'static str {
-        "an expired lease is accepted for another fifth of its length"
+        "an expired lease is accepted for another fortieth of its length"
     }
 
     fn call(&self, _: &Memory, call: Call) -> Call {
         match call.request {
             Request::Claim(claim) => {
-                let lease_ms = claim.lease_ms * 6 / 5;
+                let lease_ms = claim.lease_ms * 41 / 40;
                 Call { request: Request::Claim(Claim { lease_ms, ..claim }), ..call }
             }
             _ => call,

@@ -1,7 +1,8 @@
-//! A repeated request is done again.
+//! Answers are remembered in memory alone: the next process repeats what was done.
 
 use crate::planted::{Bug, Memory};
-use outlive::store::Change;
+use outlive::job::RequestId;
+use outlive::store::{Change, RequestRow};
 
 /// See the module.
 pub struct RequestForgotten;
@@ -16,11 +17,19 @@ impl Bug for RequestForgotten {
     }
 
     fn about(&self) -> &'static str {
-        "a repeated request is done again"
+        "answers are remembered in memory alone: the next process repeats what was done"
     }
 
-    fn changes(&self, _: &Memory, mut changes: Vec<Change>) -> Vec<Change> {
-        changes.retain(|change| !matches!(change, Change::InsertRequest(_)));
-        changes
+    fn changes(&self, memory: &Memory, changes: Vec<Change>) -> Vec<Change> {
+        let (requests, others) = changes.into_iter().partition(|change| matches!(change, Change::InsertRequest(_)));
+        memory.held_back.lock().unwrap().extend::<Vec<Change>>(requests);
+        others
+    }
+
+    fn request(&self, memory: &Memory, id: RequestId, _: Option<RequestRow>) -> Option<RequestRow> {
+        memory.held_back.lock().unwrap().iter().find_map(|change| match change {
+            Change::InsertRequest(row) if row.id == id => Some(row.clone()),
+            _ => None,
+        })
     }
 }

@@ -1,7 +1,7 @@
-//! A completion that comes too late is told that it was the one.
+//! A completion after the lease expired unstarted is told that it was the one.
 
 use crate::planted::{Bug, Memory};
-use outlive::job::Refusal;
+use outlive::job::{AttemptEnd, Refusal};
 use outlive::protocol::{Call, CallError, Reply, Request};
 
 /// See the module.
@@ -17,12 +17,15 @@ impl Bug for ZombieToldDone {
     }
 
     fn about(&self) -> &'static str {
-        "a completion that comes too late is told that it was the one"
+        "a completion after the lease expired unstarted is told that it was the one"
     }
 
     fn answer(&self, _: &Memory, call: &Call, answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
         match (&call.request, answer) {
-            (Request::Complete { .. }, Err(CallError::Refused(Refusal::AttemptEnded { .. }))) => Ok(Reply::Done),
+            (
+                Request::Complete { .. },
+                Err(CallError::Refused(Refusal::AttemptEnded { end: AttemptEnd::Expired, .. })),
+            ) => Ok(Reply::Done),
             (_, answer) => answer,
         }
     }
