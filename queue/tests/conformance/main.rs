@@ -1,5 +1,6 @@
 //! What every store must make true, through the engine: the same tests run on each of them.
 #![cfg(unix)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the tests bring their own host")]
 
 mod bench;
 mod claims;

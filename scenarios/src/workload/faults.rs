@@ -3,9 +3,8 @@
 use outlive_sim::{Action, Fault, Fork, MachineId, OperationKind, Rng, Survivors, Trigger};
 use std::time::Duration;
 
-/// Moments at which a crash hurts: a lease is live, or a change is on its way.
-const MOMENTS: [&str; 6] =
-    ["after claim", "after start", "before complete", "before enqueue", "after claim", "before fail"];
+/// Moments at which a crash hurts in any run: a lease is live, or a change is on its way.
+const MOMENTS: [&str; 4] = ["after claim", "after start", "before complete", "before enqueue"];
 
 /// Draws a schedule: crashes at moments and at operations, and a mix of everything else.
 pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
@@ -14,7 +13,7 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut add = |trigger, action| faults.push(Fault { machine, trigger, action });
     let power = rng.chance(0.6);
-    let crashes = rng.between(7..=8);
+    let crashes = rng.between(6..=8);
     for crash in 0..crashes {
         let action =
             if power && rng.chance(0.5) { Action::PowerLoss(*rng.pick(&Survivors::ALL)) } else { Action::Crash };
@@ -56,16 +55,16 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
 /// Spread over the run: the first ones come early, the last ones late.
 fn crash_trigger(rng: &mut Rng, ordinal: u64) -> Trigger {
     // What a run sees of each, divided by the crashes that it has.
-    let (moments, operations) = (6 * (ordinal + 1), 20 * (ordinal + 1));
-    match rng.between(0..=11) {
-        0..=5 => {
-            let name = (*rng.pick(&MOMENTS)).to_owned();
-            let nth = if name == "before fail" { 1 + ordinal } else { rng.between(moments * 2 / 3..=moments) };
-            Trigger::AtEvent { name, nth }
+    let (moments, operations) = (6 * (ordinal + 1), 18 * (ordinal + 1));
+    match rng.between(0..=19) {
+        0..=10 => {
+            let nth = rng.between(moments * 2 / 3..=moments);
+            Trigger::AtEvent { name: (*rng.pick(&MOMENTS)).to_owned(), nth }
         }
-        6..=7 => file_between(rng, "-wal", OperationKind::Sync, operations),
-        8..=9 => file_between(rng, "-wal", OperationKind::Write, operations),
-        10 => Trigger::AtEvent { name: "after open".into(), nth: 1 + ordinal / 2 },
+        11..=13 => file_between(rng, "-wal", OperationKind::Sync, operations),
+        14..=16 => file_between(rng, "-wal", OperationKind::Write, operations),
+        17 => Trigger::AtEvent { name: "before fail".into(), nth: 1 + ordinal },
+        18 => Trigger::AtEvent { name: "after open".into(), nth: 1 + ordinal / 2 },
         _ => file_trigger(rng, OperationKind::Sync, 4 + 4 * ordinal),
     }
 }

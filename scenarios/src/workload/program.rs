@@ -43,7 +43,7 @@ impl Program {
         let service = self.recorder.service(&process, seams::service(&host, Arc::new(local)));
         self.recorder.record(&process, Event::Opened);
         let mut rng = process.fork().fork("program").rng();
-        if process.incarnation() > 0 && rng.chance(0.12) {
+        if process.incarnation() > 0 && rng.chance(0.1) {
             self.take_census(&process, &host, &*service).await;
         }
         self.start_actors(&process, &host, &service);
