@@ -5,10 +5,10 @@
 use super::Engine;
 use super::group::Group;
 use crate::host::{self, Host};
-use crate::job::{Job, JobId, Now, Steady, life};
+use crate::job::{Job, JobId, Now, life};
 use crate::limits;
 use crate::order::{Entry, Order, Stage};
-use crate::store::{Storage, Store, StoreError, Stored};
+use crate::store::{Live, Storage, Store, StoreError, Stored};
 
 const EXPIRED: &str = "the lease expired without a word from its worker";
 const GONE: &str = "the process of its worker is gone: the file was opened by another one";
@@ -34,28 +34,35 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let mut after = JobId(0);
         loop {
             let page = self.store.live(after, limits::OPEN_PAGE_JOBS).await?;
-            let Some(last) = page.last() else { break };
-            after = last.job.id;
-            self.recover_page(page, now).await?;
-        }
-        // The mark and the nonce are written even if there is nothing else to write.
-        let mut group = Group::new(self.state, now);
-        group.touch();
-        self.commit(group, now).await
-    }
-
-    async fn recover_page(&mut self, page: Vec<Stored>, now: Now) -> Result<(), StoreError> {
-        let mut group = Group::new(self.state, now);
-        for Stored { job, latest } in page {
-            let (id, stage) = (job.id, stage(&job, latest.as_ref().map(|attempt| attempt.expires)));
-            self.order.put(id, entry(&job, stage), now);
-            let foreign = matches!(stage, Stage::Leased(_)) && latest.as_ref().is_some_and(|it| it.nonce != self.nonce);
-            group.know(job, latest);
-            if foreign {
-                self.lose(&mut group, id, GONE, now).await?;
+            let is_last = page.len() < limits::OPEN_PAGE_JOBS;
+            after = page.last().map_or(after, |live| live.id);
+            let mut group = Group::new(self.state, now);
+            for live in page {
+                self.recover_job(&mut group, live, now).await?;
+            }
+            // The mark and the nonce are written even if there is nothing else to write.
+            if is_last {
+                group.touch();
+            }
+            self.commit(group, now).await?;
+            if is_last {
+                return Ok(());
             }
         }
-        self.commit(group, now).await
+    }
+
+    async fn recover_job(&mut self, group: &mut Group, live: Live, now: Now) -> Result<(), StoreError> {
+        let Live { id, queue, kind, priority, due, leased } = live;
+        let attempt = match leased {
+            Some(token) => group.attempt(&mut self.store, token).await?,
+            None => None,
+        };
+        let stage = attempt.as_ref().map_or(Stage::Waiting(due), |attempt| Stage::Leased(attempt.expires));
+        self.order.put(id, Entry { queue, kind, priority, stage }, now);
+        match attempt {
+            Some(attempt) if attempt.nonce != self.nonce => self.lose(group, id, GONE, now).await,
+            _ => Ok(()),
+        }
     }
 
     async fn lose(&mut self, group: &mut Group, id: JobId, why: &str, now: Now) -> Result<(), StoreError> {
@@ -85,11 +92,4 @@ impl<H: Host, S: Storage> Engine<H, S> {
 /// What the order must know of a job.
 pub(super) fn entry(job: &Job, stage: Stage) -> Entry {
     Entry { queue: job.new.queue.clone(), kind: job.new.kind.clone(), priority: job.new.priority, stage }
-}
-
-fn stage(job: &Job, expires: Option<Steady>) -> Stage {
-    match (job.state, expires) {
-        (crate::job::State::Running, Some(expires)) => Stage::Leased(expires),
-        _ => Stage::Waiting(job.due),
-    }
 }

@@ -4,7 +4,7 @@
 //! One engine at a time owns a store, so nobody else can change a row behind this. It never answers
 //! from what is not committed.
 
-use super::{Change, FileState, RequestRow, Store, StoreError, Stored};
+use super::{Change, FileState, Live, RequestRow, Store, StoreError, Stored};
 use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, Token};
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ impl<S: Store> Store for Cached<S> {
         self.store.oldest_request().await
     }
 
-    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         self.store.live(after, most).await
     }
 

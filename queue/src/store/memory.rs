@@ -1,7 +1,7 @@
 //! Rows in memory: for tests of programs that embed the queue, and to show what of a failure is
 //! the file's doing. It survives a reopening, and nothing else.
 
-use super::{Change, FileState, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use super::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
 use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -93,10 +93,10 @@ impl Store for MemoryStore {
         Ok(rows.requests_in_order.first().map(|id| rows.requests[id].at))
     }
 
-    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         let rows = self.rows();
         let live = rows.jobs.range(JobId(after.0.saturating_add(1))..).map(|(_, job)| job);
-        Ok(live.filter(|job| !job.state.is_terminal()).take(most).map(|job| rows.stored(job)).collect())
+        Ok(live.filter(|job| !job.state.is_terminal()).take(most).map(Live::of).collect())
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ pub(crate) mod cached;
 pub mod memory;
 pub mod turso;
 
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
+use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, State, Steady, Token};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -52,8 +52,9 @@ pub trait Store: 'static {
     /// When the oldest remembered answer was given, if there is one.
     fn oldest_request(&mut self) -> impl Future<Output = Result<Option<Steady>, StoreError>>;
 
-    /// Up to `most` jobs that are not terminal, by rising id, from behind `after`.
-    fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Stored>, StoreError>>;
+    /// Up to `most` jobs that are not terminal, by rising id, from behind `after`; fewer only if
+    /// there are no more.
+    fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Live>, StoreError>>;
 
     /// Writes all of `changes` in one transaction and syncs it, or nothing.
     ///
@@ -81,6 +82,32 @@ pub struct Stored {
     pub job: Job,
     /// The row of its latest attempt.
     pub latest: Option<Attempt>,
+}
+
+/// What an opening must know of a job that is not terminal: who may run it next, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Its number.
+    pub id: JobId,
+    /// The lane.
+    pub queue: Arc<str>,
+    /// The name of its handler.
+    pub kind: Arc<str>,
+    /// Higher runs first.
+    pub priority: i16,
+    /// Until when it waits, if it waits.
+    pub due: Due,
+    /// The attempt that holds it, if it runs.
+    pub leased: Option<Token>,
+}
+
+impl Live {
+    /// What there is to know of `job`.
+    pub fn of(job: &Job) -> Self {
+        let leased = job.token.filter(|_| job.state == State::Running);
+        let (queue, kind) = (job.new.queue.clone(), job.new.kind.clone());
+        Self { id: job.id, queue, kind, priority: job.new.priority, due: job.due, leased }
+    }
 }
 
 /// The row that is there once.

@@ -4,7 +4,7 @@ use super::{BuggyHost, Memory, chosen};
 use outlive::JobId;
 use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, Token};
 use outlive::store::turso::TursoStorage;
-use outlive::store::{Change, FileState, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -71,7 +71,7 @@ impl<S: Store> Store for BuggyStore<S> {
         self.inner.oldest_request().await
     }
 
-    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         self.inner.live(after, most).await
     }
 

@@ -12,17 +12,24 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
     let end_ms = u64::try_from(end.as_millis()).expect("a run is short");
     let mut faults = Vec::new();
     let mut add = |trigger, action| faults.push(Fault { machine, trigger, action });
-    let power = rng.chance(0.6);
+    let power = rng.chance(0.7);
     let crashes = rng.between(6..=8);
     for crash in 0..crashes {
         let action =
             if power && rng.chance(0.5) { Action::PowerLoss(*rng.pick(&Survivors::ALL)) } else { Action::Crash };
         add(crash_trigger(&mut rng, crash), action);
     }
-    if rng.chance(0.4) {
-        for _ in 0..rng.between(1..=3) {
-            add(file_trigger(&mut rng, OperationKind::Sync, 60), Action::SyncError);
+    if rng.chance(0.5) {
+        for _ in 0..rng.between(1..=2) {
+            let nth = rng.between(2..=60);
+            add(log_sync(nth), Action::SyncError);
+            // What a failed sync left behind is lost with the next power loss: let it come soon.
+            if rng.chance(0.7) {
+                let survivors = *rng.pick(&Survivors::ALL);
+                add(log_sync(nth + rng.between(2..=8)), Action::PowerLoss(survivors));
+            }
         }
+        add(file_trigger(&mut rng, OperationKind::Sync, 60), Action::SyncError);
     }
     if rng.chance(0.3) {
         for _ in 0..rng.between(1..=2) {
@@ -71,6 +78,10 @@ fn crash_trigger(rng: &mut Rng, ordinal: u64) -> Trigger {
 
 fn file_between(rng: &mut Rng, suffix: &str, kind: OperationKind, up_to: u64) -> Trigger {
     Trigger::AtMatching { suffix: suffix.into(), kind, nth: rng.between(up_to * 2 / 3..=up_to) }
+}
+
+fn log_sync(nth: u64) -> Trigger {
+    Trigger::AtMatching { suffix: "-wal".into(), kind: OperationKind::Sync, nth }
 }
 
 fn file_trigger(rng: &mut Rng, kind: OperationKind, up_to: u64) -> Trigger {

@@ -4,7 +4,7 @@ use crate::job::{
     Attempt, AttemptEnd, Due, Failure, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady, Token, Wait,
     Wall,
 };
-use crate::store::{FileState, RequestRow};
+use crate::store::{FileState, Live, RequestRow};
 use std::sync::Arc;
 use turso_core::{Row, Value};
 
@@ -99,6 +99,16 @@ impl<'a> Columns<'a> {
         };
         job.check().map_err(|rule| format!("job {id} breaks the rule that {rule}"))?;
         Ok(job)
+    }
+
+    pub fn live(mut self) -> Result<Live, Wrong> {
+        let id = JobId(self.integer()?);
+        let (kind, queue): (Arc<str>, Arc<str>) = (self.text()?.into(), self.text()?.into());
+        let state = self.word(State::parse)?;
+        let due = Due { steady: self.optional_integer()?.map(Steady), wall: Wall(self.integer()?) };
+        let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
+        let leased = self.optional_integer()?.map(Token).filter(|_| state == State::Running);
+        Ok(Live { id, queue, kind, priority, due, leased })
     }
 
     pub fn attempt(mut self) -> Result<Attempt, Wrong> {

@@ -95,9 +95,8 @@ pub const JOB: &str = "SELECT id, kind, queue, state, wait, due_steady_ms, due_w
     max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, finished_at_ms, result, \
     payload FROM jobs WHERE id = ?1";
 // A literal in the condition, or the partial index is not used.
-pub const LIVE: &str = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, token, attempts, \
-    max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, finished_at_ms, result, \
-    payload FROM jobs WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
+pub const LIVE: &str = "SELECT id, kind, queue, state, due_steady_ms, due_wall_ms, priority, token FROM jobs \
+    WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub const INSERT_JOB: &str = "INSERT INTO jobs (id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, \
     token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, \
     finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \

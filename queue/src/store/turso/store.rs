@@ -5,7 +5,7 @@ use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
 use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
-use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
+use crate::store::{Change, FileState, Live, RequestRow, Store, StoreError, Stored};
 use std::path::PathBuf;
 use turso_core::Value;
 
@@ -134,14 +134,9 @@ impl<H: Host> Store for TursoStore<H> {
         Ok(oldest.await?.pop().map(Steady))
     }
 
-    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Stored>, StoreError> {
+    async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
-        let jobs = self.all(sql::LIVE, [rows::integer(after.0), most], |row| row.job()).await?;
-        let mut live = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            live.push(self.with_latest(job).await?);
-        }
-        Ok(live)
+        self.all(sql::LIVE, [rows::integer(after.0), most], |row| row.live()).await
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Every sixteenth commit is acknowledged before it is synced.
+//! Every eighth commit is acknowledged before it is synced.
 
 use crate::planted::{Bug, Memory};
 use std::io;
@@ -16,11 +16,11 @@ impl Bug for AcknowledgeBeforeSync {
     }
 
     fn about(&self) -> &'static str {
-        "every sixteenth commit is acknowledged before it is synced"
+        "every eighth commit is acknowledged before it is synced"
     }
 
     fn sync(&self, memory: &Memory, path: &str, real: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
-        let skipped = path.ends_with(".db-wal") && !memory.is_opening() && memory.next().is_multiple_of(16);
+        let skipped = path.ends_with(".db-wal") && !memory.is_opening() && memory.next().is_multiple_of(8);
         if skipped { Ok(()) } else { real() }
     }
 }

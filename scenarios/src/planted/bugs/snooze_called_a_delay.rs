@@ -1,4 +1,4 @@
-//! A job that was put back by its handler says that it was enqueued so.
+//! A job of one kind that was put back by its handler says that it was enqueued so.
 
 use crate::planted::{Bug, Memory};
 use outlive::job::Wait;
@@ -17,13 +17,14 @@ impl Bug for SnoozeCalledADelay {
     }
 
     fn about(&self) -> &'static str {
-        "a job that was put back by its handler says that it was enqueued so"
+        "a job of one kind that was put back by its handler says that it was enqueued so"
     }
 
     fn changes(&self, _: &Memory, mut changes: Vec<Change>) -> Vec<Change> {
         for change in &mut changes {
             if let Change::UpdateJob(job) = change
                 && job.wait == Wait::Snooze
+                && &*job.new.kind == "alpha"
             {
                 job.wait = Wait::Delay;
             }
