@@ -30,7 +30,7 @@ impl Bug for RealClock {
     fn answer(&self, memory: &Memory, _: &Call, answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
         // Inside a run the clock is simulated; this one was read before it.
         let started = STARTED.get().expect("it was prepared").duration_since(UNIX_EPOCH).unwrap_or_default();
-        memory.process.event("planted", &[u64::from(started.subsec_nanos() / 1_000)], &[]);
+        memory.process.event("planted", &[u64::from(started.subsec_micros())], &[]);
         answer
     }
 }
