@@ -6,6 +6,7 @@
 mod bugs;
 mod command;
 mod host;
+mod leases;
 mod memory;
 mod service;
 mod storage;

@@ -1,7 +1,7 @@
 //! A lease is granted for a day, whatever was asked for.
 
-use crate::planted::{Bug, Memory};
-use outlive::protocol::{Call, CallError, Claim, Reply, Request};
+use crate::planted::{Bug, Memory, leases};
+use outlive::protocol::{Call, CallError, Reply};
 
 /// See the module.
 pub struct LeaseNeverExpires;
@@ -20,20 +20,10 @@ impl Bug for LeaseNeverExpires {
     }
 
     fn call(&self, _: &Memory, call: Call) -> Call {
-        match call.request {
-            Request::Claim(claim) => {
-                let lease_ms = 24 * 3_600_000;
-                Call { request: Request::Claim(Claim { lease_ms, ..claim }), ..call }
-            }
-            _ => call,
-        }
+        leases::ask_for(call, |_| 24 * 3_600_000)
     }
 
     fn answer(&self, _: &Memory, call: &Call, answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
-        let mut answer = answer;
-        if let (Request::Claim(asked), Ok(Reply::Claimed { grants })) = (&call.request, &mut answer) {
-            grants.iter_mut().for_each(|grant| grant.lease_ms = asked.lease_ms);
-        }
-        answer
+        leases::say_as_asked(call, answer)
     }
 }
