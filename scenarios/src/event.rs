@@ -50,8 +50,9 @@ pub enum Event {
 pub struct Census {
     /// The disk at that moment.
     pub image: SimDisk,
-    /// The wall clock at that moment, in milliseconds.
-    pub wall_ms: i64,
+    /// The wall clock before the first question and after the last answer, in milliseconds: a slow
+    /// disk takes its time.
+    pub wall_ms: (i64, i64),
     /// What was answered.
     pub explanations: Vec<(JobId, Explanation)>,
 }

@@ -107,7 +107,8 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
             Some(ms) => Duration::from_millis(ms),
             None => shortest_rest(limits.backoff, count.count()),
         };
-        due.insert((row.job, row.attempt), call.invoked + rest);
+        // A repeat is told what was decided when the request was heard first.
+        due.insert((row.job, row.attempt), facts.first_sent[&call.what.id] + rest);
     }
     for (token, row) in &rows.failures {
         let grant = facts.grants.get(&outlive::job::Token(*token));

@@ -139,8 +139,8 @@ fn judge_census(evidence: &Evidence, census: &Census, since: Duration, report: &
         Ok(rows) => rows,
         Err(why) => return report.expect("I4.b", false, || format!("the file does not read at a census: {why}")),
     };
-    let moment =
-        Moment { wall_ms: census.wall_ms, since_ms: i64::try_from(since.as_millis()).expect("a run is short") };
+    let since_ms = i64::try_from(since.as_millis()).expect("a run is short");
+    let moment = Moment { wall_ms: census.wall_ms, since_ms };
     for (job, explanation) in &census.explanations {
         let Some(row) = rows.jobs.get(&job.0) else {
             report.expect("I4.b", false, || format!("job {job} is explained, and is not in the file"));
@@ -212,17 +212,20 @@ fn expected_blocker(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, r
 /// The moment of a census, as far as it can be told from outside.
 #[derive(Clone, Copy)]
 struct Moment {
-    wall_ms: i64,
+    /// The wall clock when the first job was asked, and when the last one had answered.
+    wall_ms: (i64, i64),
     /// Steady time has gone on for at most so long since it was written.
     since_ms: i64,
 }
 
 /// Whether its time has come; none if that can't be told.
 fn is_due(rows: &Rows, moment: Moment, row: &JobRow) -> Option<bool> {
-    let wall = row.due_wall_ms <= moment.wall_ms;
-    let steady_by = |now: i64| row.due_steady_ms.is_some_and(|due| due <= now);
-    let (surely, perhaps) = (steady_by(rows.steady_ms), steady_by(rows.steady_ms + moment.since_ms + 1));
-    if wall || surely == perhaps { Some(wall || surely) } else { None }
+    let due_by = |wall: i64, steady: i64| {
+        row.due_wall_ms <= wall || row.due_steady_ms.is_some_and(|due| due <= steady)
+    };
+    let surely = due_by(moment.wall_ms.0, rows.steady_ms);
+    let perhaps = due_by(moment.wall_ms.1, rows.steady_ms + moment.since_ms + 1);
+    (surely == perhaps).then_some(surely)
 }
 
 fn asked_for(evidence: &Evidence, row: &JobRow) -> Option<When> {

@@ -127,6 +127,8 @@ impl Program {
 
     /// Asks of every known job why it waits, before anybody else does anything.
     async fn take_census<H: Host>(&self, process: &Process, host: &H, service: &dyn Service) {
+        let wall_ms = || i64::try_from(host.clock().wall().as_millis()).expect("a date of our time");
+        let began = wall_ms();
         let mut explanations = Vec::new();
         for job in self.outside.known() {
             let id = RequestId([0; 16]);
@@ -137,7 +139,7 @@ impl Program {
             }
         }
         let image = self.world.disk(process.machine()).image(View::Cache);
-        let wall_ms = i64::try_from(host.clock().wall().as_millis()).expect("a date of our time");
+        let wall_ms = (began, wall_ms());
         self.recorder.record(process, Event::Census(Arc::new(Census { image, wall_ms, explanations })));
     }
 }
