@@ -7,13 +7,14 @@ use std::time::Duration;
 const MOMENTS: [&str; 4] = ["after claim", "after start", "before complete", "before enqueue"];
 
 /// Draws a schedule: crashes at moments and at operations, and a mix of everything else.
-pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
+pub fn draw(fork: Fork, machine: MachineId, end: Duration, poison: bool) -> Vec<Fault> {
     let mut rng = fork.rng();
     let end_ms = u64::try_from(end.as_millis()).expect("a run is short");
     let mut faults = Vec::new();
     let mut add = |trigger, action| faults.push(Fault { machine, trigger, action });
     let power = rng.chance(0.7);
-    let crashes = rng.between(6..=8);
+    // A job that kills its process does so until it is quarantined.
+    let crashes = if poison { rng.between(2..=4) } else { rng.between(6..=7) };
     for crash in 0..crashes {
         let action =
             if power && rng.chance(0.5) { Action::PowerLoss(*rng.pick(&Survivors::ALL)) } else { Action::Crash };

@@ -153,7 +153,7 @@ impl Plan {
             enqueue_pause: Duration::from_millis(rng.between(200..=2_500)),
             burst: rng.between(1..=12) as usize,
             sync_latency: Duration::from_micros(*rng.pick(&[0, 200, 1_000, 1_000, 3_000, 8_000])),
-            faults: faults::draw(fork.fork("faults"), machine, faults_end),
+            faults: faults::draw(fork.fork("faults"), machine, faults_end, features.poison),
             faults_end,
             downtime: Duration::from_millis(rng.between(10..=3_000)),
         }

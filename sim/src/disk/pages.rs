@@ -59,8 +59,15 @@ impl Image {
             self.set_length(end);
         }
         for (index, within, range) in spans(offset, bytes.len()) {
-            let page = self.pages[index].get_or_insert_with(|| Arc::new(ZEROS));
-            Arc::make_mut(page)[within..within + range.len()].copy_from_slice(&bytes[range]);
+            let page = &mut self.pages[index];
+            match (page.as_mut().and_then(Arc::get_mut), <&Page>::try_from(&bytes[range.clone()])) {
+                // What a whole page replaces is not copied first.
+                (None, Ok(whole)) => *page = Some(Arc::new(*whole)),
+                _ => {
+                    let page = Arc::make_mut(page.get_or_insert_with(|| Arc::new(ZEROS)));
+                    page[within..within + range.len()].copy_from_slice(&bytes[range]);
+                }
+            }
         }
     }
 

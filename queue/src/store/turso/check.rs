@@ -50,8 +50,8 @@ pub fn check(path: &Path, file: &impl DiskFile, log: impl FnOnce() -> Result<Log
     if behind.is_empty() {
         return Ok(());
     }
-    let log = log()?;
-    let missing = behind.find(|page| !log.has_page(*page));
+    let logged = log()?.pages();
+    let missing = behind.find(|page| !logged.contains(page));
     match missing {
         Some(page) => damaged(format!(
             "it is truncated: {length} bytes, but its header counts {pages} pages of {page_bytes} bytes, \

@@ -1,5 +1,6 @@
 //! One connection to one database, driven by us: statements, and nothing of what they mean.
 
+use super::dialect::Bare;
 use super::io::HostIo;
 use crate::host::Host;
 use crate::store::StoreError;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use turso_core::storage::database::DatabaseFile;
 use turso_core::{
     Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, LimboError, OpenDbAsyncState, OpenFlags,
-    OpenOptions, Row, SqliteDialect, Statement, StepResult, Value,
+    OpenOptions, Row, Statement, StepResult, Value,
 };
 
 /// A page of the default size and its frame header. The log's own header is shorter than a frame.
@@ -29,7 +30,7 @@ impl<H: Host> Database<H> {
         // Not by way of the process-wide registry: it would hand a reopened file its dead past.
         let file = as_io.open_file(path, OpenFlags::Create, false).map_err(broken)?;
         let storage: Arc<dyn DatabaseStorage> = Arc::new(DatabaseFile::new(file));
-        let options = OpenOptions::new(Arc::new(SqliteDialect)).storage(storage);
+        let options = OpenOptions::new(Arc::new(Bare)).storage(storage);
         let mut state = OpenDbAsyncState::new();
         let database = loop {
             match TursoDatabase::do_open_async(&mut state, as_io.clone(), path, &options) {
@@ -95,11 +96,11 @@ impl<H: Host> Database<H> {
 
     /// Moves the whole write-ahead log into the file, syncs it, and empties the log.
     pub async fn checkpoint(&mut self) -> Result<(), StoreError> {
-        let rows = self.run("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-        let busy = rows.first().and_then(|row| row.first()).and_then(Value::as_int);
+        let mut busy = None;
+        self.query("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| busy = row.get_value(0).as_int()).await?;
         // The answer is also "busy" after a failed sync, whose error the database swallows.
         if busy != Some(0) || self.io.has_failed() {
-            return Err(StoreError::Broken(format!("a checkpoint did not finish: {rows:?}")));
+            return Err(StoreError::Broken(format!("a checkpoint did not finish: it answered {busy:?}")));
         }
         Ok(())
     }

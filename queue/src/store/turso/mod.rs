@@ -5,6 +5,7 @@
 mod check;
 mod create;
 mod database;
+mod dialect;
 mod io;
 mod lock;
 mod open;

@@ -15,7 +15,6 @@ const FRAME_HEADER_BYTES: usize = 24;
 /// The log as it was read when the file was opened.
 pub struct Log {
     bytes: Vec<u8>,
-    pages: BTreeSet<u64>,
 }
 
 impl Log {
@@ -23,7 +22,7 @@ impl Log {
     pub fn read<D: Disk>(disk: &D, path: &Path) -> Result<Self, OpenError> {
         let file = match disk.open(&beside(path, "-wal"), OpenMode::Existing) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(Vec::new())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { bytes: Vec::new() }),
             Err(error) => return Err(io_error(path, "open the write-ahead log", error)),
         };
         let read = || {
@@ -32,17 +31,17 @@ impl Log {
             bytes.truncate(count);
             Ok(bytes)
         };
-        read().map(Self::new).map_err(|error| io_error(path, "read the write-ahead log", error))
+        read().map(|bytes| Self { bytes }).map_err(|error| io_error(path, "read the write-ahead log", error))
     }
 
-    fn new(bytes: Vec<u8>) -> Self {
-        let pages = frames(&bytes);
-        Self { bytes, pages }
-    }
-
-    /// Whether a frame of the log's present generation has this page.
-    pub fn has_page(&self, page: u64) -> bool {
-        self.pages.contains(&page)
+    /// Pages that frames of the log's present generation hold. Their checksums are the database's
+    /// business.
+    pub fn pages(&self) -> BTreeSet<u64> {
+        let Some((header, frames)) = self.bytes.split_at_checked(HEADER_BYTES) else { return BTreeSet::new() };
+        let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        let frame_bytes = FRAME_HEADER_BYTES + word(header, 8) as usize;
+        let current = frames.chunks_exact(frame_bytes).take_while(|frame| frame[8..16] == header[16..24]);
+        current.map(|frame| u64::from(word(frame, 0))).collect()
     }
 
     /// Writes the log's bytes again, as they are, and syncs them, the file, and their directory,
@@ -72,14 +71,4 @@ impl Log {
 /// The directory that `path` is in.
 pub fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Pages of the frames whose salt is the header's. Their checksums are the database's business.
-fn frames(bytes: &[u8]) -> BTreeSet<u64> {
-    let Some((header, frames)) = bytes.split_at_checked(HEADER_BYTES) else { return BTreeSet::new() };
-    let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-    let page_bytes = word(header, 8) as usize;
-    let frame_bytes = FRAME_HEADER_BYTES + page_bytes;
-    let current = frames.chunks_exact(frame_bytes).take_while(|frame| frame[8..16] == header[16..24]);
-    current.map(|frame| u64::from(word(frame, 0))).collect()
 }
