@@ -76,6 +76,13 @@ pub const PRUNE_REQUESTS_MAX: usize = 64;
 /// Frames in the write-ahead log at which it is checkpointed, unless [`Options`](crate::Options)
 /// says otherwise: about 4 MB.
 pub const CHECKPOINT_FRAMES_DEFAULT: u64 = 1_000;
+/// Bytes of a page of a new file, unless [`Options`](crate::Options) says otherwise: a block of
+/// most file systems.
+pub const PAGE_BYTES_DEFAULT: u32 = 4_096;
+/// Smallest page of a new file, in bytes.
+pub const PAGE_BYTES_MIN: u32 = 512;
+/// Largest page of a new file, in bytes.
+pub const PAGE_BYTES_MAX: u32 = 65_536;
 /// Free space below which enqueue is refused, unless [`Options`](crate::Options) says otherwise.
 /// What is in the file can still be finished within it.
 pub const RESERVE_BYTES_DEFAULT: u64 = 32 << 20;

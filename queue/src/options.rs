@@ -15,6 +15,10 @@ pub struct Options {
     pub request_retention: Duration,
     /// Frames in the write-ahead log at which it is checkpointed; 4 at least.
     pub checkpoint_frames: u64,
+    /// Bytes of a page of a file that is made; one that is there keeps its own. A power of two from
+    /// [`limits::PAGE_BYTES_MIN`] to [`limits::PAGE_BYTES_MAX`]. Small pages make a commit write
+    /// less, and large payloads cost more.
+    pub page_bytes: u32,
     /// Free space below which enqueue is refused, in bytes.
     pub reserve_bytes: u64,
 }
@@ -26,6 +30,7 @@ impl Default for Options {
             limits: Limits::default(),
             request_retention: limits::REQUEST_RETENTION_DEFAULT,
             checkpoint_frames: limits::CHECKPOINT_FRAMES_DEFAULT,
+            page_bytes: limits::PAGE_BYTES_DEFAULT,
             reserve_bytes: limits::RESERVE_BYTES_DEFAULT,
         }
     }
@@ -44,6 +49,11 @@ impl Options {
         }
         if self.checkpoint_frames < 4 {
             return Err(Refusal::limit("checkpoint_frames", self.checkpoint_frames, "4 or more", "choose 1000"));
+        }
+        let pages = limits::PAGE_BYTES_MIN..=limits::PAGE_BYTES_MAX;
+        if !self.page_bytes.is_power_of_two() || !pages.contains(&self.page_bytes) {
+            let (value, limit) = (self.page_bytes, "a power of two from 512 to 65536");
+            return Err(Refusal::limit("page_bytes", value, limit, "choose 4096"));
         }
         if self.limits.crashes_max == 0 {
             return Err(Refusal::limit("crashes_max", 0, "1 or more", "choose 5"));

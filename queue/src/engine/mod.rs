@@ -133,7 +133,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn open(host: H, mut storage: S, options: Options) -> Result<Self, OpenError> {
         let store_error = |error| OpenError::Store { path: "the queue".into(), error };
         options.check().map_err(OpenError::Options)?;
-        let mut store = Cached::new(storage.open().await?);
+        let mut store = Cached::new(storage.open(&options).await?);
         let state = store.state().await.map_err(store_error)?;
         let nonce = Nonce(crate::host::random_u64(&host));
         let clock = SteadyClock::starting(host.clock().clone(), state.steady);
@@ -282,7 +282,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     async fn try_reopen(&mut self) -> Result<(), String> {
-        let opened = wait::catch_panic(self.storage.open()).await?;
+        let opened = wait::catch_panic(self.storage.open(&self.options)).await?;
         self.store = Cached::new(opened.map_err(|error| error.to_string())?);
         self.reload().await.map_err(|error| error.to_string())
     }

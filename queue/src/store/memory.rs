@@ -2,6 +2,7 @@
 //! the file's doing. It survives a reopening, and nothing else.
 
 use super::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use crate::Options;
 use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -47,7 +48,7 @@ impl Default for Rows {
 impl Storage for Memory {
     type Store = MemoryStore;
 
-    async fn open(&mut self) -> Result<MemoryStore, OpenError> {
+    async fn open(&mut self, _options: &Options) -> Result<MemoryStore, OpenError> {
         Ok(MemoryStore { rows: self.rows.clone() })
     }
 }

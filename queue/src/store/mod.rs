@@ -5,6 +5,7 @@ pub(crate) mod cached;
 pub mod memory;
 pub mod turso;
 
+use crate::Options;
 use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, State, Steady, Token};
 use std::future::Future;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub trait Storage: Send + 'static {
     ///
     /// # Errors
     /// Why the store can't be opened. Nothing was changed that a later opening would miss.
-    fn open(&mut self) -> impl Future<Output = Result<Self::Store, OpenError>>;
+    fn open(&mut self, options: &Options) -> impl Future<Output = Result<Self::Store, OpenError>>;
 }
 
 /// Rows, in transactions. One engine at a time owns a store.

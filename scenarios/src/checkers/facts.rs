@@ -34,11 +34,11 @@ pub struct Grant {
     pub length: Duration,
     /// Who has it.
     pub process: ProcessId,
-    /// When the claim was sent.
+    /// When the claim was sent first: a repeat is told what was granted then.
     pub claimed: Duration,
     /// When the claim was answered.
     pub answered: Duration,
-    /// When each renewal that succeeded was sent and answered; the grant itself is the first.
+    /// When each renewal that succeeded was sent first and answered; the grant itself is the first.
     pub renewals: Vec<(Duration, Duration)>,
     /// When its holder first said that it is done with it, answered or not.
     pub given_up: Option<Duration>,
@@ -168,7 +168,7 @@ impl Facts {
                     attempt: granted.attempt,
                     length: Duration::from_millis(granted.lease_ms),
                     process: call.process,
-                    claimed: call.invoked,
+                    claimed: self.first_sent[&call.what.id],
                     answered,
                     renewals: Vec::new(),
                     given_up: None,
@@ -196,7 +196,7 @@ impl Facts {
                 if let Some(grant) = self.grants.get_mut(&lease.token).filter(|_| accepted)
                     && grant.lease == lease
                 {
-                    grant.renewals.push((call.invoked, *answered));
+                    grant.renewals.push((self.first_sent[&call.what.id], *answered));
                 }
             }
         }

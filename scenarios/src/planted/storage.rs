@@ -1,7 +1,7 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::JobId;
+use outlive::{JobId, Options};
 use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, Token};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
@@ -28,9 +28,9 @@ pub fn storage(host: &BuggyHost, path: &str) -> BuggyStorage {
 impl Storage for BuggyStorage {
     type Store = BuggyStore<<TursoStorage<BuggyHost> as Storage>::Store>;
 
-    async fn open(&mut self) -> Result<Self::Store, OpenError> {
+    async fn open(&mut self, options: &Options) -> Result<Self::Store, OpenError> {
         self.memory.opening.store(true, Ordering::Relaxed);
-        let opened = self.inner.open().await;
+        let opened = self.inner.open(options).await;
         self.memory.opening.store(false, Ordering::Relaxed);
         Ok(BuggyStore { inner: opened?, memory: self.memory.clone() })
     }

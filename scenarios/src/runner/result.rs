@@ -133,6 +133,7 @@ fn chosen(evidence: &Evidence) -> Vec<(String, String)> {
         ("workers (jobs at once × lease)", workers.join(", ")),
         ("claimers by hand", format!("{} × {:?}", plan.raw_claimers, plan.raw_lease)),
         ("checkpoint at", format!("{} frames", plan.options.checkpoint_frames)),
+        ("page", format!("{} bytes", plan.options.page_bytes)),
         ("faults scheduled", plan.faults.len().to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

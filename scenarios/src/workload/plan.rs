@@ -190,7 +190,9 @@ fn options(rng: &mut Rng) -> Options {
             crash_backoff: Backoff { first: first(rng), longest: Duration::from_secs(4) },
             crashes_max: 5,
         },
-        checkpoint_frames: *rng.pick(&[4, 8, 16, 16, 24, 24, 32, 32, 40, 48, 64, 64, 100, 1_000]),
+        checkpoint_frames: *rng.pick(&[4, 16, 32, 48, 64, 64, 80, 80, 100, 100, 100, 1_000]),
+        // Small pages split often, and large rows overflow them.
+        page_bytes: *rng.pick(&[512, 1_024, 1_024, 1_024, 2_048, 4_096]),
         reserve_bytes: 256 << 10,
         ..Options::default()
     }

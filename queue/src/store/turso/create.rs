@@ -12,8 +12,8 @@ use crate::store::{OpenError, StoreError};
 use std::io;
 use std::path::Path;
 
-/// Makes a new, empty queue at `path`. The caller holds the lock beside it.
-pub async fn create<H: Host>(host: &H, path: &Path) -> Result<(), OpenError> {
+/// Makes a new, empty queue at `path`, of pages of `page_bytes`. The caller holds the lock beside it.
+pub async fn create<H: Host>(host: &H, path: &Path, page_bytes: u32) -> Result<(), OpenError> {
     let disk = host.disk();
     let error = |doing| move |error| io_error(path, doing, error);
     let temporary = beside(path, ".new");
@@ -22,7 +22,7 @@ pub async fn create<H: Host>(host: &H, path: &Path) -> Result<(), OpenError> {
     for leftover in [&temporary, &temporary_log] {
         remove(disk, leftover).map_err(error("remove what an unfinished creation left"))?;
     }
-    fill(host, &temporary).await.map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
+    fill(host, &temporary, page_bytes).await.map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
     remove(disk, &temporary_log).map_err(error("remove the log of the new file"))?;
     let file = disk.open(&temporary, OpenMode::Existing).map_err(error("open the new file"))?;
     disk.pace(Operation::Sync).await;
@@ -33,9 +33,11 @@ pub async fn create<H: Host>(host: &H, path: &Path) -> Result<(), OpenError> {
     disk.sync_directory(directory(path)).map_err(error("sync the directory"))
 }
 
-async fn fill<H: Host>(host: &H, path: &Path) -> Result<(), StoreError> {
+async fn fill<H: Host>(host: &H, path: &Path, page_bytes: u32) -> Result<(), StoreError> {
     let path = path.to_str().ok_or_else(|| StoreError::Broken("its path is not UTF-8".into()))?;
     let mut database = Database::open(host.clone(), path).await?;
+    // Before anything is written, or it is too late.
+    database.run(&format!("PRAGMA page_size = {page_bytes}")).await?;
     database.run("BEGIN").await?;
     for statement in TABLES {
         database.run(statement).await?;

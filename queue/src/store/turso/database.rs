@@ -2,6 +2,7 @@
 
 use super::dialect::Bare;
 use super::io::HostIo;
+use super::schema::CHECKPOINT;
 use crate::host::Host;
 use crate::store::StoreError;
 use std::num::NonZero;
@@ -12,8 +13,8 @@ use turso_core::{
     OpenOptions, Row, Statement, StepResult, Value,
 };
 
-/// A page of the default size and its frame header. The log's own header is shorter than a frame.
-const LOG_FRAME_BYTES: u64 = 4_096 + 24;
+/// What precedes each page in the write-ahead log. The log's own header is shorter than a frame.
+const FRAME_HEADER_BYTES: u64 = 24;
 
 /// An open database and its only connection.
 pub struct Database<H: Host> {
@@ -91,13 +92,13 @@ impl<H: Host> Database<H> {
     /// Frames in the write-ahead log.
     pub fn log_frames(&self) -> Result<u64, StoreError> {
         let bytes = self.io.log_bytes().map_err(|error| StoreError::Broken(error.to_string()))?;
-        Ok(bytes / LOG_FRAME_BYTES)
+        Ok(bytes / (FRAME_HEADER_BYTES + u64::from(self.connection.get_page_size().get())))
     }
 
     /// Moves the whole write-ahead log into the file, syncs it, and empties the log.
     pub async fn checkpoint(&mut self) -> Result<(), StoreError> {
         let mut busy = None;
-        self.query("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| busy = row.get_value(0).as_int()).await?;
+        self.query(CHECKPOINT, [], |row| busy = row.get_value(0).as_int()).await?;
         // The answer is also "busy" after a failed sync, whose error the database swallows.
         if busy != Some(0) || self.io.has_failed() {
             return Err(StoreError::Broken(format!("a checkpoint did not finish: it answered {busy:?}")));

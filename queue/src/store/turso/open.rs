@@ -6,6 +6,7 @@ use super::database::Database;
 use super::lock::{Lock, io_error, lock_database};
 use super::store::TursoStore;
 use super::wal::{Log, directory};
+use crate::Options;
 use crate::host::{Disk, Host, OpenMode, Operation};
 use crate::store::{OpenError, Storage};
 use std::io;
@@ -30,7 +31,7 @@ impl<H: Host> TursoStorage<H> {
     }
 
     /// Takes the locks and makes the file if there is none.
-    async fn lock(&mut self) -> Result<&Locks<<H::Disk as Disk>::File>, OpenError> {
+    async fn lock(&mut self, options: &Options) -> Result<&Locks<<H::Disk as Disk>::File>, OpenError> {
         let (host, path) = (&self.host, self.path.as_path());
         let disk = host.disk();
         if let Some(locks) = &self.locks {
@@ -47,7 +48,7 @@ impl<H: Host> TursoStorage<H> {
             disk.pace(Operation::Directory).await;
             let beside = Lock::take(host, path)?;
             if !look(disk, path)? {
-                create(host, path).await?;
+                create(host, path, options.page_bytes).await?;
             }
             let database = lock_database(disk, path)?;
             self.locks = Some(Locks { beside, database });
@@ -59,9 +60,9 @@ impl<H: Host> TursoStorage<H> {
 impl<H: Host> Storage for TursoStorage<H> {
     type Store = TursoStore<H>;
 
-    async fn open(&mut self) -> Result<TursoStore<H>, OpenError> {
+    async fn open(&mut self, options: &Options) -> Result<TursoStore<H>, OpenError> {
         let (host, path) = (self.host.clone(), self.path.clone());
-        let locks = self.lock().await?;
+        let locks = self.lock(options).await?;
         let log = Log::read(host.disk(), &path)?;
         check(&path, &locks.database, || Log::read(host.disk(), &path))?;
         log.make_durable(host.disk(), &path, &locks.database).await?;

@@ -87,6 +87,8 @@ pub const TABLES: &[&str] = &[
     "INSERT INTO queue_state VALUES (1, 0, 1, 1, '0000000000000000', 0)",
 ];
 
+pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
 pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings FROM queue_state WHERE one = 1";
 pub const PUT_STATE: &str = "UPDATE queue_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, nonce = ?4, \
     openings = ?5 WHERE one = 1";
