@@ -25,8 +25,6 @@ pub struct Evidence {
     pub loss: Loss,
     /// When the run ended.
     pub ended: Duration,
-    /// The wall clock at the end, in milliseconds.
-    pub wall_ms: i64,
     /// When faults ended.
     pub calm_since: Duration,
     /// Disk operations of all processes.
@@ -63,7 +61,6 @@ pub async fn drive(world: World) -> Evidence {
         sleep_true(LOOK).await;
     }
     let ended = true_time();
-    let wall_ms = i64::try_from(world.clock(machine).wall().as_millis()).expect("a date of our time");
     stopped.store(true, Ordering::Relaxed);
     for process in world.living(machine) {
         world.crash(process);
@@ -79,7 +76,6 @@ pub async fn drive(world: World) -> Evidence {
         disk_operations: disk.operations(),
         plan,
         ended,
-        wall_ms,
         calm_since,
     }
 }

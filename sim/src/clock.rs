@@ -125,6 +125,11 @@ impl MachineClock {
         clock.jumped_ms = clock.jumped_ms.saturating_add(ms);
     }
 
+    /// Takes back every jump: the wall clock shows the right time.
+    pub fn set_wall_right(&self) {
+        self.0.lock().unwrap().jumped_ms = 0;
+    }
+
     /// What this clock's boot time gains on true time, in parts in a million.
     pub fn drift_ppm(&self) -> i32 {
         self.0.lock().unwrap().drift_ppm
@@ -181,6 +186,20 @@ mod tests {
         let (before, after) = outcome.result.unwrap();
         assert_eq!(before.0 - after.0, Duration::from_secs(60));
         assert_eq!((before.1, before.2), (after.1, after.2));
+    }
+
+    #[test]
+    fn a_wall_clock_set_right_has_forgotten_its_jumps() {
+        let outcome = run(Seed(1), Options::default(), async |_| {
+            let clock = MachineClock::new(0);
+            let before = clock.wall();
+            clock.jump_wall(-60_000);
+            clock.jump_wall(5);
+            clock.set_wall_right();
+            (before, clock.wall())
+        });
+        let (before, after) = outcome.result.unwrap();
+        assert_eq!(before, after);
     }
 
     #[test]

@@ -140,7 +140,8 @@ impl Nemesis {
     }
 
     /// Ends all faults for good: none fires any more, the paused resume, disks are as fast and as
-    /// large as they were. What crashed stays so, for its owner to boot.
+    /// large as they were, wall clocks show the right time. What crashed stays so, for its owner to
+    /// boot.
     pub fn stop(&self) {
         let ongoing: Vec<u64> = {
             let mut state = self.0.state.lock().unwrap();
@@ -150,6 +151,9 @@ impl Nemesis {
         self.0.world.event("nemesis.stop", &[ongoing.len() as u64], &[]);
         for started in ongoing {
             self.settle(started);
+        }
+        for machine in self.0.world.machines() {
+            self.0.world.clock(machine).set_wall_right();
         }
     }
 

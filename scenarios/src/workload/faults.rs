@@ -64,15 +64,15 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration, poison: bool) -> Vec<
 fn crash_trigger(rng: &mut Rng, ordinal: u64) -> Trigger {
     // What a run sees of each, divided by the crashes that it has.
     let (moments, operations) = (6 * (ordinal + 1), 18 * (ordinal + 1));
-    match rng.between(0..=19) {
-        0..=10 => {
+    match rng.between(0..=39) {
+        0..=25 => {
             let nth = rng.between(moments * 2 / 3..=moments);
             Trigger::AtEvent { name: (*rng.pick(&MOMENTS)).to_owned(), nth }
         }
-        11..=13 => file_between(rng, "-wal", OperationKind::Sync, operations),
-        14..=16 => file_between(rng, "-wal", OperationKind::Write, operations),
-        17 => Trigger::AtEvent { name: "before fail".into(), nth: 1 + ordinal },
-        18 => Trigger::AtEvent { name: "after open".into(), nth: 1 + ordinal / 2 },
+        26..=30 => file_between(rng, "-wal", OperationKind::Sync, operations),
+        31..=36 => file_between(rng, "-wal", OperationKind::Write, operations),
+        37 => Trigger::AtEvent { name: "before fail".into(), nth: 1 + ordinal },
+        38 => Trigger::AtEvent { name: "after open".into(), nth: 1 + ordinal / 2 },
         _ => file_trigger(rng, OperationKind::Sync, 4 + 4 * ordinal),
     }
 }
