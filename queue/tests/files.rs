@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
 use outlive::store::turso::APPLICATION_ID;
-use outlive::{Error, Job, Outlive};
+use outlive::{Error, Job, Options, Outlive};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -324,4 +324,34 @@ async fn a_queue_says_what_it_is_to_those_who_look() {
     assert_eq!((pragma("application_id"), pragma("user_version")), (APPLICATION_ID, 1));
     let whole: String = stock.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
     assert_eq!(whole, "ok");
+}
+
+/// Pages of any size that the format knows, and rows that overflow them; the size stays that of
+/// the file, whatever a later opening chooses.
+#[tokio::test]
+async fn a_queue_has_pages_of_the_size_that_its_first_opening_chose() {
+    for page_bytes in [512, 1_024, 65_536] {
+        let (_directory, path) = place();
+        let texts: Vec<String> = (0..40).map(|number| "x".repeat(number * 300)).collect();
+        let mut ids = Vec::new();
+        for texts in texts.chunks(20) {
+            let options = Options { page_bytes: if ids.is_empty() { page_bytes } else { 4_096 }, ..Options::default() };
+            let outlive = Outlive::open_with(&path, options).await.unwrap();
+            for text in texts {
+                ids.push(outlive.enqueue(note(text)).await.unwrap());
+            }
+            drop(outlive);
+            until_closed(&path).await;
+        }
+        let stock = rusqlite::Connection::open(&path).unwrap();
+        let found: u32 = stock.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+        assert_eq!(found, page_bytes);
+        let verdict: String = stock.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
+        assert_eq!(verdict, "ok");
+        for (id, text) in ids.iter().zip(&texts) {
+            let payload: String =
+                stock.query_row("SELECT payload FROM jobs WHERE id = ?1", [id.0], |row| row.get(0)).unwrap();
+            assert_eq!(payload, serde_json::to_string(&note(text)).unwrap());
+        }
+    }
 }

@@ -220,9 +220,7 @@ struct Moment {
 
 /// Whether its time has come; none if that can't be told.
 fn is_due(rows: &Rows, moment: Moment, row: &JobRow) -> Option<bool> {
-    let due_by = |wall: i64, steady: i64| {
-        row.due_wall_ms <= wall || row.due_steady_ms.is_some_and(|due| due <= steady)
-    };
+    let due_by = |wall: i64, steady: i64| row.due_wall_ms <= wall || row.due_steady_ms.is_some_and(|due| due <= steady);
     let surely = due_by(moment.wall_ms.0, rows.steady_ms);
     let perhaps = due_by(moment.wall_ms.1, rows.steady_ms + moment.since_ms + 1);
     (surely == perhaps).then_some(surely)

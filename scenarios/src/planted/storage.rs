@@ -1,10 +1,10 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::{JobId, Options};
 use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, Token};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use outlive::{JobId, Options};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

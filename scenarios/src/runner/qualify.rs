@@ -8,10 +8,9 @@ use std::time::Duration;
 
 /// Crashes of processes while a lease of theirs was live, or a change that they had asked for was
 /// unanswered.
-pub fn crashes_that_hurt(evidence: &Evidence) -> u64 {
-    let facts = Facts::of(evidence);
+pub fn crashes_that_hurt(evidence: &Evidence, facts: &Facts) -> u64 {
     let before_the_end = |times: &&Times| times.ended.is_some_and(|ended| ended < evidence.ended);
-    evidence.times.iter().filter(before_the_end).filter(|times| hurts(&facts, times)).count() as u64
+    evidence.times.iter().filter(before_the_end).filter(|times| hurts(facts, times)).count() as u64
 }
 
 fn hurts(facts: &Facts, times: &Times) -> bool {

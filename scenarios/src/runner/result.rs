@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use super::qualify;
-use crate::checkers::{self, Violation};
+use crate::checkers::{self, Facts, Violation};
 use crate::drive::{Evidence, drive};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,8 @@ pub fn run_seed(seed: Seed, recording: Recording) -> SeedResult {
 }
 
 fn fill(result: &mut SeedResult, evidence: &Evidence) {
-    let report = checkers::judge(evidence);
+    let facts = Facts::of(evidence);
+    let report = checkers::judge(evidence, &facts);
     result.clauses = report.counts;
     if !report.violations.is_empty() {
         result.ending = Ending::Violated(report.violations);
@@ -118,7 +119,7 @@ fn fill(result: &mut SeedResult, evidence: &Evidence) {
     result.counts.insert("boots".into(), evidence.times.len() as u64);
     result.terminal =
         evidence.rows.as_ref().map_or(0, |rows| rows.jobs.values().filter(|job| job.finished).count() as u64);
-    result.crashes_that_hurt = qualify::crashes_that_hurt(evidence);
+    result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, &facts);
 }
 
 fn chosen(evidence: &Evidence) -> Vec<(String, String)> {

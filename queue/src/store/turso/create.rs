@@ -22,7 +22,9 @@ pub async fn create<H: Host>(host: &H, path: &Path, page_bytes: u32) -> Result<(
     for leftover in [&temporary, &temporary_log] {
         remove(disk, leftover).map_err(error("remove what an unfinished creation left"))?;
     }
-    fill(host, &temporary, page_bytes).await.map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
+    fill(host, &temporary, page_bytes)
+        .await
+        .map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
     remove(disk, &temporary_log).map_err(error("remove the log of the new file"))?;
     let file = disk.open(&temporary, OpenMode::Existing).map_err(error("open the new file"))?;
     disk.pace(Operation::Sync).await;

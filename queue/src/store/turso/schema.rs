@@ -89,13 +89,12 @@ pub const TABLES: &[&str] = &[
 
 pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings FROM queue_state WHERE one = 1";
+pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings FROM queue_state";
 pub const PUT_STATE: &str = "UPDATE queue_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, nonce = ?4, \
-    openings = ?5 WHERE one = 1";
+    openings = ?5";
 
-pub const JOB: &str = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, token, attempts, \
-    max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, finished_at_ms, result, \
-    payload FROM jobs WHERE id = ?1";
+// All columns in their order above: to prepare named ones takes time by the square of their number.
+pub const JOB: &str = "SELECT * FROM jobs WHERE id = ?1";
 // A literal in the condition, or the partial index is not used.
 pub const LIVE: &str = "SELECT id, kind, queue, state, due_steady_ms, due_wall_ms, priority, token FROM jobs \
     WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
