@@ -338,7 +338,7 @@ async fn a_queue_has_pages_of_the_size_that_its_first_opening_chose() {
             let options = Options { page_bytes: if ids.is_empty() { page_bytes } else { 4_096 }, ..Options::default() };
             let outlive = Outlive::open_with(&path, options).await.unwrap();
             for text in texts {
-                ids.push(outlive.enqueue(note(text)).await.unwrap());
+                ids.push(outlive.enqueue(note(text)).await.unwrap().job);
             }
             drop(outlive);
             until_closed(&path).await;

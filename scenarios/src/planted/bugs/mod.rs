@@ -5,6 +5,7 @@ mod address_in_the_trace;
 mod backoff_forgotten;
 mod bound_never_shrinks;
 mod cancel_dropped;
+mod completion_called_discard;
 mod completion_written_late;
 mod crash_counted_as_failure;
 mod directory_never_synced;
@@ -21,10 +22,12 @@ mod place_in_line_forgotten;
 mod poison_never_quarantined;
 mod real_clock;
 mod request_forgotten;
+mod rest_without_end;
 mod result_of_a_retry_lost;
 mod retryable_ignored;
 mod snooze_called_a_delay;
 mod stale_lease_accepted;
+mod start_not_written;
 mod sync_error_ignored;
 mod wait_without_a_reason;
 mod zombie_told_done;
@@ -48,16 +51,19 @@ pub const ALL: &[&dyn Bug] = &[
     &backoff_forgotten::BackoffForgotten,
     &retryable_ignored::RetryableIgnored,
     &poison_never_quarantined::PoisonNeverQuarantined,
+    &start_not_written::StartNotWritten,
     &wait_without_a_reason::WaitWithoutAReason,
     &place_in_line_forgotten::PlaceInLineForgotten,
     &bound_never_shrinks::BoundNeverShrinks,
     &snooze_called_a_delay::SnoozeCalledADelay,
     &cancel_dropped::CancelDropped,
+    &completion_called_discard::CompletionCalledDiscard,
     &key_forgotten::KeyForgotten,
     &request_forgotten::RequestForgotten,
     &completion_written_late::CompletionWrittenLate,
     &zombie_told_done::ZombieToldDone,
     &result_of_a_retry_lost::ResultOfARetryLost,
+    &rest_without_end::RestWithoutEnd,
     &hash_map_order::HashMapOrder,
     &real_clock::RealClock,
     &address_in_the_trace::AddressInTheTrace,

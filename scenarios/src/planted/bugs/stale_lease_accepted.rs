@@ -1,4 +1,4 @@
-//! A completion counts for whoever has the job now, whichever lease it shows.
+//! A failure that may be retried counts for whoever has the job now, whichever lease it shows.
 
 use crate::planted::{Bug, Memory};
 use outlive::protocol::{Call, Request};
@@ -16,14 +16,14 @@ impl Bug for StaleLeaseAccepted {
     }
 
     fn about(&self) -> &'static str {
-        "a completion counts for whoever has the job now, whichever lease it shows"
+        "a failure that may be retried counts for whoever has the job now, whichever lease it shows"
     }
 
     fn call(&self, memory: &Memory, call: Call) -> Call {
         match call.request {
-            Request::Complete { lease, result } => {
+            Request::Fail { lease, failure } if failure.retryable => {
                 let latest = memory.leases.lock().unwrap().get(&lease.job).copied().unwrap_or(lease);
-                Call { request: Request::Complete { lease: latest, result }, ..call }
+                Call { request: Request::Fail { lease: latest, failure }, ..call }
             }
             _ => call,
         }

@@ -1,4 +1,4 @@
-//! Every other commit whose sync failed is acknowledged.
+//! Every other process acknowledges a commit whose sync failed.
 
 use crate::planted::{Bug, Memory};
 use std::io;
@@ -16,13 +16,13 @@ impl Bug for SyncErrorIgnored {
     }
 
     fn about(&self) -> &'static str {
-        "every other commit whose sync failed is acknowledged"
+        "every other process acknowledges a commit whose sync failed"
     }
 
     fn sync(&self, memory: &Memory, path: &str, real: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
         match real() {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe && path.ends_with(".db-wal") => {
-                if memory.next().is_multiple_of(2) { Err(error) } else { Ok(()) }
+                if memory.process.incarnation().is_multiple_of(2) { Err(error) } else { Ok(()) }
             }
             outcome => outcome,
         }
