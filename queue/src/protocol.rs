@@ -1,6 +1,6 @@
 //! What can be asked of a queue, and what it answers: the same in the process and over a wire.
 
-use crate::job::{Explanation, JobId, Lease, Next, Refusal, RequestId, State, Wall};
+use crate::job::{Explanation, Holder, JobId, Lease, Next, Refusal, RequestId, State, Wall};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -118,6 +118,8 @@ pub enum When {
 pub struct Claim {
     /// Who asks, for people.
     pub worker: String,
+    /// Where the worker is: what comes over a wire is from elsewhere, whatever it says.
+    pub holder: Holder,
     /// From which queues.
     pub queues: Vec<String>,
     /// Of which kinds.

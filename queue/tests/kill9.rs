@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
 use outlive::host::Os;
-use outlive::job::{JobId, RequestId, State};
+use outlive::job::{Holder, JobId, RequestId, State};
 use outlive::protocol::{Call, Claim, Enqueue, Reply, Request, Service, When};
 use outlive::store::turso::TursoStorage;
 use outlive::{Local, Options, Outlive};
@@ -82,6 +82,7 @@ fn job() -> Enqueue {
 fn claim() -> Claim {
     Claim {
         worker: "w".into(),
+        holder: Holder::Here,
         queues: vec!["default".into()],
         kinds: vec!["a".into()],
         most: 3,

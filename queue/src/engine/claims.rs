@@ -5,7 +5,7 @@ use super::replay::{self, Answer};
 use super::{Decided, Engine};
 use crate::host::Host;
 use crate::job::life::{self, Grant};
-use crate::job::{Attempt, Job, Now, RequestId, Steady};
+use crate::job::{Attempt, Holder, Job, Now, RequestId, Steady};
 use crate::order::Stage;
 use crate::protocol::{Call, CallError, Claim, Granted, Reply};
 use crate::store::{Storage, StoreError};
@@ -26,6 +26,7 @@ pub struct WaitingClaim {
 /// What a claim asks for, in the order's own words.
 struct Wish {
     worker: Arc<str>,
+    holder: Holder,
     queues: Vec<Arc<str>>,
     kinds: Vec<Arc<str>>,
     most: u32,
@@ -38,6 +39,7 @@ impl WaitingClaim {
         let names = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
         let wish = Wish {
             worker: claim.worker.as_str().into(),
+            holder: claim.holder,
             queues: names(&claim.queues),
             kinds: names(&claim.kinds),
             most: claim.most,
@@ -145,15 +147,18 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let stored = group.job(&mut self.store, id).await?;
             let mut job = stored.expect("what is in the order is in the file").job;
             let token = group.take_token();
-            let grant = Grant { token, nonce: self.nonce, worker: wish.worker.clone(), lease: wish.lease };
+            let grant =
+                Grant { token, nonce: self.nonce, worker: wish.worker.clone(), holder: wish.holder, lease: wish.lease };
             let attempt = life::claim(&mut job, grant, now);
             self.order.put(id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
             grants.push(granted(&job, &attempt, job.failures));
             group.insert_attempt(attempt);
             group.update_job(job);
         }
-        self.shortest_lease = if self.order.has_leases() { self.shortest_lease } else { None };
-        self.shortest_lease = Some(self.shortest_lease.map_or(wish.lease, |shortest| shortest.min(wish.lease)));
+        if !self.order.has_leases() {
+            self.shortest_lease = None;
+        }
+        self.mind_lease(wish.lease);
         let tokens = grants.iter().map(|grant| grant.lease.token).collect();
         group.insert_request(replay::row(claim.id, claim.digest, now, &Answer::Claimed { tokens }));
         Ok(grants)

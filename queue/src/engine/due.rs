@@ -5,10 +5,11 @@
 use super::Engine;
 use super::group::Group;
 use crate::host::{self, Host};
-use crate::job::{Job, JobId, Now, life};
+use crate::job::{Holder, Job, JobId, Now, life};
 use crate::limits;
 use crate::order::{Entry, Order, Stage};
 use crate::store::{Live, Storage, Store, StoreError, Stored};
+use std::time::Duration;
 
 const EXPIRED: &str = "the lease expired without a word from its worker";
 const GONE: &str = "the process of its worker is gone: the file was opened by another one";
@@ -23,7 +24,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// Reads all that the engine keeps in memory. Leases of workers in a process that had the file
-    /// before are taken back: this exclusive opening is the proof that it is gone.
+    /// before are taken back: this exclusive opening is the proof that it is gone. Workers elsewhere
+    /// keep theirs.
     pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
         let state = self.store.state().await?;
         let now = self.clock.now();
@@ -60,8 +62,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let stage = attempt.as_ref().map_or(Stage::Waiting(due), |attempt| Stage::Leased(attempt.expires));
         self.order.put(id, Entry { queue, kind, priority, stage }, now);
         match attempt {
-            Some(attempt) if attempt.nonce != self.nonce => self.lose(group, id, GONE, now).await,
-            _ => Ok(()),
+            Some(attempt) if attempt.holder == Holder::Here && attempt.nonce != self.nonce => {
+                self.lose(group, id, GONE, now).await
+            }
+            Some(attempt) => {
+                self.mind_lease(Duration::from_millis(attempt.lease_ms.max(0).cast_unsigned()));
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 

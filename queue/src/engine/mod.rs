@@ -316,6 +316,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Some(now.steady.until(self.state.steady.plus(lease / limits::MARKS_PER_LEASE)))
     }
 
+    /// Writes steady time often enough for a lease of this length.
+    fn mind_lease(&mut self, lease: Duration) {
+        self.shortest_lease = Some(self.shortest_lease.map_or(lease, |shortest| shortest.min(lease)));
+    }
+
     fn mark_is_old(&self, now: Now) -> bool {
         self.next_mark(now).is_some_and(|wait| wait.is_zero())
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::job::life::{self, Grant, Report};
-use crate::job::{Due, Limits, NewJob, Nonce, Steady, Token};
+use crate::job::{Due, Holder, Limits, NewJob, Nonce, Steady, Token};
 
 const NOW: Now = Now { steady: Steady(90_000), wall: Wall(1_767_225_600_000) };
 
@@ -13,8 +13,11 @@ fn waiting(wait: Wait, due: Due) -> Job {
 fn running() -> (Job, Attempt) {
     let mut job = waiting(Wait::Line, Due::now(NOW));
     let lease = Duration::from_secs(30);
-    let attempt =
-        life::claim(&mut job, Grant { token: Token(1), nonce: Nonce(1), worker: "pid 4711".into(), lease }, NOW);
+    let attempt = life::claim(
+        &mut job,
+        Grant { token: Token(1), nonce: Nonce(1), worker: "pid 4711".into(), holder: Holder::Here, lease },
+        NOW,
+    );
     (job, attempt)
 }
 

@@ -1,8 +1,8 @@
 //! What each event does to the rows of a job. Every change of a job's state is made here.
 
 use super::{
-    Attempt, AttemptEnd, Due, Event, Failure, How, Job, JobId, Lease, Limits, NewJob, Next, Nonce, Now, Refusal, State,
-    Token, Wait,
+    Attempt, AttemptEnd, Due, Event, Failure, Holder, How, Job, JobId, Lease, Limits, NewJob, Next, Nonce, Now,
+    Refusal, State, Token, Wait,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub struct Grant {
     pub nonce: Nonce,
     /// Who claims.
     pub worker: Arc<str>,
+    /// Where it is.
+    pub holder: Holder,
     /// For how long.
     pub lease: Duration,
 }
@@ -77,6 +79,7 @@ pub fn claim(job: &mut Job, grant: Grant, now: Now) -> Attempt {
         token: grant.token,
         nonce: grant.nonce,
         worker: grant.worker,
+        holder: grant.holder,
         claimed_at: now.wall,
         lease_ms: super::time::milliseconds(grant.lease),
         expires: now.steady.plus(grant.lease),

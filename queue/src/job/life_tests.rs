@@ -1,5 +1,5 @@
 use super::*;
-use crate::job::{Steady, Wall};
+use crate::job::{Holder, Steady, Wall};
 
 const START: Now = Now { steady: Steady(10_000), wall: Wall(1_000_000) };
 const LEASE: Duration = Duration::from_secs(30);
@@ -15,7 +15,7 @@ fn waiting(max_attempts: u32) -> Job {
 
 fn running(max_attempts: u32) -> (Job, Attempt) {
     let mut job = waiting(max_attempts);
-    let grant = Grant { token: Token(3), nonce: Nonce(9), worker: "w".into(), lease: LEASE };
+    let grant = Grant { token: Token(3), nonce: Nonce(9), worker: "w".into(), holder: Holder::Here, lease: LEASE };
     let attempt = claim(&mut job, grant, START);
     (job, attempt)
 }
@@ -63,7 +63,7 @@ fn failures_are_retried_until_the_attempts_are_spent() {
     assert_eq!(failure.next, Next::Retry { due: job.due });
     assert_eq!((job.state, job.wait, job.failures), (State::Waiting, Wait::Backoff, 1));
     let now = later(Duration::from_secs(10));
-    let grant = Grant { token: Token(4), nonce: Nonce(9), worker: "w".into(), lease: LEASE };
+    let grant = Grant { token: Token(4), nonce: Nonce(9), worker: "w".into(), holder: Holder::Here, lease: LEASE };
     let mut attempt = claim(&mut job, grant, now);
     assert_eq!(attempt.number, 2);
     let failure = fail(&mut job, &mut attempt, error(true), &Limits::default(), 0, now);
@@ -97,7 +97,13 @@ fn crashes_quarantine_and_never_discard() {
     let limits = Limits { crashes_max: 3, ..Limits::default() };
     for crash in 1..=3 {
         job.due = Due::now(START);
-        let grant = Grant { token: Token(i64::from(crash)), nonce: Nonce(9), worker: "w".into(), lease: LEASE };
+        let grant = Grant {
+            token: Token(i64::from(crash)),
+            nonce: Nonce(9),
+            worker: "w".into(),
+            holder: Holder::Here,
+            lease: LEASE,
+        };
         let mut attempt = claim(&mut job, grant, START);
         start(&mut attempt, START);
         lose(&mut job, &mut attempt, "x", &limits, 0, START);

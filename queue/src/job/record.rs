@@ -85,6 +85,8 @@ pub struct Attempt {
     pub nonce: Nonce,
     /// Who has it, for people.
     pub worker: Arc<str>,
+    /// Whether its lease ends with the process that has the file.
+    pub holder: Holder,
     /// When it was claimed.
     pub claimed_at: Wall,
     /// The lease's length in milliseconds; each heartbeat grants as much again.
@@ -95,6 +97,17 @@ pub struct Attempt {
     pub started_at: Option<Wall>,
     /// How it ended.
     pub end: Option<(Wall, AttemptEnd)>,
+}
+
+text_enum! {
+    /// Where the worker of an attempt is.
+    pub enum Holder {
+        /// In the process that has the file: whoever opens the file after it knows that it is gone.
+        Here = "here",
+        /// In another process, which an opening of the file says nothing about: its lease ends by
+        /// time alone.
+        Elsewhere = "elsewhere",
+    }
 }
 
 text_enum! {

@@ -18,7 +18,7 @@ use crate::engine::{First, check_claim, first_of};
 use crate::error::Error;
 use crate::handle::{HandleCaller, Job, Outlive};
 use crate::host::{Clock, Host, Os, Role, Task};
-use crate::job::{Token, milliseconds};
+use crate::job::{Holder, Token, milliseconds};
 use crate::limits;
 use crate::protocol::{Claim, Granted};
 use attempt::Held;
@@ -240,6 +240,7 @@ impl<H: Host> Shared<H> {
         let Settings { name, queues, lease, claim_wait, .. } = &self.settings;
         Claim {
             worker: name.clone(),
+            holder: Holder::Here,
             queues: queues.clone(),
             kinds: self.handlers.keys().map(|&kind| kind.to_owned()).collect(),
             most,

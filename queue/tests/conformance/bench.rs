@@ -2,7 +2,7 @@
 
 use crate::host::{HandClock, HandHost};
 use outlive::host::Host;
-use outlive::job::{How, JobId, Lease, Next, Refusal, RequestId};
+use outlive::job::{Holder, How, JobId, Lease, Next, Refusal, RequestId};
 use outlive::protocol::{
     Answering, Call, CallError, Claim, Enqueue, Granted, JobView, Renewal, Reply, Reported, Request, Service, When,
 };
@@ -267,6 +267,7 @@ pub const MILLISECOND: Duration = Duration::from_millis(1);
 pub fn claim() -> Claim {
     Claim {
         worker: "w1".into(),
+        holder: Holder::Here,
         queues: vec!["default".into()],
         kinds: vec!["a".into(), "b".into()],
         most: 10,

@@ -3,7 +3,7 @@
 
 use crate::bench::{Bench, LEASE, MILLISECOND, claim, error, ids, job, on_every_store};
 use outlive::job::explain::Doing;
-use outlive::job::{AttemptEnd, Bound, How, Next, Refusal, State};
+use outlive::job::{AttemptEnd, Bound, Holder, How, Next, Refusal, State};
 use outlive::limits;
 use outlive::protocol::{CallError, Claim, Enqueue, Reply, Reported, Request, When};
 use std::time::Duration;
@@ -69,6 +69,47 @@ fn leases_of_an_earlier_opening_are_taken_back_at_once() {
             let refusal = bench.refused(Request::Complete { lease, result: None }).await;
             assert_eq!(refusal, Refusal::AttemptEnded { job: lease.job, end });
         }
+    });
+}
+
+#[test]
+fn leases_of_workers_elsewhere_outlive_a_reopening_and_end_by_time() {
+    on_every_store(async |bench| {
+        let elsewhere = || Claim { holder: Holder::Elsewhere, most: 1, ..claim() };
+        for _ in 0..3 {
+            bench.enqueue(job("a")).await;
+        }
+        let kept = bench.claim(elsewhere()).await.remove(0).lease;
+        let silent = bench.claim(elsewhere()).await.remove(0).lease;
+        let here = bench.claim_one().await.lease;
+        for lease in [kept, silent, here] {
+            bench.done(Request::Start { lease }).await;
+        }
+        bench.reopen().await;
+        for (lease, state) in [(kept, State::Running), (silent, State::Running), (here, State::Waiting)] {
+            assert_eq!(bench.look(lease.job).await.state, state);
+        }
+        bench.pass(LEASE - MILLISECOND).await;
+        bench.done(Request::Complete { lease: kept, result: None }).await;
+        bench.pass(MILLISECOND).await;
+        let lost = bench.look(silent.job).await;
+        assert_eq!((lost.state, lost.crashes), (State::Waiting, 1));
+    });
+}
+
+/// An opening takes time to come, and steady time stands still meanwhile: it has to be written
+/// while a lease lives, or a server that dies again and again would keep it alive.
+#[test]
+fn openings_in_a_row_do_not_keep_a_lease_elsewhere_alive() {
+    on_every_store(async |bench| {
+        bench.enqueue(job("a")).await;
+        let lease = bench.claim(Claim { holder: Holder::Elsewhere, ..claim() }).await.remove(0).lease;
+        bench.done(Request::Start { lease }).await;
+        for _ in 0..8 {
+            bench.pass(LEASE / 4).await;
+            bench.reopen().await;
+        }
+        assert_eq!(bench.look(lease.job).await.crashes, 1);
     });
 }
 

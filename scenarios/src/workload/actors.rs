@@ -5,7 +5,7 @@ use super::plan::{KINDS, Plan, QUEUES};
 use outlive::JobId;
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
-use outlive::job::{Lease, Nonce, RequestId, Token};
+use outlive::job::{Holder, Lease, Nonce, RequestId, Token};
 use outlive::protocol::{Call, CallError, Claim, Granted, Reply, Reported, Request, Service};
 use outlive_sim::{Process, Rng};
 use std::sync::Arc;
@@ -98,6 +98,7 @@ impl<H: Host> Actor<H> {
             self.rest(&mut rng, Duration::from_millis(1_500)).await;
             let claim = Claim {
                 worker: "by hand".into(),
+                holder: Holder::Here,
                 queues: QUEUES.map(str::to_owned).to_vec(),
                 kinds: KINDS.map(str::to_owned).to_vec(),
                 most: rng.between(1..=2) as u32,

@@ -1,8 +1,8 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, Due, Failure, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady, Token, Wait,
-    Wall,
+    Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady, Token,
+    Wait, Wall,
 };
 use crate::store::{FileState, Live, RequestRow};
 use std::sync::Arc;
@@ -118,6 +118,7 @@ impl<'a> Columns<'a> {
             job: JobId(self.integer()?),
             number: self.count()?,
             worker: self.text()?.into(),
+            holder: self.word(Holder::parse)?,
             nonce: self.word(|text| text.parse().ok())?,
             claimed_at: Wall(self.integer()?),
             started_at: self.optional_integer()?.map(Wall),
@@ -249,12 +250,13 @@ pub fn changed_job(job: &Job) -> [Value; 14] {
     ]
 }
 
-pub fn new_attempt(attempt: &Attempt) -> [Value; 11] {
+pub fn new_attempt(attempt: &Attempt) -> [Value; 12] {
     [
         integer(attempt.token.0),
         integer(attempt.job.0),
         count(attempt.number),
         text(&attempt.worker),
+        word(attempt.holder.as_str()),
         text(&attempt.nonce.to_string()),
         integer(attempt.claimed_at.0),
         optional(attempt.started_at.map(|at| at.0)),

@@ -49,6 +49,7 @@ pub const TABLES: &[&str] = &[
         job INTEGER NOT NULL,
         number INTEGER NOT NULL,
         worker TEXT NOT NULL,
+        holder TEXT NOT NULL,
         nonce TEXT NOT NULL,
         claimed_at_ms INTEGER NOT NULL,
         started_at_ms INTEGER,
@@ -106,13 +107,11 @@ pub const UPDATE_JOB: &str = "UPDATE jobs SET state = ?2, wait = ?3, due_steady_
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
     finished_at_ms = ?13, result = ?14 WHERE id = ?1";
 
-pub const ATTEMPT: &str = "SELECT token, job, number, worker, nonce, claimed_at_ms, started_at_ms, lease_ms, \
-    expires_steady_ms, ended_at_ms, ended FROM attempts WHERE token = ?1";
-pub const ATTEMPTS: &str = "SELECT token, job, number, worker, nonce, claimed_at_ms, started_at_ms, lease_ms, \
-    expires_steady_ms, ended_at_ms, ended FROM attempts WHERE job = ?1 ORDER BY token";
-pub const INSERT_ATTEMPT: &str = "INSERT INTO attempts (token, job, number, worker, nonce, claimed_at_ms, \
+pub const ATTEMPT: &str = "SELECT * FROM attempts WHERE token = ?1";
+pub const ATTEMPTS: &str = "SELECT * FROM attempts WHERE job = ?1 ORDER BY token";
+pub const INSERT_ATTEMPT: &str = "INSERT INTO attempts (token, job, number, worker, holder, nonce, claimed_at_ms, \
     started_at_ms, lease_ms, expires_steady_ms, ended_at_ms, ended) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 pub const UPDATE_ATTEMPT: &str = "UPDATE attempts SET started_at_ms = ?2, expires_steady_ms = ?3, ended_at_ms = ?4, \
     ended = ?5 WHERE token = ?1";
 
