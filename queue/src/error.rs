@@ -3,6 +3,7 @@
 use crate::job::{JobId, Refusal, RequestId};
 use crate::protocol::CallError;
 use crate::store::OpenError;
+use serde::{Deserialize, Serialize};
 
 /// Why something did not succeed. [`effect`](Error::effect) says whether it may have happened all
 /// the same.
@@ -52,7 +53,8 @@ pub enum Error {
 }
 
 /// Whether something that failed may have happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// It has not happened, and never will.
     Impossible,

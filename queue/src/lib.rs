@@ -40,6 +40,8 @@ compile_error!(
 );
 
 mod canonical;
+#[cfg(feature = "client")]
+pub mod client;
 mod engine;
 mod error;
 mod handle;
@@ -49,7 +51,11 @@ pub mod limits;
 mod options;
 pub mod order;
 pub mod protocol;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
+#[cfg(feature = "wire")]
+mod wire;
 mod worker;
 
 pub use engine::Local;

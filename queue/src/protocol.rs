@@ -1,5 +1,6 @@
 //! What can be asked of a queue, and what it answers: the same in the process and over a wire.
 
+use crate::Effect;
 use crate::job::{Explanation, Holder, JobId, Lease, Next, Refusal, RequestId, State, Wall};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -313,6 +314,16 @@ pub enum CallError {
         /// Why.
         why: String,
     },
+}
+
+impl CallError {
+    /// Whether it may have happened all the same.
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::Refused(_) | Self::Unavailable { .. } => Effect::Impossible,
+            Self::Unknown { .. } => Effect::Unknown,
+        }
+    }
 }
 
 /// Where calls go: the engine in this process, or one behind a wire.

@@ -6,11 +6,15 @@
 
 mod clock;
 mod disk;
+#[cfg(feature = "wire")]
+mod network;
 pub mod os;
 mod task;
 
 pub use clock::Clock;
 pub use disk::{Disk, DiskFile, OpenMode, Operation};
+#[cfg(feature = "wire")]
+pub use network::{Listener, Network};
 pub use os::Os;
 pub use task::{Role, Task};
 
@@ -57,6 +61,16 @@ pub trait Host: Clone + Send + Sync + 'static {
     ///
     /// A simulated host has no threads to block: there, `work` runs inline in a task of its own.
     fn spawn_blocking(&self, name: &'static str, work: impl FnOnce() + Send + 'static);
+}
+
+/// A host whose process can talk to others.
+#[cfg(feature = "wire")]
+pub trait Networked: Host {
+    /// The network as this process sees it.
+    type Network: Network;
+
+    /// The network.
+    fn network(&self) -> &Self::Network;
 }
 
 /// A random number from the host.

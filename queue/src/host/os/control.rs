@@ -52,7 +52,7 @@ impl Control {
 
 impl Thread {
     fn start() -> Self {
-        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime without IO needs nothing");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("the system gives a poller");
         let handle = runtime.handle().clone();
         let (alive, gone) = oneshot::channel();
         thread::Builder::new()

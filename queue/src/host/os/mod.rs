@@ -17,11 +17,15 @@ mod file;
 mod filesystem;
 mod handlers;
 mod lock;
+#[cfg(feature = "wire")]
+mod network;
 mod random;
 
 pub use clock::OsClock;
 pub use disk::OsDisk;
 pub use file::OsFile;
+#[cfg(feature = "wire")]
+pub use network::{OsListener, OsNetwork, OsStream};
 
 use super::{Host, Role, Task};
 use control::Control;
@@ -56,6 +60,8 @@ pub struct Os {
 struct Inner {
     clock: OsClock,
     disk: OsDisk,
+    #[cfg(feature = "wire")]
+    network: OsNetwork,
     control: Arc<Control>,
     handlers: Arc<Handlers>,
 }
@@ -86,7 +92,15 @@ impl Os {
         random::fill(&mut [0; 8])?;
         let control = Arc::new(Control::new());
         let clock = OsClock::new(Arc::clone(&control));
-        Ok(Self { inner: Arc::new(Inner { clock, disk: OsDisk::new(), control, handlers: Arc::new(handlers) }) })
+        let inner = Inner {
+            clock,
+            disk: OsDisk::new(),
+            #[cfg(feature = "wire")]
+            network: OsNetwork::new(Arc::clone(&control)),
+            control,
+            handlers: Arc::new(handlers),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 }
 
@@ -128,6 +142,15 @@ impl Host for Os {
 
     fn spawn_blocking(&self, _name: &'static str, work: impl FnOnce() + Send + 'static) {
         Handlers::spawn_blocking(&self.inner.handlers, work);
+    }
+}
+
+#[cfg(feature = "wire")]
+impl super::Networked for Os {
+    type Network = OsNetwork;
+
+    fn network(&self) -> &OsNetwork {
+        &self.inner.network
     }
 }
 

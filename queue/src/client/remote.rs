@@ -1,0 +1,275 @@
+//! Calls over HTTP/1.1, and what is known when one fails: before a request was sent nothing has
+//! happened, and afterwards nobody knows.
+
+use crate::engine::{First, first_of};
+use crate::host::{Clock, Network, Networked, Role};
+use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
+use crate::wire::{self, HyperStream, REQUEST_ID};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Connections that are kept open for the next call.
+const IDLE_MAX: usize = 16;
+/// Largest answer, in bytes: a claim of the most jobs with the largest payloads.
+const ANSWER_BYTES_MAX: usize = 1 << 30;
+
+/// What may be chosen about a connection to a server.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// What the server wants to be shown, if it wants anything.
+    pub token: Option<String>,
+    /// How long to wait for a connection; after that nothing has happened.
+    pub connect_patience: Duration,
+    /// How long to wait for an answer, beside the time that a claim waits for work; after that it is
+    /// unknown.
+    pub answer_patience: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            token: None,
+            connect_patience: Duration::from_secs(5),
+            answer_patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why there can be no handle.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address can't be understood.
+    #[error("{url:?} is no address of a server: {why}; say something like http://127.0.0.1:7400")]
+    Address {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The token can't be sent.
+    #[error("the token has characters that a header can't carry; use letters and digits")]
+    Token,
+    /// The system gives no randomness.
+    #[error("the system gives no randomness: {error}")]
+    NoRandomness {
+        /// What it said.
+        error: io::Error,
+    },
+}
+
+/// Where calls go that are for a queue behind a server.
+pub struct Remote<H: Networked> {
+    inner: Arc<Inner<H>>,
+}
+
+struct Inner<H: Networked> {
+    host: H,
+    /// Name or number, and port.
+    address: String,
+    authorization: Option<String>,
+    options: ConnectOptions,
+    idle: Mutex<Vec<Connection>>,
+}
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// How far a call came.
+enum Failed {
+    /// Nothing was sent.
+    Unsent(String),
+    /// Something was sent.
+    Sent(String),
+}
+
+impl<H: Networked> Remote<H> {
+    /// For the server at `url`.
+    ///
+    /// # Errors
+    /// The address or the token can't be used.
+    pub fn new(host: H, url: &str, options: ConnectOptions) -> Result<Self, ConnectError> {
+        let address = address_of(url).map_err(|why| ConnectError::Address { url: url.to_owned(), why })?;
+        let printable = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic());
+        if !options.token.iter().all(printable) {
+            return Err(ConnectError::Token);
+        }
+        let authorization = options.token.as_ref().map(|token| format!("Bearer {token}"));
+        Ok(Self { inner: Arc::new(Inner { host, address, authorization, options, idle: Mutex::default() }) })
+    }
+}
+
+/// The name or number and the port in a URL.
+fn address_of(url: &str) -> Result<String, &'static str> {
+    let rest = match url.split_once("://") {
+        Some(("http", rest)) => rest,
+        Some(("https", _)) => return Err("encrypted connections are not spoken; put a proxy before the server"),
+        Some(_) => return Err("only http:// is spoken"),
+        None => url,
+    };
+    let address = rest.trim_end_matches('/');
+    if address.contains(['/', '?', '#', '@']) || !address.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("there is more to it than a name and a port");
+    }
+    match address.rsplit_once(':') {
+        Some((name, port)) if !name.is_empty() && port.parse::<u16>().is_ok() => Ok(address.to_owned()),
+        _ => Err("it has no port"),
+    }
+}
+
+impl<H: Networked> Service for Remote<H> {
+    fn call(&self, call: Call) -> Answering {
+        let inner = self.inner.clone();
+        Box::pin(async move { inner.call(call).await })
+    }
+}
+
+impl<H: Networked> Inner<H> {
+    async fn call(&self, call: Call) -> Result<Reply, CallError> {
+        let is_read = call.request.is_read();
+        self.exchange(&call).await.unwrap_or_else(|failed| {
+            Err(match failed {
+                Failed::Unsent(why) => CallError::Unavailable { why },
+                Failed::Sent(why) if is_read => CallError::Unavailable { why },
+                Failed::Sent(why) => CallError::Unknown { why },
+            })
+        })
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<Result<Reply, CallError>, Failed> {
+        let body = wire::body(&call.request).map_err(|error| Failed::Unsent(format!("it is not JSON: {error}")))?;
+        let body = Bytes::from(body);
+        let wait = match &call.request {
+            Request::Claim(claim) => Duration::from_millis(claim.wait_ms),
+            _ => Duration::ZERO,
+        };
+        let patience = self.options.answer_patience.saturating_add(wait);
+        let mut request = self.request(call, body)?;
+        loop {
+            // One that was kept may have ended meanwhile: what it could not send is sent anew.
+            let (mut connection, kept) = match self.kept() {
+                Some(connection) => (connection, true),
+                None => (self.connect().await?, false),
+            };
+            let answering = async {
+                let response = match connection.try_send_request(request).await {
+                    Ok(response) => response,
+                    Err(mut error) => {
+                        return match error.take_message() {
+                            Some(unsent) if kept => Ok(Err(unsent)),
+                            Some(_) => Err(Failed::Unsent(self.lost(error.error()))),
+                            None => Err(Failed::Sent(self.lost(error.error()))),
+                        };
+                    }
+                };
+                let status = response.status();
+                let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+                let body = body.map_err(|error| Failed::Sent(self.lost(&*error)))?.to_bytes();
+                Ok(Ok((status, body)))
+            };
+            match within(&self.host, patience, answering).await {
+                Some(Ok(Ok((status, body)))) => {
+                    self.keep(connection);
+                    return self.read(&call.request, status, &body);
+                }
+                Some(Ok(Err(unsent))) => request = unsent,
+                Some(Err(failed)) => return Err(failed),
+                None => {
+                    let address = &self.address;
+                    return Err(Failed::Sent(format!("the server at {address} did not answer within {patience:?}")));
+                }
+            }
+        }
+    }
+
+    fn request(&self, call: &Call, body: Bytes) -> Result<hyper::Request<Full<Bytes>>, Failed> {
+        let (method, path) = wire::route(&call.request);
+        let mut request = hyper::Request::builder().method(method).uri(path).header(HOST, &self.address);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if !call.request.is_read() {
+            request = request.header(CONTENT_TYPE, "application/json").header(REQUEST_ID, call.id.to_string());
+        }
+        request.body(Full::new(body)).map_err(|error| Failed::Unsent(error.to_string()))
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        status: hyper::StatusCode,
+        body: &[u8],
+    ) -> Result<Result<Reply, CallError>, Failed> {
+        let read = if status.is_success() { wire::read_reply(request, body).map(Ok) } else { wire::read_error(body).map(Err) };
+        read.map_err(|error| {
+            let address = &self.address;
+            Failed::Sent(format!("what answers at {address} with status {status} is no queue: {error}"))
+        })
+    }
+
+    async fn connect(&self) -> Result<Connection, Failed> {
+        let (address, patience) = (&self.address, self.options.connect_patience);
+        let connecting = within(&self.host, patience, self.host.network().connect(address)).await;
+        let stream = match connecting {
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => return Err(Failed::Unsent(format!("can't connect to {address}: {error}"))),
+            None => return Err(Failed::Unsent(format!("no connection to {address} within {patience:?}"))),
+        };
+        let shaken = http1::handshake(HyperStream::new(stream)).await;
+        let (sender, connection) = shaken.map_err(|error| Failed::Unsent(self.lost(&error)))?;
+        let driven = self.host.spawn(Role::Control, "outlive-client", async move {
+            // Whoever waits for an answer on it is told.
+            drop(connection.await);
+        });
+        // It ends with its sender.
+        driven.detach();
+        Ok(sender)
+    }
+
+    fn kept(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().expect("nothing panics while it looks");
+        std::iter::from_fn(|| idle.pop()).find(SendRequest::is_ready)
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.idle.lock().expect("nothing panics while it looks");
+        if idle.len() < IDLE_MAX && !connection.is_closed() {
+            idle.push(connection);
+        }
+    }
+
+    fn lost(&self, error: &(dyn std::error::Error + 'static)) -> String {
+        format!("the connection to {} was lost: {error}", self.address)
+    }
+}
+
+/// Waits for `work`, but not for longer than `limit`.
+async fn within<H: Networked, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match first_of(work, host.clock().sleep(limit)).await {
+        First::Left(done) => Some(done),
+        First::Right(()) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_of;
+
+    #[test]
+    fn an_address_has_a_name_and_a_port() {
+        for (url, address) in [
+            ("http://127.0.0.1:7400", "127.0.0.1:7400"),
+            ("http://queue.internal:80/", "queue.internal:80"),
+            ("[::1]:7400", "[::1]:7400"),
+        ] {
+            assert_eq!(address_of(url).as_deref(), Ok(address));
+        }
+        for url in ["https://a:1", "http://a", "a:b", ":1", "http://a:1/v1", "ftp://a:1", "http://u@a:1", "a :1"] {
+            assert!(address_of(url).is_err(), "{url}");
+        }
+    }
+}

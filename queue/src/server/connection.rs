@@ -1,0 +1,148 @@
+//! One connection: requests one after the other, each with its answer.
+
+use super::{Shared, guard, within};
+use crate::engine::{First, first_of};
+use crate::host::{Clock, Networked};
+use crate::job::RequestId;
+use crate::protocol::{Call, CallError, Reply};
+use crate::wire::{self, HyperStream, Problem, Route};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Largest header of a request, in bytes.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Most headers of a request.
+const HEADERS_MAX: usize = 64;
+
+/// Serves a connection until it ends, or nothing comes for as long as the server is patient.
+pub async fn serve<H: Networked>(shared: &Shared<H>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    let activity = Activity::default();
+    let answering = service_fn(|request| {
+        let _busy = activity.begin();
+        let answered = answer(shared, request);
+        async {
+            let _busy = _busy;
+            Ok::<_, Infallible>(answered.await)
+        }
+    });
+    let connection = http1::Builder::new()
+        // Its date would be the real clock's, and its time-out needs a timer; ours is below.
+        .auto_date_header(false)
+        .header_read_timeout(None)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(HyperStream::new(stream), answering);
+    let idle = async {
+        loop {
+            let before = activity.count();
+            shared.host.clock().sleep(shared.options.patience).await;
+            if activity.count() == before && !activity.is_busy() {
+                return;
+            }
+        }
+    };
+    // A connection that ends badly concerns nobody but its caller, who knows.
+    let (First::Left(_) | First::Right(())) = first_of(connection, idle).await;
+}
+
+/// Requests that began and ended on a connection.
+#[derive(Default)]
+struct Activity {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+struct Busy<'a>(&'a Activity);
+
+impl Activity {
+    fn begin(&self) -> Busy<'_> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Busy(self)
+    }
+
+    fn count(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) > self.count()
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn answer<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    match read(shared, request).await {
+        Ok(call) => {
+            let answer = shared.service.call(call).await;
+            response(wire::status(&answer), body_of(answer))
+        }
+        Err(problem) => response(problem.status, problem.body()),
+    }
+}
+
+fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
+    match answer {
+        Ok(reply) => wire::reply_body(reply),
+        Err(error) => wire::error_body(&error),
+    }
+}
+
+/// The call that a request makes.
+async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Call, Problem> {
+    let path = request.uri().path();
+    let unknown = || {
+        let message = format!("there is nothing at {path:?}; see docs/GUIDE.md for what there is");
+        Problem::new(StatusCode::NOT_FOUND, message)
+    };
+    let route = Route::of(path).ok_or_else(unknown)?;
+    shared.guard.check(&route, request.method(), request.headers())?;
+    match route {
+        // The names of questions are not remembered.
+        Route::Question(request) => Ok(Call { id: RequestId([0; 16]), request }),
+        Route::Mutation(name) => {
+            let id = guard::request_id(request.headers())?;
+            let body = collect(shared, request.into_body()).await?;
+            let request = wire::read_request(&name, &body)
+                .map_err(|why| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no {name}: {why}")))?;
+            Ok(Call { id, request })
+        }
+    }
+}
+
+async fn collect<H: Networked>(shared: &Shared<H>, body: Incoming) -> Result<Bytes, Problem> {
+    let (most, patience) = (shared.options.body_bytes_max, shared.options.patience);
+    match within(&shared.host, patience, Limited::new(body, most).collect()).await {
+        Some(Ok(body)) => Ok(body.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("the body has more than {most} bytes; keep large data in files and pass their names");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message))
+        }
+        Some(Err(error)) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body did not arrive: {error}"))),
+        None => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late(patience))),
+    }
+}
+
+fn late(patience: Duration) -> String {
+    format!("the body took longer than {patience:?} to arrive")
+}
+
+fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,254 @@
+//! What comes back: replies and errors.
+
+use crate::job::{Explanation, Lease, Next, Refusal, State, Wall};
+use crate::protocol::{AttemptView, CallError, Granted, JobView, Renewal, Reply, Request};
+use crate::{Effect, JobId};
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+#[derive(Serialize, Deserialize)]
+struct EnqueueReply {
+    job: JobId,
+    fresh: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClaimReply {
+    jobs: Vec<GrantedBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GrantedBody {
+    lease: Lease,
+    attempt: u32,
+    kind: String,
+    queue: String,
+    payload: Box<RawValue>,
+    lease_ms: u64,
+    failures: u32,
+    max_attempts: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HeartbeatReply {
+    leases: Vec<Renewal>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Empty {}
+
+#[derive(Serialize, Deserialize)]
+struct FailReply {
+    next: Next,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CancelReply {
+    at_once: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ExplainReply {
+    /// The explanation in words, for people.
+    says: String,
+    explanation: Explanation,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JobBody {
+    id: JobId,
+    kind: String,
+    queue: String,
+    state: State,
+    priority: i16,
+    attempts: u32,
+    max_attempts: u32,
+    failures: u32,
+    crashes: u32,
+    snoozes: u32,
+    releases: u32,
+    cancel_requested: bool,
+    enqueued_at: Wall,
+    finished_at: Option<Wall>,
+    payload: Box<RawValue>,
+    result: Option<Box<RawValue>>,
+    history: Vec<AttemptView>,
+}
+
+/// The body of an error.
+#[derive(Serialize, Deserialize)]
+struct ErrorBody {
+    /// In words, for people.
+    message: String,
+    /// Whether it may have happened all the same.
+    effect: Effect,
+    #[serde(flatten)]
+    error: CallError,
+}
+
+/// A request that never reached the queue, because it was not one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// In words: what, and what to do.
+    pub message: String,
+}
+
+impl Problem {
+    /// What is wrong, and what to do.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// The body of its answer.
+    pub fn body(&self) -> Vec<u8> {
+        error_body(&CallError::Unavailable { why: self.message.clone() })
+    }
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).expect("what is in the file was checked to be JSON")
+}
+
+fn unraw(json: &RawValue) -> String {
+    json.get().to_owned()
+}
+
+/// The body of a reply.
+pub fn reply_body(reply: Reply) -> Vec<u8> {
+    let written = match reply {
+        Reply::Enqueued { job, fresh } => serde_json::to_vec(&EnqueueReply { job, fresh }),
+        Reply::Claimed { grants } => {
+            let jobs = grants.into_iter().map(|grant| {
+                let Granted { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts } = grant;
+                let payload = raw(&payload);
+                GrantedBody { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts }
+            });
+            serde_json::to_vec(&ClaimReply { jobs: jobs.collect() })
+        }
+        Reply::Renewed { leases } => serde_json::to_vec(&HeartbeatReply { leases }),
+        Reply::Done => serde_json::to_vec(&Empty {}),
+        Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
+        Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
+        Reply::Explained(explanation) => {
+            serde_json::to_vec(&ExplainReply { says: explanation.to_string(), explanation })
+        }
+        Reply::Looked(view) => serde_json::to_vec(&job_body(*view)),
+    };
+    written.expect("a reply has string keys and no failing values")
+}
+
+fn job_body(view: JobView) -> JobBody {
+    JobBody {
+        id: view.id,
+        kind: view.kind,
+        queue: view.queue,
+        state: view.state,
+        priority: view.priority,
+        attempts: view.attempts,
+        max_attempts: view.max_attempts,
+        failures: view.failures,
+        crashes: view.crashes,
+        snoozes: view.snoozes,
+        releases: view.releases,
+        cancel_requested: view.cancel_requested,
+        enqueued_at: view.enqueued_at,
+        finished_at: view.finished_at,
+        payload: raw(&view.payload),
+        result: view.result.as_deref().map(raw),
+        history: view.history,
+    }
+}
+
+fn job_view(body: JobBody) -> JobView {
+    JobView {
+        id: body.id,
+        kind: body.kind,
+        queue: body.queue,
+        state: body.state,
+        priority: body.priority,
+        attempts: body.attempts,
+        max_attempts: body.max_attempts,
+        failures: body.failures,
+        crashes: body.crashes,
+        snoozes: body.snoozes,
+        releases: body.releases,
+        cancel_requested: body.cancel_requested,
+        enqueued_at: body.enqueued_at,
+        finished_at: body.finished_at,
+        payload: unraw(&body.payload),
+        result: body.result.as_deref().map(unraw),
+        history: body.history,
+    }
+}
+
+/// The reply to `request`, from its body.
+///
+/// # Errors
+/// The body is not such a reply.
+pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
+    Ok(match request {
+        Request::Enqueue(_) => {
+            let EnqueueReply { job, fresh } = serde_json::from_slice(body)?;
+            Reply::Enqueued { job, fresh }
+        }
+        Request::Claim(_) => {
+            let grants = serde_json::from_slice::<ClaimReply>(body)?.jobs.into_iter().map(|granted| {
+                let GrantedBody { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts } = granted;
+                let payload = unraw(&payload);
+                Granted { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts }
+            });
+            Reply::Claimed { grants: grants.collect() }
+        }
+        Request::Heartbeat { .. } => Reply::Renewed { leases: serde_json::from_slice::<HeartbeatReply>(body)?.leases },
+        Request::Fail { .. } => Reply::Failed { next: serde_json::from_slice::<FailReply>(body)?.next },
+        Request::Cancel { .. } => Reply::Cancelled { at_once: serde_json::from_slice::<CancelReply>(body)?.at_once },
+        Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),
+        Request::Look { .. } => Reply::Looked(Box::new(job_view(serde_json::from_slice(body)?))),
+        Request::Start { .. }
+        | Request::Complete { .. }
+        | Request::Release { .. }
+        | Request::Snooze { .. }
+        | Request::Obey { .. } => {
+            let Empty {} = serde_json::from_slice(body)?;
+            Reply::Done
+        }
+    })
+}
+
+/// The body of an error.
+pub fn error_body(error: &CallError) -> Vec<u8> {
+    let body = ErrorBody { message: error.to_string(), effect: error.effect(), error: error.clone() };
+    serde_json::to_vec(&body).expect("an error has string keys and no failing values")
+}
+
+/// The error of an answer that is none of the replies.
+///
+/// # Errors
+/// The body is not an error of a queue.
+pub fn read_error(body: &[u8]) -> serde_json::Result<CallError> {
+    serde_json::from_slice::<ErrorBody>(body).map(|body| body.error)
+}
+
+/// The status of an answer.
+pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
+    match answer {
+        Ok(_) => StatusCode::OK,
+        Err(CallError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        Err(CallError::Unknown { .. }) => StatusCode::GATEWAY_TIMEOUT,
+        Err(CallError::Refused(refusal)) => match refusal {
+            Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
+            Refusal::Limit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::StaleLease { .. }
+            | Refusal::LeaseExpired { .. }
+            | Refusal::AttemptEnded { .. }
+            | Refusal::Finished { .. }
+            | Refusal::KeyConflict { .. }
+            | Refusal::RequestIdReused => StatusCode::CONFLICT,
+        },
+    }
+}

@@ -1,0 +1,219 @@
+//! The bodies of mutations. What most callers would choose need not be said; a field that nobody
+//! knows is refused, because it is a typing error.
+
+use crate::job::{Holder, How, JobId, Lease, Wall};
+use crate::limits;
+use crate::protocol::{Claim, Enqueue, Reported, Request, When};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The names of all mutations.
+pub const NAMES: &[&str] =
+    &["enqueue", "claim", "heartbeat", "start", "complete", "fail", "release", "snooze", "obey", "cancel"];
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnqueueBody {
+    kind: String,
+    #[serde(default = "default_queue")]
+    queue: String,
+    #[serde(default)]
+    priority: i16,
+    #[serde(default = "default_attempts")]
+    max_attempts: u32,
+    #[serde(default = "null")]
+    payload: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delay_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClaimBody {
+    worker: String,
+    #[serde(default = "default_queues")]
+    queues: Vec<String>,
+    kinds: Vec<String>,
+    #[serde(default = "one")]
+    most: u32,
+    #[serde(default = "default_lease")]
+    lease_ms: u64,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeartbeatBody {
+    leases: Vec<Lease>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeaseBody {
+    lease: Lease,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompleteBody {
+    lease: Lease,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailBody {
+    lease: Lease,
+    #[serde(default = "error")]
+    how: How,
+    message: String,
+    #[serde(default)]
+    causes: Vec<String>,
+    #[serde(default = "yes")]
+    retryable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody {
+    lease: Lease,
+    #[serde(default)]
+    why: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnoozeBody {
+    lease: Lease,
+    delay_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobBody {
+    job: JobId,
+}
+
+fn default_queue() -> String {
+    "default".into()
+}
+
+fn default_queues() -> Vec<String> {
+    vec![default_queue()]
+}
+
+fn default_attempts() -> u32 {
+    limits::ATTEMPTS_DEFAULT
+}
+
+fn default_lease() -> u64 {
+    u64::try_from(limits::LEASE_DEFAULT.as_millis()).expect("a lease is short")
+}
+
+fn null() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn error() -> How {
+    How::Error
+}
+
+/// The body of a mutation; that of a question is empty.
+///
+/// # Errors
+/// A payload or a result that is not JSON.
+pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
+    let raw = |json: &str| RawValue::from_string(json.to_owned());
+    match request.clone() {
+        Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key }) => {
+            let (delay_ms, at_ms) = match when {
+                When::Now => (None, None),
+                When::After(ms) => (Some(ms), None),
+                When::At(Wall(ms)) => (None, Some(ms)),
+            };
+            let payload = raw(&payload)?;
+            serde_json::to_vec(&EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, key })
+        }
+        Request::Claim(Claim { worker, holder: _, queues, kinds, most, lease_ms, wait_ms }) => {
+            serde_json::to_vec(&ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms })
+        }
+        Request::Heartbeat { leases } => serde_json::to_vec(&HeartbeatBody { leases }),
+        Request::Start { lease } | Request::Obey { lease } => serde_json::to_vec(&LeaseBody { lease }),
+        Request::Complete { lease, result } => {
+            let result = result.as_deref().map(raw).transpose()?;
+            serde_json::to_vec(&CompleteBody { lease, result })
+        }
+        Request::Fail { lease, failure: Reported { how, message, causes, retryable, retry_after_ms } } => {
+            serde_json::to_vec(&FailBody { lease, how, message, causes, retryable, retry_after_ms })
+        }
+        Request::Release { lease, why } => serde_json::to_vec(&ReleaseBody { lease, why }),
+        Request::Snooze { lease, delay_ms } => serde_json::to_vec(&SnoozeBody { lease, delay_ms }),
+        Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
+        Request::Explain { .. } | Request::Look { .. } => Ok(Vec::new()),
+    }
+}
+
+/// The mutation called `name`, from its body.
+///
+/// # Errors
+/// What is wrong with the body, for a person.
+pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
+    fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+        serde_json::from_slice(body).map_err(|error| error.to_string())
+    }
+    Ok(match name {
+        "enqueue" => {
+            let EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, key } = read(body)?;
+            let when = match (delay_ms, at_ms) {
+                (None, None) => When::Now,
+                (Some(ms), None) => When::After(ms),
+                (None, Some(ms)) => When::At(Wall(ms)),
+                (Some(_), Some(_)) => return Err("delay_ms and at_ms both say when; leave one out".into()),
+            };
+            let payload = payload.get().to_owned();
+            Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key })
+        }
+        "claim" => {
+            let ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms } = read(body)?;
+            let holder = Holder::Elsewhere;
+            Request::Claim(Claim { worker, holder, queues, kinds, most, lease_ms, wait_ms })
+        }
+        "heartbeat" => Request::Heartbeat { leases: read::<HeartbeatBody>(body)?.leases },
+        "start" => Request::Start { lease: read::<LeaseBody>(body)?.lease },
+        "complete" => {
+            let CompleteBody { lease, result } = read(body)?;
+            Request::Complete { lease, result: result.map(|json| json.get().to_owned()) }
+        }
+        "fail" => {
+            let FailBody { lease, how, message, causes, retryable, retry_after_ms } = read(body)?;
+            Request::Fail { lease, failure: Reported { how, message, causes, retryable, retry_after_ms } }
+        }
+        "release" => {
+            let ReleaseBody { lease, why } = read(body)?;
+            Request::Release { lease, why }
+        }
+        "snooze" => {
+            let SnoozeBody { lease, delay_ms } = read(body)?;
+            Request::Snooze { lease, delay_ms }
+        }
+        "obey" => Request::Obey { lease: read::<LeaseBody>(body)?.lease },
+        "cancel" => Request::Cancel { job: read::<JobBody>(body)?.job },
+        other => return Err(format!("there is no request {other:?}; there are {}", NAMES.join(", "))),
+    })
+}

@@ -1,0 +1,71 @@
+//! The protocol as HTTP: which path and body say what. Shared by the server and the client.
+//!
+//! | | |
+//! |---|---|
+//! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
+//! | `GET /v1/jobs/7`, `GET /v1/jobs/7/explain` | a question |
+//!
+//! Payloads and results are JSON inside of JSON, byte for byte as they came: numbers keep their
+//! digits.
+
+mod answers;
+mod bodies;
+mod io;
+
+pub use answers::{Problem, error_body, read_error, read_reply, reply_body, status};
+pub use io::HyperStream;
+pub use bodies::{body, read_request};
+
+use crate::job::JobId;
+use crate::protocol::Request;
+use hyper::Method;
+
+/// Carries the request id of every mutation: 32 hexadecimal digits, with or without hyphens. No
+/// page in a browser can send it to another site unasked.
+pub const REQUEST_ID: &str = "outlive-request-id";
+
+/// The version of the paths and bodies.
+const PREFIX: &str = "/v1/";
+
+/// Where to send a request.
+pub fn route(request: &Request) -> (Method, String) {
+    match request {
+        Request::Look { job } => (Method::GET, format!("{PREFIX}jobs/{job}")),
+        Request::Explain { job } => (Method::GET, format!("{PREFIX}jobs/{job}/explain")),
+        mutation => (Method::POST, format!("{PREFIX}{}", mutation.name())),
+    }
+}
+
+/// What a path asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The mutation of this name, which may not exist.
+    Mutation(String),
+    /// A question, which has no body.
+    Question(Request),
+}
+
+impl Route {
+    /// What `path` asks for, if anything.
+    pub fn of(path: &str) -> Option<Self> {
+        let words: Vec<&str> = path.strip_prefix(PREFIX)?.split('/').collect();
+        let job = |text: &str| text.parse().ok().map(JobId);
+        match words[..] {
+            ["jobs", number] => Some(Self::Question(Request::Look { job: job(number)? })),
+            ["jobs", number, "explain"] => Some(Self::Question(Request::Explain { job: job(number)? })),
+            [name] if bodies::NAMES.contains(&name) => Some(Self::Mutation(name.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The only method that it takes.
+    pub fn method(&self) -> Method {
+        match self {
+            Self::Mutation(_) => Method::POST,
+            Self::Question(_) => Method::GET,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

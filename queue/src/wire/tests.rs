@@ -1,0 +1,143 @@
+use super::*;
+use crate::Effect;
+use crate::job::{Holder, How, JobId, Lease, Nonce, Refusal, Token, Wall};
+use crate::protocol::{CallError, Claim, Enqueue, Granted, Renewal, Reply, Reported, Request, When};
+
+const LEASE: Lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
+
+fn enqueue(payload: &str, when: When) -> Request {
+    let (kind, queue, key) = ("a".into(), "default".into(), Some("k".into()));
+    Request::Enqueue(Enqueue { kind, queue, priority: -3, max_attempts: 4, payload: payload.into(), when, key })
+}
+
+fn requests() -> Vec<Request> {
+    let claim = Claim {
+        worker: "w".into(),
+        holder: Holder::Elsewhere,
+        queues: vec!["default".into()],
+        kinds: vec!["a".into(), "b".into()],
+        most: 3,
+        lease_ms: 1_000,
+        wait_ms: 2_000,
+    };
+    let failure = Reported {
+        how: How::Panic,
+        message: "no".into(),
+        causes: vec!["because".into()],
+        retryable: false,
+        retry_after_ms: Some(5),
+    };
+    vec![
+        // Numbers that a double can't hold, and keys out of order.
+        enqueue(r#"{"z":12345678901234567890123,"a":1.10}"#, When::Now),
+        enqueue("\"text\"", When::After(3)),
+        enqueue("null", When::At(Wall(1_750_000_000_000))),
+        Request::Claim(claim),
+        Request::Heartbeat { leases: vec![LEASE, LEASE] },
+        Request::Start { lease: LEASE },
+        Request::Complete { lease: LEASE, result: None },
+        Request::Complete { lease: LEASE, result: Some("[1, 2]".into()) },
+        Request::Fail { lease: LEASE, failure },
+        Request::Release { lease: LEASE, why: "stop".into() },
+        Request::Snooze { lease: LEASE, delay_ms: 3 },
+        Request::Obey { lease: LEASE },
+        Request::Cancel { job: JobId(7) },
+        Request::Explain { job: JobId(7) },
+        Request::Look { job: JobId(7) },
+    ]
+}
+
+#[test]
+fn every_request_arrives_as_it_was_sent() {
+    for request in requests() {
+        let (method, path) = route(&request);
+        let arrived = Route::of(&path).unwrap();
+        assert_eq!(arrived.method(), method);
+        let read = match arrived {
+            Route::Question(question) => question,
+            Route::Mutation(name) => read_request(&name, &body(&request).unwrap()).unwrap(),
+        };
+        assert_eq!(read, request);
+    }
+}
+
+#[test]
+fn whatever_a_claim_over_the_wire_says_it_is_from_elsewhere() {
+    let claim = |more: &str| read_request("claim", format!(r#"{{"worker":"w","kinds":["a"]{more}}}"#).as_bytes());
+    let Ok(Request::Claim(read)) = claim("") else { panic!() };
+    assert_eq!(read.holder, Holder::Elsewhere);
+    assert!(claim(r#","holder":"here""#).is_err());
+}
+
+#[test]
+fn little_need_be_said_and_typing_errors_are_told() {
+    let Ok(Request::Enqueue(read)) = read_request("enqueue", br#"{"kind":"a"}"#) else { panic!() };
+    assert_eq!((read.queue.as_str(), read.max_attempts, read.payload.as_str()), ("default", 25, "null"));
+    let mut said = String::new();
+    for (name, body) in [
+        ("enqueue", r#"{"kind":"a","priorty":1}"#),
+        ("enqueue", r#"{"queue":"a"}"#),
+        ("enqueue", r#"{"kind":"a","delay_ms":1,"at_ms":2}"#),
+        ("enqueue", r#"{"kind":"a","payload":}"#),
+        ("fail", r#"{"lease":{"job":1,"token":2,"nonce":"x"},"message":"m"}"#),
+        ("complete", ""),
+        ("complain", "{}"),
+    ] {
+        let why = read_request(name, body.as_bytes()).unwrap_err();
+        said.push_str(&format!("{name} {body}\n  {why}\n"));
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn paths_that_ask_for_nothing_are_none() {
+    for path in ["/", "/v1/", "/v2/enqueue", "/v1/explain", "/v1/jobs", "/v1/jobs/x", "/v1/jobs/1/2", "/v1/enqueue/"] {
+        assert_eq!(Route::of(path), None, "{path}");
+    }
+}
+
+#[test]
+fn every_reply_arrives_as_it_was_sent() {
+    let granted = Granted {
+        lease: LEASE,
+        attempt: 2,
+        kind: "a".into(),
+        queue: "default".into(),
+        payload: r#"{"n":12345678901234567890123}"#.into(),
+        lease_ms: 30_000,
+        failures: 1,
+        max_attempts: 25,
+    };
+    let lost = Renewal::Lost { why: Refusal::StaleLease { job: JobId(7) } };
+    let replies = [
+        (0, Reply::Enqueued { job: JobId(1), fresh: true }),
+        (3, Reply::Claimed { grants: vec![granted] }),
+        (4, Reply::Renewed { leases: vec![Renewal::Renewed { cancel: true }, lost] }),
+        (5, Reply::Done),
+        (7, Reply::Done),
+        (8, Reply::Failed { next: crate::job::Next::Discard }),
+        (12, Reply::Cancelled { at_once: false }),
+    ];
+    let requests = requests();
+    for (request, reply) in replies {
+        assert_eq!(read_reply(&requests[request], &reply_body(reply.clone())).unwrap(), reply);
+    }
+}
+
+#[test]
+fn every_error_arrives_as_it_was_sent_and_says_whether_it_may_have_happened() {
+    let unknown = CallError::Unknown { why: "the disk failed".into() };
+    let errors = [
+        (409, CallError::Refused(Refusal::StaleLease { job: JobId(7) })),
+        (404, CallError::Refused(Refusal::UnknownJob { job: JobId(7) })),
+        (507, CallError::Refused(Refusal::StorageFull { free_bytes: 1, reserve_bytes: 2 })),
+        (503, CallError::Unavailable { why: "the file is closed".into() }),
+        (504, unknown.clone()),
+    ];
+    for (code, error) in errors {
+        assert_eq!(read_error(&error_body(&error)).unwrap(), error);
+        assert_eq!(status(&Err(error)).as_u16(), code);
+    }
+    assert_eq!(unknown.effect(), Effect::Unknown);
+    insta::assert_snapshot!(String::from_utf8(error_body(&unknown)).unwrap());
+}

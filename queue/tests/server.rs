@@ -1,0 +1,273 @@
+//! A queue behind its server: the same handle and workers as in the process, plain HTTP, and what
+//! is known when something fails.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
+
+use outlive::client::ConnectOptions;
+use outlive::host::Os;
+use outlive::job::State;
+use outlive::server::{ServeOptions, Server};
+use outlive::{Context, Done, Effect, Error, Failure, Job, Outlive};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[derive(Serialize, Deserialize)]
+struct Double {
+    number: i64,
+}
+
+impl Job for Double {
+    const KIND: &'static str = "double";
+    type Output = i64;
+}
+
+async fn double(_: Context, job: Double) -> Result<Done<i64>, Failure> {
+    if job.number < 0 {
+        return Err(Failure::discard("too small"));
+    }
+    Ok(Done::complete(2 * job.number))
+}
+
+struct Served {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+    server: Server,
+    outlive: Outlive,
+}
+
+async fn serve_with(options: ServeOptions) -> Served {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("queue.db");
+    let outlive = Outlive::open(&path).await.unwrap();
+    let server = Server::start(&outlive, "127.0.0.1:0", options).await.unwrap();
+    Served { _directory: directory, path, server, outlive }
+}
+
+async fn serve() -> Served {
+    serve_with(ServeOptions::default()).await
+}
+
+impl Served {
+    fn client(&self) -> Outlive {
+        Outlive::connect(&format!("http://{}", self.server.address())).unwrap()
+    }
+
+    /// Sends plain HTTP; the status and the body of the answer.
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+        let host = self.server.address();
+        let mut request = format!("{method} {path} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
+        let fixed = [("Host", host), ("Connection", "close")];
+        let fixed = fixed.iter().filter(|(name, _)| headers.iter().all(|(other, _)| name != other));
+        for (name, value) in fixed.chain(headers) {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer but {answer:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap())
+    }
+
+    /// A mutation under a name of its own.
+    fn post(&self, path: &str, id: u128, body: &Value) -> (u16, Value) {
+        let id = format!("{id:032x}");
+        let headers = [("Outlive-Request-Id", id.as_str()), ("Content-Type", "application/json")];
+        self.send("POST", path, &headers, &body.to_string())
+    }
+}
+
+async fn until_free(path: &Path) {
+    while matches!(Outlive::open(path).await, Err(Error::Open(_))) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_elsewhere_runs_jobs_and_clients_elsewhere_see_their_results() {
+    let served = serve().await;
+    let client = served.client();
+    let worker = client.worker().handle(double).start().unwrap();
+    let done = client.enqueue(Double { number: 21 }).key("once").await.unwrap();
+    assert_eq!(client.enqueue(Double { number: 21 }).key("once").await.unwrap().job, done.job);
+    let discarded = client.enqueue(Double { number: -1 }).await.unwrap();
+    let result = loop {
+        if let Some(result) = client.result::<Double>(done.job).await.unwrap() {
+            break result;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(result, 42);
+    while client.look(discarded.job).await.unwrap().state != State::Discarded {
+        tokio::task::yield_now().await;
+    }
+    let view = served.outlive.look(discarded.job).await.unwrap();
+    assert_eq!(view, client.look(discarded.job).await.unwrap());
+    assert_eq!(served.outlive.explain(done.job).await.unwrap(), client.explain(done.job).await.unwrap());
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_lease_elsewhere_outlives_the_server() {
+    let served = serve().await;
+    served.post("/v1/enqueue", 1, &json!({"kind": "double", "payload": {"number": 4}}));
+    let claim = json!({"worker": "w", "kinds": ["double"], "lease_ms": 60_000});
+    let (status, claimed) = served.post("/v1/claim", 2, &claim);
+    assert_eq!(status, 200);
+    let lease = claimed["jobs"][0]["lease"].clone();
+    assert_eq!(served.post("/v1/start", 3, &json!({"lease": lease})), (200, json!({})));
+
+    let Served { _directory, path, server, outlive } = served;
+    drop((server, outlive));
+    until_free(&path).await;
+    let outlive = loop {
+        if let Ok(outlive) = Outlive::open(&path).await {
+            break outlive;
+        }
+        tokio::task::yield_now().await;
+    };
+    let server = Server::start(&outlive, "127.0.0.1:0", ServeOptions::default()).await.unwrap();
+    let served = Served { _directory, path, server, outlive };
+    let complete = json!({"lease": lease, "result": 8});
+    assert_eq!(served.post("/v1/complete", 4, &complete), (200, json!({})));
+    // The answer was lost, say: the repeat gets the first one.
+    assert_eq!(served.post("/v1/complete", 4, &complete), (200, json!({})));
+    let (status, error) = served.post("/v1/complete", 5, &complete);
+    assert_eq!((status, &error["effect"]), (409, &json!("impossible")));
+    let (_, job) = served.send("GET", "/v1/jobs/1", &[], "");
+    assert_eq!((&job["state"], &job["result"], &job["attempts"]), (&json!("completed"), &json!(8), &json!(1)));
+    let (_, explained) = served.send("GET", "/v1/jobs/1/explain", &[], "");
+    assert!(explained["says"].as_str().unwrap().contains("completed"), "{explained}");
+}
+
+#[tokio::test]
+async fn what_is_not_a_request_is_told_why() {
+    let token = "0123456789abcdef";
+    let served = serve_with(ServeOptions {
+        token: Some(token.into()),
+        body_bytes_max: 1_000,
+        ..ServeOptions::default()
+    })
+    .await;
+    let bearer = format!("Bearer {token}");
+    let id = "0".repeat(32);
+    let good = [
+        ("Authorization", bearer.as_str()),
+        ("Outlive-Request-Id", id.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let without = |name: &str| good.into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
+    let and = |pair| good.into_iter().chain([pair]).collect::<Vec<_>>();
+    let job = r#"{"kind":"double"}"#;
+    let large = format!(r#"{{"kind":"double","payload":"{}"}}"#, "x".repeat(1_000));
+    let mut said = String::new();
+    for (what, method, path, headers, body, expected) in [
+        ("all is well", "POST", "/v1/enqueue", good.to_vec(), job, 200),
+        ("no token", "POST", "/v1/enqueue", without("Authorization"), job, 401),
+        ("no id", "POST", "/v1/enqueue", without("Outlive-Request-Id"), job, 400),
+        ("no content type", "POST", "/v1/enqueue", without("Content-Type"), job, 415),
+        ("a page", "POST", "/v1/enqueue", and(("Origin", "http://evil.example")), job, 403),
+        ("another host", "POST", "/v1/enqueue", and(("Host", "evil.example")), job, 421),
+        ("a question's method", "GET", "/v1/enqueue", good.to_vec(), "", 405),
+        ("a path", "POST", "/v1/enqeue", good.to_vec(), job, 404),
+        ("a body", "POST", "/v1/enqueue", good.to_vec(), "{", 400),
+        ("a large body", "POST", "/v1/enqueue", good.to_vec(), large.as_str(), 413),
+        ("no such job", "GET", "/v1/jobs/7", good.to_vec(), "", 404),
+    ] {
+        let (status, body) = served.send(method, path, &headers, body);
+        assert_eq!(status, expected, "{what}: {body}");
+        if status != 200 {
+            assert_eq!(body["effect"], "impossible", "{what}");
+            said.push_str(&format!("{what}: {status}\n  {}\n", body["message"].as_str().unwrap()));
+        }
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[tokio::test]
+async fn a_token_is_shown_by_a_client_that_has_it() {
+    let token = Some("0123456789abcdef".to_owned());
+    let served = serve_with(ServeOptions { token: token.clone(), ..ServeOptions::default() }).await;
+    let url = format!("http://{}", served.server.address());
+    let with = |token| {
+        Outlive::connect_on(Os::new().unwrap(), &url, ConnectOptions { token, ..ConnectOptions::default() }).unwrap()
+    };
+    with(token).enqueue(Double { number: 1 }).await.unwrap();
+    let refused = with(None).enqueue(Double { number: 1 }).await.unwrap_err();
+    assert_eq!(refused.effect(), Effect::Impossible);
+    assert!(refused.to_string().contains("token is missing or wrong"), "{refused}");
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_has_happened() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = Outlive::connect(&format!("http://{address}")).unwrap();
+    let error = client.enqueue(Double { number: 1 }).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+    assert_eq!(error.effect(), Effect::Impossible);
+}
+
+/// A server that takes requests and dies before it answers: nobody knows what it did.
+#[tokio::test]
+async fn an_answer_that_is_lost_is_unknown_and_a_lost_question_is_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mute = std::thread::spawn(move || {
+        // Five tries of the mutation, and one question.
+        for _ in 0..6 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 20];
+            stream.read_exact(&mut head).unwrap();
+        }
+    });
+    let client = Outlive::connect(&format!("http://{address}")).unwrap();
+    let error = client.enqueue(Double { number: 1 }).await.unwrap_err();
+    assert!(matches!(error, Error::Unknown { .. }), "{error}");
+    assert_eq!(error.effect(), Effect::Unknown);
+    let error = client.look(outlive::JobId(1)).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Impossible, "{error}");
+    mute.join().unwrap();
+}
+
+/// A kept connection that the server has closed meanwhile is no reason for a call to fail.
+#[tokio::test]
+async fn an_idle_connection_ends_and_the_next_call_makes_another() {
+    let patience = Duration::from_millis(50);
+    let served = serve_with(ServeOptions { patience, ..ServeOptions::default() }).await;
+    let client = served.client();
+    let first = client.enqueue(Double { number: 1 }).await.unwrap();
+    tokio::time::sleep(patience * 4).await;
+    let second = client.enqueue(Double { number: 2 }).await.unwrap();
+    assert_ne!(first.job, second.job);
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_work_and_a_caller_who_leaves_takes_none() {
+    let served = serve().await;
+    let waiting = json!({"worker": "w", "kinds": ["double"], "wait_ms": 60_000}).to_string();
+    let leaver = TcpStream::connect(served.server.address()).unwrap();
+    write!(
+        &leaver,
+        "POST /v1/claim HTTP/1.1\r\nHost: localhost\r\nOutlive-Request-Id: {:032x}\r\nContent-Type: \
+         application/json\r\nContent-Length: {}\r\n\r\n{waiting}",
+        7,
+        waiting.len()
+    )
+    .unwrap();
+    // Long enough for the claim to wait; were it not there yet, it would get nothing all the same.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(leaver);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let client = served.client();
+    let job = client.enqueue(Double { number: 1 }).await.unwrap().job;
+    assert_eq!(client.look(job).await.unwrap().state, State::Waiting);
+    let worker = client.worker().handle(double).start().unwrap();
+    while client.look(job).await.unwrap().state != State::Completed {
+        tokio::task::yield_now().await;
+    }
+    worker.stop(Duration::from_secs(5)).await;
+}
