@@ -15,6 +15,12 @@ pub enum Error {
     /// The queue said no.
     #[error(transparent)]
     Refused(Refusal),
+    /// The queue's server turned the request away.
+    #[error("nothing was changed, because the request was turned away: {why}")]
+    Rejected {
+        /// Why, and what to do.
+        why: String,
+    },
     /// The queue could not be reached.
     #[error("the queue is not available, and nothing was changed: {why}")]
     Unavailable {
@@ -67,15 +73,19 @@ impl Error {
     pub const fn effect(&self) -> Effect {
         match self {
             Self::Unknown { .. } | Self::Internal(_) => Effect::Unknown,
-            Self::Open(_) | Self::Refused(_) | Self::Unavailable { .. } | Self::Encode { .. } | Self::Decode { .. } => {
-                Effect::Impossible
-            }
+            Self::Open(_)
+            | Self::Refused(_)
+            | Self::Rejected { .. }
+            | Self::Unavailable { .. }
+            | Self::Encode { .. }
+            | Self::Decode { .. } => Effect::Impossible,
         }
     }
 
     pub(crate) fn of(error: CallError, request: RequestId) -> Self {
         match error {
             CallError::Refused(refusal) => Self::Refused(refusal),
+            CallError::Rejected { why } => Self::Rejected { why },
             CallError::Unavailable { why } => Self::Unavailable { why },
             CallError::Unknown { why } => Self::Unknown { request, why },
         }

@@ -302,6 +302,13 @@ pub enum CallError {
     /// The queue said no. Nothing was changed.
     #[error(transparent)]
     Refused(Refusal),
+    /// The call was turned away at the door: what it says, or who makes it, is not as it must be.
+    /// Nothing was changed, and the same call will be turned away again.
+    #[error("nothing was changed, because the request was turned away: {why}")]
+    Rejected {
+        /// Why, and what to do.
+        why: String,
+    },
     /// The call did not reach the file. Nothing was changed.
     #[error("the queue is not available, and nothing was changed: {why}")]
     Unavailable {
@@ -320,7 +327,7 @@ impl CallError {
     /// Whether it may have happened all the same.
     pub const fn effect(&self) -> Effect {
         match self {
-            Self::Refused(_) | Self::Unavailable { .. } => Effect::Impossible,
+            Self::Refused(_) | Self::Rejected { .. } | Self::Unavailable { .. } => Effect::Impossible,
             Self::Unknown { .. } => Effect::Unknown,
         }
     }

@@ -147,19 +147,12 @@ async fn a_lease_elsewhere_outlives_the_server() {
 #[tokio::test]
 async fn what_is_not_a_request_is_told_why() {
     let token = "0123456789abcdef";
-    let served = serve_with(ServeOptions {
-        token: Some(token.into()),
-        body_bytes_max: 1_000,
-        ..ServeOptions::default()
-    })
-    .await;
+    let served =
+        serve_with(ServeOptions { token: Some(token.into()), body_bytes_max: 1_000, ..ServeOptions::default() }).await;
     let bearer = format!("Bearer {token}");
     let id = "0".repeat(32);
-    let good = [
-        ("Authorization", bearer.as_str()),
-        ("Outlive-Request-Id", id.as_str()),
-        ("Content-Type", "application/json"),
-    ];
+    let good =
+        [("Authorization", bearer.as_str()), ("Outlive-Request-Id", id.as_str()), ("Content-Type", "application/json")];
     let without = |name: &str| good.into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
     let and = |pair| good.into_iter().chain([pair]).collect::<Vec<_>>();
     let job = r#"{"kind":"double"}"#;

@@ -33,11 +33,7 @@ pub struct ConnectOptions {
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self {
-            token: None,
-            connect_patience: Duration::from_secs(5),
-            answer_patience: Duration::from_secs(30),
-        }
+        Self { token: None, connect_patience: Duration::from_secs(5), answer_patience: Duration::from_secs(30) }
     }
 }
 
@@ -204,7 +200,8 @@ impl<H: Networked> Inner<H> {
         status: hyper::StatusCode,
         body: &[u8],
     ) -> Result<Result<Reply, CallError>, Failed> {
-        let read = if status.is_success() { wire::read_reply(request, body).map(Ok) } else { wire::read_error(body).map(Err) };
+        let read =
+            if status.is_success() { wire::read_reply(request, body).map(Ok) } else { wire::read_error(body).map(Err) };
         read.map_err(|error| {
             let address = &self.address;
             Failed::Sent(format!("what answers at {address} with status {status} is no queue: {error}"))

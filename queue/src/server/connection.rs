@@ -105,7 +105,9 @@ fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
 async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Call, Problem> {
     let path = request.uri().path();
     let unknown = || {
-        let message = format!("there is nothing at {path:?}; see docs/GUIDE.md for what there is");
+        let message = format!(
+            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs/NUMBER"
+        );
         Problem::new(StatusCode::NOT_FOUND, message)
     };
     let route = Route::of(path).ok_or_else(unknown)?;
@@ -140,7 +142,9 @@ fn late(patience: Duration) -> String {
     format!("the body took longer than {patience:?} to arrive")
 }
 
-fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, mut body: Vec<u8>) -> Response<Full<Bytes>> {
+    // For people at a terminal.
+    body.push(b'\n');
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -19,8 +19,13 @@ pub struct Guard {
 impl Guard {
     /// For a server at `address`.
     pub fn new(address: &str, options: &ServeOptions) -> Self {
-        let mut names = vec![name_of(address), "localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
-        names.extend(options.names.iter().map(|name| name.to_ascii_lowercase()));
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+        for name in std::iter::once(name_of(address)).chain(options.names.iter().map(|name| name.to_ascii_lowercase()))
+        {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         Self { token: options.token.clone(), names }
     }
 

@@ -79,7 +79,12 @@ impl std::fmt::Debug for ServeOptions {
 }
 
 impl ServeOptions {
-    pub(super) fn check(&self, address: &str) -> Result<(), ServeError> {
+    /// Whether a server with these may listen at `address`. [`Server::start`](super::Server::start)
+    /// asks it too; a program asks before it makes a file.
+    ///
+    /// # Errors
+    /// [`ServeError::NoToken`], [`ServeError::ShortToken`].
+    pub fn check(&self, address: &str) -> Result<(), ServeError> {
         match &self.token {
             Some(token) if token.len() < TOKEN_BYTES_MIN => Err(ServeError::ShortToken { bytes: token.len() }),
             None if !is_loopback(address) => Err(ServeError::NoToken { address: address.to_owned() }),

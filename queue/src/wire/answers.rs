@@ -104,7 +104,7 @@ impl Problem {
 
     /// The body of its answer.
     pub fn body(&self) -> Vec<u8> {
-        error_body(&CallError::Unavailable { why: self.message.clone() })
+        error_body(&CallError::Rejected { why: self.message.clone() })
     }
 }
 
@@ -236,6 +236,8 @@ pub fn read_error(body: &[u8]) -> serde_json::Result<CallError> {
 pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
     match answer {
         Ok(_) => StatusCode::OK,
+        // The door says its own.
+        Err(CallError::Rejected { .. }) => StatusCode::BAD_REQUEST,
         Err(CallError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
         Err(CallError::Unknown { .. }) => StatusCode::GATEWAY_TIMEOUT,
         Err(CallError::Refused(refusal)) => match refusal {

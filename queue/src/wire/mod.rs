@@ -13,8 +13,8 @@ mod bodies;
 mod io;
 
 pub use answers::{Problem, error_body, read_error, read_reply, reply_body, status};
-pub use io::HyperStream;
 pub use bodies::{body, read_request};
+pub use io::HyperStream;
 
 use crate::job::JobId;
 use crate::protocol::Request;

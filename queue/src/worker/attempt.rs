@@ -209,7 +209,8 @@ async fn send<H: Host>(shared: &Shared<H>, held: &Held, report: Request) {
             }
             Err(CallError::Refused(_)) => return,
             Err(CallError::Unknown { .. }) => {}
-            Err(CallError::Unavailable { .. }) => shared.host.clock().sleep(PAUSE).await,
+            // Whoever turns it away may be told better, as long as the lease holds.
+            Err(CallError::Rejected { .. } | CallError::Unavailable { .. }) => shared.host.clock().sleep(PAUSE).await,
         }
         let Standing { trusted_until, lost, .. } = held.standing.get();
         if lost || trusted_until <= shared.host.clock().boot() {

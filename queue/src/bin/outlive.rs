@@ -1,0 +1,67 @@
+//! The program: `outlive serve FILE`.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program runs on the real machine")]
+
+use clap::{Args, Parser, Subcommand};
+use outlive::Outlive;
+use outlive::server::{ServeOptions, Server};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A crash-safe background job queue in one file.
+#[derive(Parser)]
+#[command(name = "outlive", version, disable_help_subcommand = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the queue in FILE over HTTP, until the process is ended: any way to end it will do.
+    Serve(Serve),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The queue's file; it is made if there is none.
+    file: PathBuf,
+    /// Where to listen. Port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
+    listen: String,
+    /// A file whose first line is the token that callers must show. Needed wherever other machines
+    /// can reach the address.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Another name under which callers know this server; may be given more than once.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let Line { command: Command::Serve(serve) } = Line::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without IO needs nothing");
+    match runtime.block_on(run(serve)) {
+        Ok(never) => match never {},
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(serve: Serve) -> Result<std::convert::Infallible, String> {
+    let Serve { file, listen, token_file, names } = serve;
+    let token = token_file.map(|path| first_line(&path)).transpose()?;
+    let options = ServeOptions { token, names, ..ServeOptions::default() };
+    options.check(&listen).map_err(|error| error.to_string())?;
+    let outlive = Outlive::open(&file).await.map_err(|error| error.to_string())?;
+    let server = Server::start(&outlive, &listen, options).await.map_err(|error| error.to_string())?;
+    println!("serving {} at http://{}", file.display(), server.address());
+    Ok(std::future::pending().await)
+}
+
+fn first_line(path: &PathBuf) -> Result<String, String> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| format!("can't read the token file {}: {error}", path.display()))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+}
