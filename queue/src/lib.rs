@@ -55,7 +55,7 @@ pub mod protocol;
 pub mod server;
 pub mod store;
 #[cfg(feature = "wire")]
-mod wire;
+pub mod wire;
 mod worker;
 
 pub use engine::Local;
