@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// What the furthest miss was about.
-    pub fn into_error(self) -> SyntaxError {
+    pub fn into_error(self) -> Box<SyntaxError> {
         let token = self.line.tokens.get(self.furthest);
         match (self.problem, token) {
             (Some((problem, help)), Some(token)) => {

@@ -67,8 +67,8 @@ pub struct SyntaxError {
 
 impl SyntaxError {
     /// A mistake that is best told in a sentence of its own.
-    pub(super) fn wrong(line: &Line<'_>, place: Place, problem: impl Into<String>) -> Self {
-        Self {
+    pub(super) fn wrong(line: &Line<'_>, place: Place, problem: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
             line: line.number,
             column: place.column,
             problem: problem.into(),
@@ -77,20 +77,24 @@ impl SyntaxError {
             help: None,
             width: place.width,
             source: line.text.to_owned(),
-        }
+        })
     }
 
     /// Something else was expected than `token`, or than the end of the line.
-    pub(super) fn unexpected(line: &Line<'_>, token: Option<&Token<'_>>, expected: Vec<Expected>) -> Self {
+    pub(super) fn unexpected(line: &Line<'_>, token: Option<&Token<'_>>, expected: Vec<Expected>) -> Box<Self> {
         let end = Place { column: line.text.trim_end().chars().count() + 1, width: 1 };
         let Some(token) = token else {
             let mut error = Self::wrong(line, end, "the line ends too early");
             error.expected = gathered(expected);
             return error;
         };
-        let mut error = Self::wrong(line, token.into(), format!("{:?} does not fit here", token.text));
-        error.meant =
-            nearest::guess(expected.iter().flat_map(|one| &one.known).map(String::as_str), token.text).map(str::to_owned);
+        let problem = match expected.first() {
+            Some(Expected { what: Some(what), closed: true, .. }) => format!("{:?} is not {what}", token.text),
+            _ => format!("{:?} does not fit here", token.text),
+        };
+        let mut error = Self::wrong(line, token.into(), problem);
+        error.meant = nearest::guess(expected.iter().flat_map(|one| &one.known).map(String::as_str), token.text)
+            .map(str::to_owned);
         error.expected = gathered(expected);
         for one in &mut error.expected {
             nearest::sort_by_distance(&mut one.known, token.text);
@@ -98,7 +102,7 @@ impl SyntaxError {
         error
     }
 
-    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn with_help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
         self.help = Some(help.into());
         self
     }

@@ -113,7 +113,8 @@ macro_rules! phrases {
 
         impl $crate::scn::grammar::Piece for $name {
             fn shape() -> String {
-                Self::shapes().join(" or ")
+                let shapes = Self::shapes();
+                if shapes.len() == 1 { shapes.concat() } else { stringify!($name).to_uppercase() }
             }
 
             fn read(cursor: &mut $crate::scn::cursor::Cursor<'_>) -> $crate::scn::cursor::Read<Self> {
@@ -149,16 +150,13 @@ macro_rules! phrases {
         impl $name {
             /// Every sentence, with a capital word for each piece: what can be written here.
             pub fn shapes() -> Vec<String> {
-                vec![$({
-                    #[allow(unused_mut, reason = "some sentences have one word")]
-                    let mut words: Vec<String> = Vec::new();
-                    $(words.push(<$first_type as $crate::scn::grammar::Piece>::shape());)*
-                    $(
-                        words.push($word.to_owned());
-                        $(words.push(<$type as $crate::scn::grammar::Piece>::shape());)*
-                    )*
-                    words.join($glue)
-                },)+]
+                vec![$(
+                    [
+                        $(<$first_type as $crate::scn::grammar::Piece>::shape(),)*
+                        $($word.to_owned(), $(<$type as $crate::scn::grammar::Piece>::shape(),)*)*
+                    ]
+                    .join($glue),
+                )+]
             }
         }
 

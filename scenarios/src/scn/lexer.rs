@@ -39,7 +39,7 @@ pub(super) enum TokenKind {
 }
 
 /// Cuts a text into lines; empty ones and comments are left out.
-pub(super) fn lines(text: &str) -> Result<Vec<Line<'_>>, SyntaxError> {
+pub(super) fn lines(text: &str) -> Result<Vec<Line<'_>>, Box<SyntaxError>> {
     let mut lines = Vec::new();
     for (index, text) in text.lines().enumerate() {
         let line = Line { number: index + 1, text, indented: text.starts_with([' ', '\t']), tokens: Vec::new() };
@@ -51,7 +51,7 @@ pub(super) fn lines(text: &str) -> Result<Vec<Line<'_>>, SyntaxError> {
     Ok(lines)
 }
 
-fn tokens<'a>(line: &Line<'a>) -> Result<Vec<Token<'a>>, SyntaxError> {
+fn tokens<'a>(line: &Line<'a>) -> Result<Vec<Token<'a>>, Box<SyntaxError>> {
     let mut tokens = Vec::new();
     let mut rest = line.text;
     let mut column = 1;

@@ -11,6 +11,7 @@ mod cursor;
 mod declared;
 mod error;
 mod grammar;
+mod keyword;
 mod lexer;
 mod nearest;
 mod nouns;

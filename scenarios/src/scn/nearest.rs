@@ -5,11 +5,15 @@ pub(super) fn sort_by_distance(known: &mut [String], read: &str) {
     known.sort_by_key(|word| distance(word, read));
 }
 
-/// The known word that was most likely meant, if one is near enough to be worth a guess.
+/// The known word that was most likely meant, if one alone is near enough to be worth a guess.
 pub(super) fn guess<'a>(known: impl Iterator<Item = &'a str>, read: &str) -> Option<&'a str> {
-    let (distance, word) = known.map(|word| (distance(word, read), word)).min_by_key(|(distance, _)| *distance)?;
+    let mut known: Vec<(usize, &str)> = known.map(|word| (distance(word, read), word)).collect();
+    known.sort_unstable();
+    known.dedup();
+    let (least, word) = *known.first()?;
+    let alone = known.get(1).is_none_or(|(next, _)| *next > least);
     // One slip in three letters: more is another word.
-    (distance > 0 && distance * 3 <= read.chars().count().max(3)).then_some(word)
+    (alone && least > 0 && least * 3 <= read.chars().count()).then_some(word)
 }
 
 /// Letters to insert, remove, replace or swap with their neighbour (optimal string alignment), upper
@@ -51,5 +55,6 @@ mod tests {
         let known = || ["pause", "resume", "crash"].into_iter();
         assert_eq!(guess(known(), "resmue"), Some("resume"));
         assert_eq!(guess(known(), "explode"), None);
+        assert_eq!(guess(["I2.a", "I2.b"].into_iter(), "I2.z"), None, "it could be either");
     }
 }

@@ -130,7 +130,7 @@ nouns! {
 
 /// Which pending writes survive a power loss.
 impl Noun for Survivors {
-    const WHAT: &'static str = "what survives";
+    const WHAT: &'static str = "a choice of what survives";
     const SHAPE: &'static str = "SURVIVORS";
     const NAMES: &'static [(Self, &'static str)] = &[
         (Self::None, "none"),

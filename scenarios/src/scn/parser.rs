@@ -3,89 +3,38 @@
 use super::cursor::{Cursor, Read};
 use super::declared::Declared;
 use super::error::{Expected, Place, SyntaxError};
-use super::grammar::{Noun, Piece, nouns};
+use super::grammar::Piece;
+use super::keyword::{Keyword, check_order};
 use super::lexer::{Line, Token, lines};
 use super::nouns::Invariant;
-use super::phrases::{Action, Anchor, Expectation, JobOption, Rest, WorldItem, reserved};
-use super::pieces::{Name, Quote};
+use super::phrases::{Action, Anchor, Expectation, JobOption, Lapse, Rest, WorldItem, reserved};
+use super::pieces::{Name, Nth, Quote};
 use super::scenario::{Block, Job, Scenario, Step, World};
 use std::mem::discriminant;
 use std::time::Duration;
-
-nouns! {
-    /// What a line begins with, in the order of a file.
-    pub enum Keyword ("a line", "LINE") {
-        /// Its name.
-        Scenario = "scenario",
-        /// Invariants.
-        Guards = "guards",
-        /// A planted bug.
-        Bites = "bites",
-        /// Where it comes from.
-        Why = "why",
-        /// Who takes part.
-        World = "world",
-        /// A job.
-        Job = "job",
-        /// Everything else.
-        Rest = "rest",
-        /// A block.
-        After = "after",
-        /// A block.
-        Before = "before",
-        /// A block.
-        At = "at",
-        /// How long it has.
-        Settle = "settle",
-        /// What must be so.
-        Expect = "expect",
-    }
-}
-
-impl Keyword {
-    /// Its place in a file; blocks share one.
-    const fn rank(self) -> u8 {
-        match self {
-            Self::Scenario => 0,
-            Self::Guards => 1,
-            Self::Bites => 2,
-            Self::Why => 3,
-            Self::World => 4,
-            Self::Job => 5,
-            Self::Rest => 6,
-            Self::After | Self::Before | Self::At => 7,
-            Self::Settle => 8,
-            Self::Expect => 9,
-        }
-    }
-
-    const fn repeats(self) -> bool {
-        matches!(self, Self::Why | Self::Job | Self::After | Self::Before | Self::At | Self::Expect)
-    }
-
-    const fn as_str(self) -> &'static str {
-        Self::NAMES[self as usize].1
-    }
-}
 
 /// Reads a scenario file.
 ///
 /// # Errors
 /// The first mistake, with its place, and with what was probably meant.
 pub fn parse(text: &str) -> Result<Scenario, Box<SyntaxError>> {
-    parse_knowing(text, &planted_bugs()).map_err(Box::new)
+    parse_knowing(text, &planted_bugs())
 }
 
-/// The planted bugs that this program has: none in a plain build, which must not even hold their names.
-/// There any name will do.
+/// The planted bugs that this program has.
+#[cfg(feature = "planted")]
 fn planted_bugs() -> Vec<&'static str> {
-    #[cfg(feature = "planted")]
-    return crate::planted::ALL.iter().map(|bug| bug.name()).collect();
-    #[cfg(not(feature = "planted"))]
+    crate::planted::ALL.iter().map(|bug| bug.name()).collect()
+}
+
+/// None: a plain program must not even hold their names.
+#[cfg(not(feature = "planted"))]
+fn planted_bugs() -> Vec<&'static str> {
     Vec::new()
 }
 
-pub(super) fn parse_knowing(text: &str, bugs: &[&str]) -> Result<Scenario, SyntaxError> {
+/// Reads a file that bites one of `bugs`; where none is known, any name will do.
+pub(super) fn parse_knowing(text: &str, bugs: &[&str]) -> Result<Scenario, Box<SyntaxError>> {
     let lines = lines(text)?;
     let mut parser = Parser { bugs, declared: Declared::default(), found: Found::default() };
     let mut before: Option<(Keyword, &Line<'_>)> = None;
@@ -94,7 +43,7 @@ pub(super) fn parse_knowing(text: &str, bugs: &[&str]) -> Result<Scenario, Synta
             parser.step(line, before)?;
             continue;
         }
-        let keyword = whole(line, &parser.declared, |cursor| Keyword::read(cursor), Trailing::Left)?;
+        let keyword = whole(line, &parser.declared, Keyword::read, Trailing::Left)?;
         check_order(line, keyword, before)?;
         check_block(before, &parser.found)?;
         parser.statement(line, keyword)?;
@@ -126,7 +75,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn statement(&mut self, line: &Line<'_>, keyword: Keyword) -> Result<(), SyntaxError> {
+    fn statement(&mut self, line: &Line<'_>, keyword: Keyword) -> Result<(), Box<SyntaxError>> {
         match keyword {
             Keyword::Scenario => self.found.name = Some(self.read(line)?),
             Keyword::Guards => {
@@ -150,7 +99,8 @@ impl Parser<'_> {
             Keyword::Job => self.job(line)?,
             Keyword::Rest => self.found.rest = Some(self.read(line)?),
             Keyword::After | Keyword::Before | Keyword::At => {
-                let anchor = whole(line, &self.declared, Anchor::read, Trailing::Refused)?;
+                let anchor = whole(line, &self.declared, Anchor::read, Trailing::Refused);
+                let anchor = anchor.map_err(|error| self.about_a_lapse(line, keyword).unwrap_or(error))?;
                 self.found.blocks.push(Block { anchor, steps: Vec::new() });
             }
             Keyword::Settle => self.found.settle = Some(self.read(line)?),
@@ -159,8 +109,24 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn read<T: Piece>(&self, line: &Line<'_>) -> Result<T, SyntaxError> {
+    fn read<T: Piece>(&self, line: &Line<'_>) -> Result<T, Box<SyntaxError>> {
         self.rest_of(line, T::read)
+    }
+
+    /// What is to be said about a `before` with something that nobody does.
+    fn about_a_lapse(&self, line: &Line<'_>, keyword: Keyword) -> Option<Box<SyntaxError>> {
+        let lapse = self.rest_of(line, |cursor| {
+            Lapse::read(cursor)?;
+            Nth::read(cursor)
+        });
+        (keyword == Keyword::Before && lapse.is_ok()).then(|| {
+            SyntaxError::wrong(
+                line,
+                (&line.tokens[1]).into(),
+                "this comes to pass by itself: nothing can be put before it",
+            )
+            .with_help("write `after`, or name what somebody does, for example: before w1 completes A")
+        })
     }
 
     /// Reads what stands behind the first word of a line.
@@ -168,7 +134,7 @@ impl Parser<'_> {
         &self,
         line: &Line<'_>,
         read: impl FnOnce(&mut Cursor<'_>) -> Read<T>,
-    ) -> Result<T, SyntaxError> {
+    ) -> Result<T, Box<SyntaxError>> {
         let behind = |cursor: &mut Cursor<'_>| {
             cursor.advance();
             read(cursor)
@@ -176,7 +142,7 @@ impl Parser<'_> {
         whole(line, &self.declared, behind, Trailing::Refused)
     }
 
-    fn world(&mut self, line: &Line<'_>) -> Result<(), SyntaxError> {
+    fn world(&mut self, line: &Line<'_>) -> Result<(), Box<SyntaxError>> {
         let read = |cursor: &mut Cursor<'_>| {
             let mut items = vec![(cursor.position(), WorldItem::read(cursor)?)];
             while cursor.attempt(|cursor| cursor.literal(&[","])).is_ok() {
@@ -211,7 +177,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn job(&mut self, line: &Line<'_>) -> Result<(), SyntaxError> {
+    fn job(&mut self, line: &Line<'_>) -> Result<(), Box<SyntaxError>> {
         let read = |cursor: &mut Cursor<'_>| {
             let name = Name::read(cursor)?;
             let mut options = Vec::new();
@@ -240,7 +206,7 @@ impl Parser<'_> {
     }
 
     /// The name of `token` is not taken, and no word of the language.
-    fn check_free(&self, line: &Line<'_>, token: &Token<'_>) -> Result<(), SyntaxError> {
+    fn check_free(&self, line: &Line<'_>, token: &Token<'_>) -> Result<(), Box<SyntaxError>> {
         let name = token.text;
         if self.declared.has(name) {
             return Err(SyntaxError::wrong(line, token.into(), format!("there is a {name:?} already"))
@@ -253,7 +219,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn step(&mut self, line: &Line<'_>, before: Option<(Keyword, &Line<'_>)>) -> Result<(), SyntaxError> {
+    fn step(&mut self, line: &Line<'_>, before: Option<(Keyword, &Line<'_>)>) -> Result<(), Box<SyntaxError>> {
         let in_block = before.is_some_and(|(keyword, _)| keyword.rank() == Keyword::At.rank());
         let Some(block) = self.found.blocks.last_mut().filter(|_| in_block) else {
             return Err(SyntaxError::wrong(line, (&line.tokens[0]).into(), "an indented line belongs to a block")
@@ -287,7 +253,7 @@ impl Parser<'_> {
 }
 
 impl Found {
-    fn finish(self, text: &str, last: Option<&Line<'_>>) -> Result<Scenario, SyntaxError> {
+    fn finish(self, text: &str, last: Option<&Line<'_>>) -> Result<Scenario, Box<SyntaxError>> {
         // What is missing is missing behind everything else.
         let end = Line { number: text.lines().count().max(1), text: "", indented: false, tokens: Vec::new() };
         let line = last.unwrap_or(&end);
@@ -331,7 +297,7 @@ fn whole<T>(
     declared: &Declared,
     read: impl FnOnce(&mut Cursor<'_>) -> Read<T>,
     trailing: Trailing,
-) -> Result<T, SyntaxError> {
+) -> Result<T, Box<SyntaxError>> {
     let mut cursor = Cursor::new(line, declared);
     let result = read(&mut cursor).and_then(|piece| match trailing {
         Trailing::Left => Ok(piece),
@@ -348,29 +314,7 @@ fn several<T>(cursor: &mut Cursor<'_>, read: impl Fn(&mut Cursor<'_>) -> Read<T>
     Ok(pieces)
 }
 
-fn check_order(line: &Line<'_>, keyword: Keyword, before: Option<(Keyword, &Line<'_>)>) -> Result<(), SyntaxError> {
-    let place = (&line.tokens[0]).into();
-    let word = keyword.as_str();
-    let Some((last, last_line)) = before else {
-        return match keyword {
-            Keyword::Scenario => Ok(()),
-            _ => Err(SyntaxError::wrong(line, place, "a file begins with a `scenario` line")
-                .with_help("for example: scenario zombie-completes-late")),
-        };
-    };
-    if keyword == last && !keyword.repeats() {
-        return Err(SyntaxError::wrong(line, place, format!("there is a second `{word}` line"))
-            .with_help(format!("line {} has the first", last_line.number)));
-    }
-    if keyword.rank() < last.rank() {
-        let order: Vec<&str> = Keyword::NAMES.iter().map(|(_, name)| *name).collect();
-        let problem = format!("`{word}` can't come after `{}` of line {}", last.as_str(), last_line.number);
-        return Err(SyntaxError::wrong(line, place, problem).with_help(format!("the order is {}", order.join(", "))));
-    }
-    Ok(())
-}
-
-fn check_block(before: Option<(Keyword, &Line<'_>)>, found: &Found) -> Result<(), SyntaxError> {
+fn check_block(before: Option<(Keyword, &Line<'_>)>, found: &Found) -> Result<(), Box<SyntaxError>> {
     match (before, found.blocks.last()) {
         (Some((keyword, line)), Some(block)) if keyword.rank() == Keyword::At.rank() && block.steps.is_empty() => {
             Err(SyntaxError::wrong(line, (&line.tokens[0]).into(), "nothing happens in this block")
@@ -381,7 +325,7 @@ fn check_block(before: Option<(Keyword, &Line<'_>)>, found: &Found) -> Result<()
 }
 
 /// No two of `pieces`, each with the position of its first token, say the same kind of thing.
-fn check_kinds<T>(line: &Line<'_>, pieces: &[(usize, T)]) -> Result<(), SyntaxError> {
+fn check_kinds<T>(line: &Line<'_>, pieces: &[(usize, T)]) -> Result<(), Box<SyntaxError>> {
     for (index, (position, piece)) in pieces.iter().enumerate() {
         if pieces[..index].iter().any(|(_, other)| discriminant(other) == discriminant(piece)) {
             let token = &line.tokens[*position];
@@ -397,7 +341,7 @@ fn check_twice<'a>(
     start: usize,
     texts: impl Iterator<Item = &'a str>,
     what: &str,
-) -> Result<(), SyntaxError> {
+) -> Result<(), Box<SyntaxError>> {
     let mut seen: Vec<&str> = Vec::new();
     for (text, token) in texts.zip(&line.tokens[start..]) {
         if seen.contains(&text) {

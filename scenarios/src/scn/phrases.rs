@@ -34,7 +34,7 @@ phrases! {
         /// Rests after crashes.
         CrashBackoff: "crash-backoff" (first: Duration) "to" (longest: Duration);
         /// Crashes after which a job is quarantined.
-        CrashesMax: "crashes-max" (crashes: Number<1, 1_000>);
+        CrashesMax: "quarantine" "after" (crashes: Number<1, 1_000>) "crashes";
     }
 
     /// One option of `job`.

@@ -269,10 +269,8 @@ fn read_duration(cursor: &mut Cursor<'_>, text: &str) -> Read<Duration> {
     }
     let Some((_, microseconds)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return match unit {
-            "" => cursor.wrong(
-                format!("{text} has no unit of time"),
-                format!("write {text}ms, {text}s, {text}m or {text}h"),
-            ),
+            "" => cursor
+                .wrong(format!("{text} has no unit of time"), format!("write {text}ms, {text}s, {text}m or {text}h")),
             _ => cursor.wrong(format!("{text:?} is not a duration"), "units are us, ms, s, m, h and d, as in 10s"),
         };
     };

@@ -131,10 +131,7 @@ impl Sample for World {
         let declared = |item: &WorldItem| {
             matches!(
                 item,
-                WorldItem::Store {}
-                    | WorldItem::Workers { .. }
-                    | WorldItem::Spares { .. }
-                    | WorldItem::Clients { .. }
+                WorldItem::Store {} | WorldItem::Workers { .. } | WorldItem::Spares { .. } | WorldItem::Clients { .. }
             )
         };
         let others = Vec::<WorldItem>::sample().prop_map(move |mut items| {

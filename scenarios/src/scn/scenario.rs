@@ -88,8 +88,9 @@ pub enum Step {
 impl Scenario {
     /// Whether a block enqueues the job: then it is not enqueued at the beginning.
     pub fn is_enqueued_by_a_block(&self, job: &Name) -> bool {
-        self.blocks.iter().flat_map(|block| &block.steps).any(|step| {
-            matches!(step, Step::Do(Action::Enqueue { job: JobName(enqueued) }) if enqueued == job)
-        })
+        self.blocks
+            .iter()
+            .flat_map(|block| &block.steps)
+            .any(|step| matches!(step, Step::Do(Action::Enqueue { job: JobName(enqueued) }) if enqueued == job))
     }
 }

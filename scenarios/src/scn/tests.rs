@@ -1,11 +1,10 @@
 //! Files read and print as they should, mistakes are told well, and the page for people is complete.
 
 use super::grammar::{Noun, canonical};
+use super::keyword::Keyword;
 use super::nouns::{Answer, Comparison, Count, DiskFile, Outcome, Rejection, RequestKind, WaitReason};
-use super::parser::{Keyword, parse_knowing};
-use super::phrases::{
-    Action, Anchor, AttemptScript, Deed, Expectation, JobOption, Lapse, Message, Rest, WorldItem,
-};
+use super::parser::parse_knowing;
+use super::phrases::{Action, Anchor, AttemptScript, Deed, Expectation, JobOption, Lapse, Message, Rest, WorldItem};
 use super::sample::Sample;
 use super::{Scenario, SyntaxError};
 use outlive_sim::{OperationKind, Survivors};
@@ -56,7 +55,7 @@ fn planted_bugs() -> Vec<String> {
 }
 
 /// Reads a text in which any planted bug may be named.
-fn parse(text: &str) -> Result<Scenario, SyntaxError> {
+fn parse(text: &str) -> Result<Scenario, Box<SyntaxError>> {
     parse_knowing(text, &[])
 }
 
