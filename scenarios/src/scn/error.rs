@@ -88,13 +88,18 @@ impl SyntaxError {
             error.expected = gathered(expected);
             return error;
         };
+        let meant = nearest::guess(expected.iter().flat_map(|one| &one.known).map(String::as_str), token.text);
+        // Whoever misspelt a word did not mean to name something that is not there.
+        let misspelt_word =
+            expected.iter().any(|one| one.what.is_none() && one.known.iter().any(|word| Some(&**word) == meant));
         let problem = match expected.first() {
-            Some(Expected { what: Some(what), closed: true, .. }) => format!("{:?} is not {what}", token.text),
+            Some(Expected { what: Some(what), closed: true, .. }) if !misspelt_word => {
+                format!("{:?} is not {what}", token.text)
+            }
             _ => format!("{:?} does not fit here", token.text),
         };
         let mut error = Self::wrong(line, token.into(), problem);
-        error.meant = nearest::guess(expected.iter().flat_map(|one| &one.known).map(String::as_str), token.text)
-            .map(str::to_owned);
+        error.meant = meant.map(str::to_owned);
         error.expected = gathered(expected);
         for one in &mut error.expected {
             nearest::sort_by_distance(&mut one.known, token.text);

@@ -1,5 +1,6 @@
 //! The canonical text of a scenario: what a shrinker prints. Comments of a text that was read are gone;
-//! what is to last stands in `why`.
+//! what is to last stands in `why`. A scenario that breaks the rules of the language, say by a name that it
+//! does not declare, prints as it is, and does not read back.
 
 use super::grammar::{Piece, words};
 use super::phrases::Rest;

@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_file_is_refused_at_a_place_in_it(cut in 0..DESIGN.len(), put in "[ -~\n]{0,3}") {
+    fn a_damaged_file_is_refused_at_a_place_in_it(cut in 0..DESIGN.len(), put in "[ -~\n\té€]{0,3}") {
         let text = format!("{}{put}{}", &DESIGN[..cut], &DESIGN[(cut + put.len()).min(DESIGN.len())..]);
         if let Err(error) = parse(&text) {
             let line = text.lines().nth(error.line - 1).unwrap_or_default();
@@ -141,6 +141,7 @@ complaints! {
     a_misspelt_line_is_guessed: "settle   10m" => "setle    10m";
     a_worker_that_nobody_declared: "  resume w1" => "  resume w3";
     a_job_that_nobody_declared: "after    w1 claims A" => "after    w1 claims B";
+    a_misspelt_word_where_a_name_could_stand: "expect   invariants hold" => "expect   invariant hold";
     an_effect_without_a_job: "effects inv-7" => "effects inv-8";
     a_duration_without_a_unit: "lease 30s" => "lease 30";
     a_unit_that_is_none: "settle   10m" => "settle   10min";
