@@ -8,5 +8,6 @@ pub mod image;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod runner;
+pub mod scn;
 mod seams;
 pub mod workload;

@@ -1,0 +1,279 @@
+//! Every sentence of the language. A new one is one line; docs/SCENARIO_FILES.md must have it too.
+
+use super::grammar::phrases;
+use super::nouns::{Answer, Clause, Comparison, Count, DiskFile, Outcome, Rejection, RequestKind, WaitReason};
+use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, WorkerName};
+use outlive_sim::{OperationKind, Survivors};
+use std::time::Duration;
+
+phrases! {
+    /// One item of `world`: who takes part, and what is chosen for all of them.
+    pub enum WorldItem (glued " ") {
+        /// The store, on a machine of its own. There is one.
+        Store: "1" "store";
+        /// Workers that run from the beginning, each a process of its own.
+        Workers: "workers" (names: Vec<Name>);
+        /// Workers that run only once they are started.
+        Spares: "spares" (names: Vec<Name>);
+        /// Clients that enqueue and cancel.
+        Clients: "clients" (names: Vec<Name>);
+        /// The lease that workers ask for.
+        Lease: "lease" (lease: Duration);
+        /// Jobs that a worker runs at once.
+        Concurrency: "concurrency" (jobs: Number<1, 1_000>);
+        /// The length of the write-ahead log at which it is checkpointed.
+        Checkpoint: "checkpoint" (frames: Number<1, 1_000_000>) "frames";
+        /// The size of the store's pages.
+        Page: "page" (bytes: Number<512, 65_536>) "bytes";
+        /// What a sync takes at the least.
+        Sync: "sync" (takes: Duration);
+        /// How long the store stays down after a crash.
+        Downtime: "downtime" (lasting: Duration);
+        /// Rests after failures.
+        Backoff: "backoff" (first: Duration) "to" (longest: Duration);
+        /// Rests after crashes.
+        CrashBackoff: "crash-backoff" (first: Duration) "to" (longest: Duration);
+        /// Crashes after which a job is quarantined.
+        CrashesMax: "quarantine" "after" (crashes: Number<1, 1_000>) "crashes";
+    }
+
+    /// One option of `job`.
+    pub enum JobOption (glued "") {
+        /// The name of its handler.
+        Kind: "kind" "=" (kind: Name);
+        /// Its idempotency key, by which its effect is named too.
+        Key: "key" "=" (key: Name);
+        /// The queue it waits in.
+        Queue: "queue" "=" (queue: Name);
+        /// A higher one runs first.
+        Priority: "priority" "=" (priority: Number<-100, 100>);
+        /// Failures after which it is discarded.
+        MaxAttempts: "max_attempts" "=" (attempts: Number<1, 1_000>);
+        /// How long it waits after its enqueue.
+        Delay: "delay" "=" (delay: Duration);
+        /// How long each of its attempts takes.
+        Work: "work" "=" (work: Duration);
+        /// How its attempts end, in order; the last one is repeated.
+        Attempts: "attempts" "=" (ends: Vec<AttemptScript>);
+        /// Who enqueues it.
+        Client: "client" "=" (client: ClientName);
+    }
+
+    /// How an attempt ends, if nothing else ends it.
+    pub enum AttemptScript (glued "") {
+        /// With a result.
+        Complete: "complete";
+        /// With a retryable error that says when.
+        FailAfter: "fail" ":" (after: Duration);
+        /// With a retryable error.
+        Fail: "fail";
+        /// With an error that is not retryable.
+        Discard: "discard";
+        /// With a panic.
+        Panic: "panic";
+        /// With a request to go on later.
+        Snooze: "snooze" ":" (lasting: Duration);
+        /// With the death of the worker's process.
+        Crash: "crash";
+        /// Never: the handler does not return.
+        Hang: "hang";
+    }
+
+    /// Everything that the file leaves open.
+    pub enum Rest (glued " ") {
+        /// Nothing else goes wrong, and time passes evenly.
+        Calm: "calm";
+        /// As a run of this seed has it, without its faults.
+        Seed: "seed" (seed: u64);
+    }
+
+    /// When a block happens.
+    pub enum Anchor (glued " ") {
+        /// Once this is durable and answered.
+        After: "after" (event: Happening) (nth: Nth);
+        /// When somebody is about to do this. It waits until the block is done.
+        Before: "before" (event: Deed) (nth: Nth);
+        /// At this true time since the beginning.
+        At: "at" (time: Duration);
+    }
+
+    /// What can have happened.
+    pub enum Happening (glued " ") {
+        /// Somebody did something.
+        Deed: (deed: Deed);
+        /// Something came to pass.
+        Lapse: (lapse: Lapse);
+    }
+
+    /// What somebody does.
+    pub enum Deed (glued " ") {
+        /// The claim that gets this job.
+        Claims: (worker: AnyOr<WorkerName>) "claims" (job: AnyOr<JobName>);
+        /// The confirmation that its handler runs.
+        Starts: (worker: AnyOr<WorkerName>) "starts" (job: AnyOr<JobName>);
+        /// The renewal of all leases of a worker.
+        Heartbeats: (worker: AnyOr<WorkerName>) "heartbeats";
+        /// The report of a result.
+        Completes: (worker: AnyOr<WorkerName>) "completes" (job: AnyOr<JobName>);
+        /// The same, named by what the job is for.
+        Commits: (worker: AnyOr<WorkerName>) "commits" "effect" (effect: Effect);
+        /// The report of a failure.
+        Fails: (worker: AnyOr<WorkerName>) "fails" (job: AnyOr<JobName>);
+        /// The request to go on later.
+        Snoozes: (worker: AnyOr<WorkerName>) "snoozes" (job: AnyOr<JobName>);
+        /// The return of an attempt.
+        Releases: (worker: AnyOr<WorkerName>) "releases" (job: AnyOr<JobName>);
+        /// The end of a worker that was asked to stop.
+        Stops: (worker: AnyOr<WorkerName>) "stops";
+        /// An enqueue.
+        Enqueues: (client: AnyOr<ClientName>) "enqueues" (job: AnyOr<JobName>);
+        /// A request to cancel.
+        Cancels: (client: AnyOr<ClientName>) "cancels" (job: AnyOr<JobName>);
+        /// An opening of the file: each is a recovery.
+        Opens: "store" "opens";
+        /// A checkpoint.
+        Checkpoints: "store" "checkpoints";
+    }
+
+    /// What comes to pass without anybody's doing. There is no moment at which it is about to.
+    pub enum Lapse (glued " ") {
+        /// The latest lease on a job is over.
+        LeaseExpires: "lease" "of" (job: AnyOr<JobName>) "expires";
+        /// A delay, a backoff or a snooze is over.
+        RestEnds: "rest" "of" (job: AnyOr<JobName>) "ends";
+        /// A process is gone, whatever killed it.
+        Dies: (process: Process) "dies";
+    }
+
+    /// What a block does.
+    pub enum Action (glued " ") {
+        /// The process stands still, and does not notice.
+        Pause: "pause" (process: Process) (lasting: Option<For>);
+        /// It goes on.
+        Resume: "resume" (process: Process);
+        /// The store's machine loses power: what was not synced is at risk too.
+        PowerLoss: "power-loss" | "crash" "store" (at: Option<AtOperation>) (keep: Keep);
+        /// The process dies.
+        Crash: "crash" (process: Process) (at: Option<AtOperation>);
+        /// A process that is down, or a spare worker, starts.
+        Start: "start" (process: Process);
+        /// A worker stops gracefully: it releases what it has not finished by then.
+        Stop: "stop" (worker: WorkerName) (within: Option<Within>);
+        /// A second process tries to open the store's file.
+        OpenRival: "open" "rival";
+        /// A client enqueues the job; one that a block enqueues is not enqueued at the beginning.
+        Enqueue: "enqueue" (job: JobName);
+        /// A client asks for the job to stop.
+        Cancel: "cancel" (job: JobName);
+        /// Nothing passes between two processes; one-way, nothing from the first to the second.
+        Partition: "partition" (from: Process) (to: Process) (one_way: Option<OneWay>);
+        /// What passes between two processes stalls, and arrives later.
+        Clog: "clog" (from: Process) (to: Process) (lasting: Option<For>);
+        /// Connections between two processes break.
+        Reset: "reset" (from: Process) (to: Process);
+        /// The link between two processes is whole again.
+        HealLink: "heal" (from: Process) (to: Process);
+        /// Every link is whole again.
+        Heal: "heal";
+        /// A message never arrives.
+        Lose: "lose" (message: Message);
+        /// A message arrives twice.
+        Duplicate: "duplicate" (message: Message);
+        /// A message arrives later.
+        Late: "delay" (message: Message) "by" (by: Duration);
+        /// A sync of the store's disk fails: the next one that has something to do.
+        SyncError: "sync-error" "store" (on: Option<OnFile>);
+        /// A write to the store's disk fails: the next one.
+        WriteError: "write-error" "store" (on: Option<OnFile>);
+        /// The store's disk is full.
+        FullDisk: "full-disk" "store" (lasting: For);
+        /// Each operation on the store's disk takes its time.
+        SlowDisk: "slow-disk" "store" "from" (least: Duration) "to" (most: Duration) (lasting: For);
+        /// A wall clock jumps.
+        JumpClock: "jump" "clock" "of" (process: Process) "by" (by: Jump);
+    }
+
+    /// How long it lasts.
+    pub enum For (glued " ") {
+        /// So long.
+        For: "for" (lasting: Duration);
+    }
+
+    /// How long a worker has to finish.
+    pub enum Within (glued " ") {
+        /// So long.
+        Within: "within" (lasting: Duration);
+    }
+
+    /// In one direction.
+    pub enum OneWay (glued " ") {
+        /// From the first to the second.
+        OneWay: "one-way";
+    }
+
+    /// What survives of what was not synced.
+    pub enum Keep (glued " ") {
+        /// This.
+        Keep: "keep" (survivors: Survivors);
+    }
+
+    /// At a disk operation, before it has any effect.
+    pub enum AtOperation (glued " ") {
+        /// The nth from now.
+        At: "at" "next" (file: DiskFile) (operation: OperationKind) (nth: Nth);
+    }
+
+    /// On a file.
+    pub enum OnFile (glued " ") {
+        /// The nth from now.
+        On: "on" (file: DiskFile) (nth: Nth);
+    }
+
+    /// Where a job runs.
+    pub enum On (glued " ") {
+        /// On this worker.
+        On: "on" (worker: WorkerName);
+    }
+
+    /// A message that is to come.
+    pub enum Message (glued " ") {
+        /// The next answer to such a request of a process.
+        Answer: "next" "answer" "to" (request: RequestKind) "of" (process: Process);
+        /// The next such request of a process.
+        Request: "next" (request: RequestKind) "of" (process: Process);
+    }
+
+    /// What must be so: in a block at that moment, at the end of a file once everything has settled.
+    pub enum Expectation (glued " ") {
+        /// The job waits, and for nothing else.
+        Waiting: (job: JobName) "waiting" (reason: Option<WaitReason>);
+        /// A worker holds a lease on it.
+        Running: (job: JobName) "running" (on: Option<On>);
+        /// It is terminal.
+        Ended: (job: JobName) (outcome: Outcome);
+        /// What was counted of it.
+        Counted: (count: Count) (job: JobName) (comparison: Comparison) (number: u64);
+        /// How often the effect was made through the queue.
+        Effects: "effects" (effect: Effect) (comparison: Comparison) (number: u64);
+        /// A request of the process was refused, at least once so far.
+        Rejected: (process: Process) "rejected" (rejection: Rejection);
+        /// What the process was told when it last asked this about the job.
+        Told: (process: Process) "told" (answer: Answer) "about" (request: RequestKind) (job: JobName);
+        /// Whoever opened the file as a second process did not get it.
+        RivalTurnedAway: "rival" "turned-away";
+        /// The clause was put to the test: the decisive moment came.
+        ClauseReached: "clause" (clause: Clause) "reached";
+        /// No checker has found anything.
+        InvariantsHold: "invariants" "hold";
+    }
+}
+
+/// Words that begin a sentence where a name could begin it too: nothing may be named so.
+pub(super) fn reserved(word: &str) -> bool {
+    let sentences = [Deed::shapes(), Lapse::shapes(), Expectation::shapes()].concat();
+    let counts = super::grammar::canonical::<Count>().map(|(_, name)| name);
+    let firsts = sentences.iter().filter_map(|sentence| sentence.split(' ').next());
+    // What is written in capitals stands for something else.
+    let firsts = firsts.filter(|first| first.starts_with(|c: char| c.is_ascii_lowercase()));
+    firsts.chain(counts).chain([AnyOr::<JobName>::ANY]).any(|first| first == word)
+}

@@ -1,0 +1,96 @@
+//! What a scenario file says, as data.
+
+use super::nouns::Invariant;
+use super::phrases::{Action, Anchor, Expectation, JobOption, Rest, WorldItem};
+use super::pieces::{JobName, Name, Quote};
+use std::time::Duration;
+
+/// A workload, a schedule of faults, and what must come of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Its name.
+    pub name: Name,
+    /// The invariants that it guards: at least one.
+    pub guards: Vec<Invariant>,
+    /// The planted bug that makes it fail. What a shrinker prints has none yet.
+    pub bites: Option<Name>,
+    /// What went wrong where, a line each.
+    pub why: Vec<Quote>,
+    /// Who takes part.
+    pub world: World,
+    /// The jobs: at least one.
+    pub jobs: Vec<Job>,
+    /// Everything else.
+    pub rest: Rest,
+    /// What happens, in this order: a block is waited for once the one before it is done.
+    pub blocks: Vec<Block>,
+    /// How long everything has to come to its end, without faults.
+    pub settle: Option<Duration>,
+    /// What must be so at the end: at least one.
+    pub expect: Vec<Expectation>,
+}
+
+/// Who takes part, and what is chosen for all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// As they were written; none twice, and a store and workers among them.
+    pub items: Vec<WorldItem>,
+}
+
+impl World {
+    /// Workers that run from the beginning.
+    pub fn workers(&self) -> &[Name] {
+        self.names(|item| if let WorldItem::Workers { names } = item { Some(names) } else { None })
+    }
+
+    /// Workers that run only once they are started.
+    pub fn spares(&self) -> &[Name] {
+        self.names(|item| if let WorldItem::Spares { names } = item { Some(names) } else { None })
+    }
+
+    /// Clients that have a name.
+    pub fn clients(&self) -> &[Name] {
+        self.names(|item| if let WorldItem::Clients { names } = item { Some(names) } else { None })
+    }
+
+    fn names(&self, pick: impl Fn(&WorldItem) -> Option<&Vec<Name>>) -> &[Name] {
+        self.items.iter().find_map(pick).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A job that a client enqueues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its name in this file.
+    pub name: Name,
+    /// As they were written; none twice.
+    pub options: Vec<JobOption>,
+}
+
+/// What happens at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The moment.
+    pub anchor: Anchor,
+    /// What happens: at least one step.
+    pub steps: Vec<Step>,
+}
+
+/// One line of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Something is done.
+    Do(Action),
+    /// Something must be so.
+    Expect(Expectation),
+}
+
+impl Scenario {
+    /// Whether a block enqueues the job: then it is not enqueued at the beginning.
+    pub fn is_enqueued_by_a_block(&self, job: &Name) -> bool {
+        self.blocks
+            .iter()
+            .flat_map(|block| &block.steps)
+            .any(|step| matches!(step, Step::Do(Action::Enqueue { job: JobName(enqueued) }) if enqueued == job))
+    }
+}
