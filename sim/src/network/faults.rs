@@ -56,6 +56,7 @@ impl Fabric {
             {
                 let latency = self.links.get(&link).expect("something was sent over it").latency.clone();
                 first.due = now + wire.fork.key(first.ordinal).fork("again").duration(latency);
+                first.calm = first.due;
             }
             self.arm(sender);
         }
