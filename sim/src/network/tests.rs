@@ -3,6 +3,7 @@
 mod death;
 mod faults;
 mod support;
+mod swarm;
 
 use std::future::poll_fn;
 use std::io;
