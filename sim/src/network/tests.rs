@@ -40,8 +40,7 @@ fn sent_over(seed: u64, chunks: Vec<Vec<u8>>, piece: usize) -> Vec<u8> {
         });
         net.world.exited(client).await;
         sleep_true(secs(1)).await;
-        let read = read.lock().unwrap().clone();
-        read
+        read.lock().unwrap().clone()
     })
 }
 
