@@ -1,5 +1,6 @@
-//! Deterministic simulation testing on madsim: seeds and forks, a disk that fails as disks do,
-//! machines with clocks, processes that crash at any operation, and a hash over all of it.
+//! Deterministic simulation testing on madsim: seeds and forks, a disk that fails as disks do, a
+//! network that fails as networks do, machines with clocks, processes that crash at any operation,
+//! and a hash over all of it.
 //!
 //! Nothing in here knows the system under test. A test of yours looks like this:
 //!
@@ -41,6 +42,8 @@ mod history;
 #[cfg(madsim)]
 mod nemesis;
 #[cfg(madsim)]
+mod network;
+#[cfg(madsim)]
 mod panics;
 #[cfg(madsim)]
 mod process;
@@ -64,6 +67,7 @@ pub use self::{
     },
     history::{Entry, History},
     nemesis::{Action, Count, Fault, FaultKind, Nemesis, Trigger},
+    network::{Address, LinkFault, LinkFaultId, ProcessNetwork, SimListener, SimNetwork, SimStream},
     panics::Panic,
     process::{Life, Process, ProcessId, Task},
     run::{Failure, Options, Outcome, run},

@@ -1,11 +1,12 @@
 //! What applies faults: a schedule of them, each with a trigger, and counts of what came of them.
 //!
 //! A fault *fires* when its trigger comes, and *takes effect* if it changed something: a byte was
-//! lost, a sync with pending changes failed, a write was refused. Only those that took effect say
+//! lost, a sync with pending changes failed, a write was refused, a message was withheld. Only those that took effect say
 //! that a run tested anything. The nemesis draws nothing but what a trigger by chance asks for: who
 //! makes the schedule chooses.
 
 mod fault;
+mod links;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use self::fault::{Action, Count, Fault, FaultKind, Trigger};
 
+use self::links::Links;
 use crate::clock::{sleep_true, true_time};
 use crate::disk::{DiskFaults, Loss, OperationInfo, OperationKind, Speed, Verdict};
 use crate::process::{Process, ProcessId};
@@ -64,15 +66,25 @@ struct Ongoing {
     process: ProcessId,
     /// What the disk had counted when it began.
     counted: u64,
+    /// What is wrong with links, and counts for itself.
+    links: Links,
 }
 
 impl Nemesis {
     /// Puts a schedule into effect, on the machines that the world has now.
+    ///
+    /// # Panics
+    /// If a fault between two machines names one machine twice, or one that the world has not.
     pub fn start(world: &World, schedule: Vec<Fault>) -> Self {
+        let machines = world.machines();
         let mut state = State::default();
         let mut at_times = Vec::new();
         for (place, fault) in schedule.iter().enumerate() {
             state.counts.entry(fault.action.kind()).or_default().scheduled += 1;
+            if let Some(peer) = links::peer(fault.action) {
+                let two = peer != fault.machine && machines.contains(&peer) && machines.contains(&fault.machine);
+                assert!(two, "{:?} is between two machines", fault.action);
+            }
             match fault.trigger {
                 Trigger::At(time) => at_times.push((time, place)),
                 Trigger::AtEvent { .. } => state.at_events.push((place, 0)),
@@ -140,8 +152,8 @@ impl Nemesis {
     }
 
     /// Ends all faults for good: none fires any more, the paused resume, disks are as fast and as
-    /// large as they were, wall clocks show the right time. What crashed stays so, for its owner to
-    /// boot.
+    /// large as they were, wall clocks show the right time, links carry what they withheld. What
+    /// crashed stays so, for its owner to boot, and connections that were cut stay cut.
     pub fn stop(&self) {
         let ongoing: Vec<u64> = {
             let mut state = self.0.state.lock().unwrap();
@@ -179,6 +191,7 @@ impl Nemesis {
             &[place as u64, u64::from(machine.0), u64::from(victim)],
             format!("{kind:?}").as_bytes(),
         );
+        let ongoing = Ongoing { kind, machine, process: ProcessId::WORLD, counted: 0, links: Links::default() };
         match action {
             // The disk crashes the process by itself, so that the operation has no effect.
             Action::Crash if operation.is_some() => {
@@ -200,7 +213,7 @@ impl Nemesis {
             }
             Action::Pause(lasting) => {
                 for victim in victims.iter().filter(|victim| world.pause(**victim)) {
-                    self.begin(Ongoing { kind, machine, process: *victim, counted: 0 }, lasting);
+                    self.begin(Ongoing { process: *victim, ..ongoing }, lasting);
                 }
             }
             Action::SyncError | Action::WriteError => {
@@ -216,18 +229,36 @@ impl Nemesis {
                 let disk = world.disk(machine);
                 let counted = disk.refused_full();
                 disk.set_capacity(Some(disk.used_bytes()));
-                self.begin(Ongoing { kind, machine, process: ProcessId::WORLD, counted }, lasting);
+                self.begin(Ongoing { counted, ..ongoing }, lasting);
             }
             Action::SlowDisk { least, most, lasting } => {
                 let disk = world.disk(machine);
                 let counted = disk.slowed();
                 disk.set_speed(Speed::Slow { least, most });
-                self.begin(Ongoing { kind, machine, process: ProcessId::WORLD, counted }, lasting);
+                self.begin(Ongoing { counted, ..ongoing }, lasting);
             }
             Action::WallJump(ms) => {
                 world.clock(machine).jump_wall(ms);
                 if ms != 0 {
                     self.took_effect(action.kind());
+                }
+            }
+            Action::Partition { lasting, .. }
+            | Action::OneWayPartition { lasting, .. }
+            | Action::Clog { lasting, .. }
+            | Action::HangingConnects { lasting, .. }
+            | Action::DelayedFins { lasting, .. } => {
+                let links = Links::begin(world.network(), machine, action);
+                self.begin(Ongoing { links, ..ongoing }, lasting);
+            }
+            Action::ConnectionResets { other } => {
+                if world.network().reset_connections(machine, other) > 0 {
+                    self.took_effect(kind);
+                }
+            }
+            Action::HalfOpen { peer } => {
+                if world.network().abandon_connections(machine, peer) > 0 {
+                    self.took_effect(kind);
                 }
             }
         }
@@ -263,7 +294,7 @@ impl Nemesis {
             let same = |other: &Ongoing| (other.kind, other.machine) == (ongoing.kind, ongoing.machine);
             (ongoing, !state.ongoing.values().any(same))
         };
-        let Ongoing { kind, machine, process, counted } = ongoing;
+        let Ongoing { kind, machine, process, counted, links } = ongoing;
         let (disk, calm) = (self.0.world.disk(machine), &self.0.calm[&machine]);
         let effective = match kind {
             FaultKind::Pause => self.0.world.resume(process),
@@ -279,11 +310,18 @@ impl Nemesis {
                 }
                 disk.slowed() > counted
             }
+            FaultKind::Partition
+            | FaultKind::OneWayPartition
+            | FaultKind::Clog
+            | FaultKind::HangingConnects
+            | FaultKind::DelayedFins => links.end(self.0.world.network()) > 0,
             FaultKind::Crash
             | FaultKind::PowerLoss
             | FaultKind::SyncError
             | FaultKind::WriteError
-            | FaultKind::WallJump => unreachable!("{kind:?} does not last"),
+            | FaultKind::WallJump
+            | FaultKind::ConnectionResets
+            | FaultKind::HalfOpen => unreachable!("{kind:?} does not last"),
         };
         self.0.world.event("nemesis.settle", &[started, u64::from(effective)], &[]);
         if effective {
@@ -373,5 +411,7 @@ impl DiskFaults for Nemesis {
     }
 }
 
+#[cfg(test)]
+mod network_tests;
 #[cfg(test)]
 mod tests;

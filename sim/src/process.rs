@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::MachineClock;
 use crate::disk::ProcessDisk;
+use crate::network::ProcessNetwork;
 use crate::panics::{CatchPanics, Caught};
 use crate::seed::Fork;
 use crate::trace::Trace;
 use crate::world::{MachineId, World};
 
-/// A dead process may call its disk this often before that ends in a panic: code that retries an
+/// A dead process may call its disk and network this often before that ends in a panic: code that retries an
 /// error without ever awaiting would hang the simulation for ever.
 const CALLS_AFTER_DEATH_MAX: u32 = 100_000;
 
@@ -67,7 +68,7 @@ impl Life {
             return Ok(());
         }
         let calls = self.calls_after_death.fetch_add(1, Ordering::Relaxed);
-        assert!(calls < CALLS_AFTER_DEATH_MAX, "a dead process still calls its disk, and never awaits");
+        assert!(calls < CALLS_AFTER_DEATH_MAX, "a dead process still calls its machine, and never awaits");
         Err(io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -83,6 +84,7 @@ pub(crate) struct Incarnation {
     pub(crate) life: Arc<Life>,
     pub(crate) paused: AtomicBool,
     pub(crate) disk: ProcessDisk,
+    pub(crate) network: ProcessNetwork,
     pub(crate) clock: MachineClock,
     pub(crate) fork: Fork,
     pub(crate) random_draws: AtomicU64,
@@ -133,6 +135,11 @@ impl Process {
     /// Its door to the machine's disk.
     pub fn disk(&self) -> &ProcessDisk {
         &self.0.disk
+    }
+
+    /// Its door to the network.
+    pub fn network(&self) -> &ProcessNetwork {
+        &self.0.network
     }
 
     /// The machine's clock.

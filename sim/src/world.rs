@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{MachineClock, true_time};
 use crate::disk::{Loss, SimDisk, Survivors};
+use crate::network::SimNetwork;
 use crate::panics::{CatchPanics, Caught, Panic};
 use crate::process::{Incarnation, Life, Process, ProcessId, Task};
 use crate::seed::{Fork, Seed};
@@ -58,6 +59,7 @@ struct State {
     trace: Trace,
     /// Where tasks of the world itself run: the nemesis, and the driver's helpers.
     node: NodeHandle,
+    network: SimNetwork,
     machines: Mutex<Vec<Machine>>,
     /// By [`ProcessId`], which counts from 1.
     processes: Mutex<Vec<Record>>,
@@ -103,15 +105,24 @@ impl World {
     /// An empty world, inside the running simulation.
     pub(crate) fn new(seed: Seed, trace: Trace) -> Self {
         let node = Handle::current().create_node().name("world").build();
-        Self(Arc::new(State {
+        let network = SimNetwork::new(seed.fork("network"), trace.clone());
+        let state = Arc::new(State {
             seed,
             trace,
             node,
+            network,
             machines: Mutex::default(),
             processes: Mutex::default(),
             panics: Mutex::default(),
             fatal: Mutex::default(),
-        }))
+        });
+        let world = Arc::downgrade(&state);
+        state.network.set_start_hook(Arc::new(move |carrier| {
+            if let Some(world) = Weak::upgrade(&world) {
+                World(world).spawn(carrier).detach();
+            }
+        }));
+        Self(state)
     }
 
     /// The seed of this run.
@@ -147,6 +158,7 @@ impl World {
             }
         }));
         machines.push(Machine { name, disk, clock: MachineClock::new(0) });
+        self.0.network.add_machine(name);
         self.event("machine.add", &[u64::from(id.0)], name.as_bytes());
         id
     }
@@ -168,6 +180,11 @@ impl World {
     /// A machine's clock.
     pub fn clock(&self, machine: MachineId) -> MachineClock {
         self.machine(machine).clock
+    }
+
+    /// The network between the machines.
+    pub fn network(&self) -> &SimNetwork {
+        &self.0.network
     }
 
     /// Boots a process whose main future is what `main` returns. When that ends, so does the
@@ -201,12 +218,14 @@ impl World {
         let of_same_name = |record: &&Record| record.process.machine() == machine && record.process.name() == name;
         let incarnation = processes.iter().filter(of_same_name).count() as u32;
         let life = Life::new(id);
+        self.0.network.power_on(machine);
         let process = Process::new(Incarnation {
             name,
             incarnation,
             machine,
             paused: AtomicBool::new(false),
             disk: disk.process(Arc::clone(&life)),
+            network: self.0.network.process(machine, Arc::clone(&life)),
             clock,
             fork: self.fork("process").fork(host).fork(name).key(u64::from(incarnation)),
             random_draws: AtomicU64::new(0),
@@ -243,11 +262,14 @@ impl World {
     }
 
     /// Takes a machine's power: its processes die, its disk keeps what is durable and what
-    /// survives, and its boot time starts anew.
+    /// survives, its connections vanish without a word, and its boot time starts anew. It is back
+    /// when the next process boots on it.
     pub fn power_loss(&self, machine: MachineId, survivors: Survivors) -> Loss {
         let Machine { disk, clock, .. } = self.machine(machine);
         let dying = self.living(machine);
         let loss = disk.lose_power(survivors);
+        // Before its processes end: the kernel has no time to tell anybody.
+        self.0.network.lose_power(machine);
         for process in dying {
             self.end(process, Exit::Crashed);
         }
@@ -269,6 +291,7 @@ impl World {
         self.machine(process.machine()).disk.crash(id);
         assert!(!process.is_alive(), "the disk ended this life");
         self.0.trace.event(exit.event(), id.0, &[], &[]);
+        self.0.network.end_process(id);
         let runtime = Handle::current();
         let node = process.inner().node.id();
         if process.inner().paused.swap(false, Ordering::Relaxed) {
@@ -393,6 +416,7 @@ impl World {
             self.disk(machine).set_faults(None);
         }
         Handle::current().kill(self.0.node.id());
+        self.0.network.shut_down();
         // Records hold processes, and processes hold the world.
         self.0.processes.lock().unwrap().clear();
     }

@@ -74,6 +74,60 @@ pub enum Action {
     },
     /// The wall clock jumps by milliseconds.
     WallJump(i64),
+    /// Nothing passes between the machine and another one. What is due meanwhile comes later.
+    Partition {
+        /// The other machine.
+        other: MachineId,
+        /// How long it lasts.
+        lasting: Duration,
+    },
+    /// Nothing passes from the machine to another one; the way back is open.
+    OneWayPartition {
+        /// Whom nothing reaches.
+        to: MachineId,
+        /// How long it lasts.
+        lasting: Duration,
+    },
+    /// Each message that is sent from the machine to another one takes longer. A delay beyond the
+    /// fault's end stalls the link, because what is still on its way then comes at once.
+    Clog {
+        /// Whom messages reach late.
+        to: MachineId,
+        /// The shortest delay.
+        least: Duration,
+        /// The longest delay.
+        most: Duration,
+        /// How long it lasts.
+        lasting: Duration,
+    },
+    /// Connects from the machine to another one do not arrive; established connections go on.
+    HangingConnects {
+        /// Whom they do not reach.
+        to: MachineId,
+        /// How long it lasts.
+        lasting: Duration,
+    },
+    /// The ends of streams that are sent from the machine to another one arrive late.
+    DelayedFins {
+        /// Who hears of them late.
+        to: MachineId,
+        /// The shortest delay.
+        least: Duration,
+        /// The longest delay.
+        most: Duration,
+        /// How long it lasts.
+        lasting: Duration,
+    },
+    /// All connections between the machine and another one are reset, at both ends and at once.
+    ConnectionResets {
+        /// The other machine.
+        other: MachineId,
+    },
+    /// The machine gives up its connections with another one, which hears nothing until it sends.
+    HalfOpen {
+        /// Whose ends stay open.
+        peer: MachineId,
+    },
 }
 
 /// A kind of fault, by which faults are counted.
@@ -88,6 +142,13 @@ pub enum FaultKind {
     FullDisk,
     SlowDisk,
     WallJump,
+    Partition,
+    OneWayPartition,
+    Clog,
+    HangingConnects,
+    DelayedFins,
+    ConnectionResets,
+    HalfOpen,
 }
 
 impl Action {
@@ -102,6 +163,13 @@ impl Action {
             Action::FullDisk(_) => FaultKind::FullDisk,
             Action::SlowDisk { .. } => FaultKind::SlowDisk,
             Action::WallJump(_) => FaultKind::WallJump,
+            Action::Partition { .. } => FaultKind::Partition,
+            Action::OneWayPartition { .. } => FaultKind::OneWayPartition,
+            Action::Clog { .. } => FaultKind::Clog,
+            Action::HangingConnects { .. } => FaultKind::HangingConnects,
+            Action::DelayedFins { .. } => FaultKind::DelayedFins,
+            Action::ConnectionResets { .. } => FaultKind::ConnectionResets,
+            Action::HalfOpen { .. } => FaultKind::HalfOpen,
         }
     }
 }
