@@ -1,5 +1,6 @@
 //! The queue's host traits on a simulated process. No branch of the queue knows the difference.
 
+use crate::network::SimWire;
 use outlive::host::{Clock, Disk, DiskFile, Host, OpenMode, Operation, Role, Task};
 use outlive_sim::{MachineClock, Process, ProcessDisk, Rng, SimFile};
 use std::future::Future;
@@ -14,6 +15,7 @@ pub struct SimHost {
     process: Process,
     clock: SimClock,
     disk: SimDoor,
+    wire: SimWire,
 }
 
 /// The clock of the process's machine.
@@ -37,7 +39,12 @@ impl SimHost {
     pub fn new(process: &Process, sync_latency: Duration) -> Self {
         let rng = Arc::new(Mutex::new(process.fork().fork("sync latency").rng()));
         let disk = SimDoor { inner: process.disk().clone(), clock: process.clock().clone(), sync_latency, rng };
-        Self { process: process.clone(), clock: SimClock(process.clock().clone()), disk }
+        let wire = SimWire(process.network().clone());
+        Self { process: process.clone(), clock: SimClock(process.clock().clone()), disk, wire }
+    }
+
+    pub(crate) fn wire(&self) -> &SimWire {
+        &self.wire
     }
 }
 
@@ -70,8 +77,8 @@ impl Host for SimHost {
     }
 
     fn spawn(&self, _role: Role, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task {
-        let task = self.process.spawn(name, work);
-        Task::new(move || drop(task))
+        let mut running = Running(Some(self.process.spawn(name, work)));
+        Task::new(move || drop(running.0.take()))
     }
 
     fn spawn_engine<F: Future<Output = ()> + 'static>(
@@ -84,6 +91,17 @@ impl Host for SimHost {
 
     fn spawn_blocking(&self, name: &'static str, work: impl FnOnce() + Send + 'static) {
         self.process.spawn(name, async move { work() }).detach();
+    }
+}
+
+/// A simulated task, which goes on when this is dropped: it is cancelled by taking it out first.
+struct Running(Option<outlive_sim::Task<()>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.detach();
+        }
     }
 }
 

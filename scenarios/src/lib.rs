@@ -5,6 +5,7 @@ pub mod drive;
 pub mod event;
 pub mod host;
 pub mod image;
+pub mod network;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod runner;
