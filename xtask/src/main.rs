@@ -68,7 +68,8 @@ enum Chore {
     /// Watch three jobs outlive a SIGKILL: real processes, a real file.
     #[command(disable_help_flag = true)]
     Demo(PassedOn),
-    /// Run every test that needs nothing but the Rust toolchain and a C compiler.
+    /// Run every test that needs nothing but the Rust toolchain and a C compiler; with `--external`
+    /// those that need other programs, such as curl.
     Test(PassedOn),
     /// Run what continuous integration runs, in its order, with the time of each step.
     Ci(ci::Options),
