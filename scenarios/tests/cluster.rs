@@ -108,13 +108,7 @@ fn simulate(seed: u64, schedule: fn([MachineId; 3]) -> Vec<Fault>) -> (Vec<i64>,
         let results = Arc::new(Mutex::new(Vec::new()));
         let inside = results.clone();
         let client = world.boot(machines[2], "client", move |process| client(process, inside));
-        let mut exited = std::pin::pin!(world.exited(client));
-        while true_time() < Duration::from_secs(300) {
-            let ended =
-                std::future::poll_fn(|context| std::task::Poll::Ready(exited.as_mut().poll(context).is_ready()));
-            if ended.await {
-                break;
-            }
+        while world.exit(client).is_none() && true_time() < Duration::from_secs(300) {
             sleep_true(Duration::from_millis(100)).await;
         }
         nemesis.stop();

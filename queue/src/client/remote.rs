@@ -1,15 +1,14 @@
 //! Calls over HTTP/1.1, and what is known when one fails: before a request was sent nothing has
 //! happened, and afterwards nobody knows.
 
-use crate::engine::{First, first_of};
-use crate::host::{Clock, Network, Networked, Role};
+use crate::engine::within;
+use crate::host::{Network, Networked, Role};
 use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
 use crate::wire::{self, HyperStream, REQUEST_ID};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -241,14 +240,6 @@ impl<H: Networked> Inner<H> {
 
     fn lost(&self, error: &(dyn std::error::Error + 'static)) -> String {
         format!("the connection to {} was lost: {error}", self.address)
-    }
-}
-
-/// Waits for `work`, but not for longer than `limit`.
-async fn within<H: Networked, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    match first_of(work, host.clock().sleep(limit)).await {
-        First::Left(done) => Some(done),
-        First::Right(()) => None,
     }
 }
 

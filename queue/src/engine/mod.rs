@@ -28,6 +28,8 @@ use std::time::Duration;
 use steady::SteadyClock;
 use tokio::sync::{mpsc, oneshot};
 
+#[cfg(feature = "wire")]
+pub(crate) use wait::within;
 pub(crate) use wait::{First, catch_panic, first_of, message as panic_message};
 
 /// Whether a claim is within its limits.

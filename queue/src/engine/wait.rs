@@ -1,10 +1,14 @@
 //! Ways to wait, on any executor.
 
+#[cfg(feature = "wire")]
+use crate::host::{Clock, Host};
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
+#[cfg(feature = "wire")]
+use std::time::Duration;
 
 /// Which of two was first.
 pub enum First<A, B> {
@@ -22,6 +26,15 @@ pub async fn first_of<A: Future, B: Future>(left: A, right: B) -> First<A::Outpu
         Poll::Pending => right.as_mut().poll(context).map(First::Right),
     })
     .await
+}
+
+/// Waits for `work`, but not for longer than `limit`.
+#[cfg(feature = "wire")]
+pub async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match first_of(work, host.clock().sleep(limit)).await {
+        First::Left(done) => Some(done),
+        First::Right(()) => None,
+    }
 }
 
 /// Waits for `work`; if it panics, what it said.

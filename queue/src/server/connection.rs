@@ -1,7 +1,7 @@
 //! One connection: requests one after the other, each with its answer.
 
-use super::{Shared, guard, within};
-use crate::engine::{First, first_of};
+use super::{Shared, guard};
+use crate::engine::{First, first_of, within};
 use crate::host::{Clock, Networked};
 use crate::job::RequestId;
 use crate::protocol::{Call, CallError, Reply};

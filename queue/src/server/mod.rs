@@ -10,7 +10,6 @@ mod options;
 pub use options::{ServeError, ServeOptions};
 
 use crate::Outlive;
-use crate::engine::{First, first_of};
 use crate::host::{Clock, Listener, Network, Networked, Role, Task};
 use crate::protocol::Service;
 use guard::Guard;
@@ -116,13 +115,5 @@ impl Connections {
         while let Ok(ended) = self.endings.try_recv() {
             self.open.remove(&ended);
         }
-    }
-}
-
-/// Waits for `work`, but not for longer than `limit`.
-async fn within<H: Networked, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    match first_of(work, host.clock().sleep(limit)).await {
-        First::Left(done) => Some(done),
-        First::Right(()) => None,
     }
 }

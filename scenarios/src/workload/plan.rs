@@ -191,7 +191,7 @@ fn options(rng: &mut Rng) -> Options {
             crashes_max: 5,
         },
         checkpoint_frames: *rng.pick(&[4, 16, 32, 48, 64, 64, 80, 80, 100, 100, 100, 1_000]),
-        // Small pages split often, and large rows overflow them.
+        // Small pages split often.
         page_bytes: *rng.pick(&[512, 1_024, 1_024, 1_024, 2_048, 4_096]),
         reserve_bytes: 256 << 10,
         ..Options::default()

@@ -3,6 +3,7 @@
 use super::dialect::Bare;
 use super::io::HostIo;
 use super::schema::CHECKPOINT;
+use super::wal::FRAME_HEADER_BYTES;
 use crate::host::Host;
 use crate::store::StoreError;
 use std::num::NonZero;
@@ -12,9 +13,6 @@ use turso_core::{
     Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, LimboError, OpenDbAsyncState, OpenFlags,
     OpenOptions, Row, Statement, StepResult, Value,
 };
-
-/// What precedes each page in the write-ahead log. The log's own header is shorter than a frame.
-const FRAME_HEADER_BYTES: u64 = 24;
 
 /// An open database and its only connection.
 pub struct Database<H: Host> {
@@ -92,7 +90,8 @@ impl<H: Host> Database<H> {
     /// Frames in the write-ahead log.
     pub fn log_frames(&self) -> Result<u64, StoreError> {
         let bytes = self.io.log_bytes().map_err(|error| StoreError::Broken(error.to_string()))?;
-        Ok(bytes / (FRAME_HEADER_BYTES + u64::from(self.connection.get_page_size().get())))
+        // The log's own header is shorter than a frame.
+        Ok(bytes / (FRAME_HEADER_BYTES as u64 + u64::from(self.connection.get_page_size().get())))
     }
 
     /// Moves the whole write-ahead log into the file, syncs it, and empties the log.

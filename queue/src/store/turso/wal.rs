@@ -10,7 +10,8 @@ use std::io;
 use std::path::Path;
 
 const HEADER_BYTES: usize = 32;
-const FRAME_HEADER_BYTES: usize = 24;
+/// What precedes each page in the log.
+pub const FRAME_HEADER_BYTES: usize = 24;
 
 /// The log as it was read when the file was opened.
 pub struct Log {
