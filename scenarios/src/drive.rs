@@ -2,9 +2,12 @@
 
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
-use crate::workload::{Outside, PATH, Plan, Program};
-use outlive_sim::{Entry, FaultKind, Loss, MachineId, Nemesis, ProcessId, Times, View, World, sleep_true, true_time};
+use crate::workload::{Cluster, Machines, Middlebox, Outside, PATH, Plan, Program, Setting, Workload};
+use outlive_sim::{
+    Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
+};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,19 +18,23 @@ pub struct Evidence {
     pub plan: Arc<Plan>,
     /// What clients saw, in order.
     pub entries: Vec<Entry<Event>>,
-    /// When each process lived.
+    /// When and where each process lived.
     pub times: Vec<Times>,
+    /// What the clock of each machine gains, in parts in a million.
+    pub drift_ppm: BTreeMap<MachineId, i32>,
     /// The rows of the file at the end.
     pub rows: Result<Rows, String>,
     /// What came of the faults.
     pub faults: BTreeMap<FaultKind, outlive_sim::Count>,
+    /// How often a fault came at each kind of moment.
+    pub anchors: BTreeMap<String, u64>,
     /// What power losses took.
     pub loss: Loss,
     /// When the run ended.
     pub ended: Duration,
     /// When faults ended.
     pub calm_since: Duration,
-    /// Disk operations of all processes.
+    /// Disk operations of all processes on the machine with the file.
     pub disk_operations: u64,
 }
 
@@ -35,20 +42,28 @@ pub struct Evidence {
 /// backoffs of a run, several times over.
 const SETTLE: Duration = Duration::from_secs(400);
 const LOOK: Duration = Duration::from_millis(100);
+const LOOK_AT_ROWS: Duration = Duration::from_secs(5);
 
 /// Drives one run.
-pub async fn drive(world: World) -> Evidence {
-    let machine = world.add_machine("host");
-    let plan = Arc::new(Plan::draw(&world, machine));
+pub async fn drive(world: World, workload: Workload) -> Evidence {
+    let setting = Setting::make(&world, workload);
+    let plan = Arc::new(Plan::draw(&world, setting));
     let nemesis = Nemesis::start(&world, plan.faults.clone());
     let recorder = Recorder::new(nemesis.clone());
     let outside = Outside::new(&plan.intents, world.fork("outside"));
     let program =
         Program { world: world.clone(), plan: plan.clone(), outside: outside.clone(), recorder: recorder.clone() };
     let stopped = Arc::new(AtomicBool::new(false));
-    let supervisor = world.spawn(supervise(program.clone(), machine, stopped.clone()));
+    let house = House { program: program.clone(), stopped: stopped.clone() };
+    let machine = plan.setting.store();
+    let supervisors = match &plan.setting {
+        Setting::Embedded(machine) => {
+            vec![house.keep(*machine, "program", move |process| program.clone().run(process))]
+        }
+        Setting::Cluster(machines) => house.keep_cluster(machines, Middlebox::new(nemesis.clone())),
+    };
     if plan.features.rivals {
-        world.spawn(send_rivals(program, machine, stopped.clone())).detach();
+        world.spawn(house.clone().send_rivals(machine)).detach();
     }
     // Faults: until they have had their time and clients have what they wanted.
     while true_time() < plan.faults_end || (!outside.is_content() && true_time() < plan.faults_end * 2) {
@@ -57,21 +72,35 @@ pub async fn drive(world: World) -> Evidence {
     nemesis.stop();
     outside.calm_down();
     let calm_since = true_time();
-    while !(outside.is_content() && outside.pending().is_empty()) && true_time() < calm_since + SETTLE {
+    let rows = || Rows::read(&world.disk(machine).image(View::Cache), PATH);
+    let rows = loop {
+        let is_late = true_time() >= calm_since + SETTLE;
+        if is_late || (outside.is_content() && outside.pending().is_empty()) {
+            // Somebody may have given up an enqueue that was made all the same.
+            let rows = rows();
+            if is_late || rows.as_ref().map_or(true, Rows::is_settled) {
+                break rows;
+            }
+            sleep_true(LOOK_AT_ROWS).await;
+        }
         sleep_true(LOOK).await;
-    }
+    };
     let ended = true_time();
     stopped.store(true, Ordering::Relaxed);
-    for process in world.living(machine) {
+    for process in world.machines().into_iter().flat_map(|machine| world.living(machine)) {
         world.crash(process);
     }
-    supervisor.await;
+    for supervisor in supervisors {
+        supervisor.await;
+    }
     let disk = world.disk(machine);
     Evidence {
-        rows: Rows::read(&disk.image(View::Cache), PATH),
+        rows,
         entries: recorder.history().entries(),
         times: world.times(),
+        drift_ppm: world.machines().into_iter().map(|it| (it, world.clock(it).drift_ppm())).collect(),
         faults: nemesis.counts(),
+        anchors: nemesis.anchors(),
         loss: nemesis.loss(),
         disk_operations: disk.operations(),
         plan,
@@ -80,29 +109,64 @@ pub async fn drive(world: World) -> Evidence {
     }
 }
 
-/// Boots the program again whenever it has died.
-async fn supervise(program: Program, machine: MachineId, stopped: Arc<AtomicBool>) {
-    let mut rng = program.world.fork("supervisor").rng();
-    while !stopped.load(Ordering::Relaxed) {
-        let main = program.clone();
-        let process: ProcessId = program.world.boot(machine, "program", |process| main.run(process));
-        program.world.exited(process).await;
-        program.outside.process_died();
-        let longest = u64::try_from(program.plan.downtime.as_millis()).expect("downtime is short");
-        sleep_true(Duration::from_millis(rng.between(1..=longest))).await;
-    }
+/// Who boots programs again whenever they have died.
+#[derive(Clone)]
+struct House {
+    program: Program,
+    stopped: Arc<AtomicBool>,
 }
 
-/// Boots a second process now and then.
-async fn send_rivals(program: Program, machine: MachineId, stopped: Arc<AtomicBool>) {
-    let mut rng = program.world.fork("rivals").rng();
-    loop {
-        sleep_true(Duration::from_millis(rng.between(1_000..=10_000))).await;
-        if stopped.load(Ordering::Relaxed) || program.outside.is_calm() {
-            return;
+impl House {
+    /// Keeps every program of a cluster running.
+    fn keep_cluster(&self, machines: &Machines, middlebox: Middlebox) -> Vec<Task<()>> {
+        let cluster = Cluster { program: self.program.clone(), middlebox };
+        let store = cluster.clone();
+        let mut kept = vec![self.keep(machines.store, "store", move |process| store.clone().run_store(process))];
+        for (number, machine) in machines.workers.iter().enumerate() {
+            let worker = cluster.clone();
+            kept.push(self.keep(*machine, "worker", move |process| worker.clone().run_worker(process, number)));
         }
-        let rival = program.clone();
-        let process = program.world.boot(machine, "rival", |process| rival.run_as_rival(process));
-        program.world.exited(process).await;
+        for (number, machine) in machines.clients.iter().enumerate() {
+            let client = cluster.clone();
+            kept.push(self.keep(*machine, "client", move |process| client.clone().run_client(process, number)));
+        }
+        kept.push(self.keep(machines.middlebox, "middlebox", move |process| cluster.clone().run_middlebox(process)));
+        kept
+    }
+
+    /// Boots a program again whenever it has died.
+    fn keep<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        machine: MachineId,
+        name: &'static str,
+        main: impl Fn(Process) -> F + Clone + Send + 'static,
+    ) -> Task<()> {
+        let Self { program: Program { world, plan, outside, .. }, stopped } = self.clone();
+        let mut rng = world.fork("supervisor").rng();
+        let kept = world.clone();
+        world.spawn(async move {
+            while !stopped.load(Ordering::Relaxed) {
+                let process: ProcessId = kept.boot(machine, name, main.clone());
+                kept.exited(process).await;
+                outside.process_died(process);
+                let longest = u64::try_from(plan.downtime.as_millis()).expect("downtime is short");
+                sleep_true(Duration::from_millis(rng.between(1..=longest))).await;
+            }
+        })
+    }
+
+    /// Boots a second process that wants the file, now and then.
+    async fn send_rivals(self, machine: MachineId) {
+        let Self { program, stopped } = self;
+        let mut rng = program.world.fork("rivals").rng();
+        loop {
+            sleep_true(Duration::from_millis(rng.between(1_000..=10_000))).await;
+            if stopped.load(Ordering::Relaxed) || program.outside.is_calm() {
+                return;
+            }
+            let rival = program.clone();
+            let process = program.world.boot(machine, "rival", |process| rival.run_as_rival(process));
+            program.world.exited(process).await;
+        }
     }
 }

@@ -95,9 +95,20 @@ impl Recorder {
         };
         process.event(kind, &numbers, &digested(&event));
         self.history.record(process, event.clone());
-        if let Some(name) = moment(&event) {
-            self.nemesis.event(process, name);
-        }
+        let moment = match event {
+            Event::HandlerStarted { .. } => "handler starts",
+            Event::HandlerEnded { .. } => "handler ends",
+            Event::Opened => "after open",
+            _ => return,
+        };
+        self.nemesis.event(process, moment);
+    }
+
+    /// Records what became of a call.
+    fn record_call(&self, process: &Process, event: Event, what: &Call) {
+        let moment = moment(&event, what);
+        self.record(process, event);
+        moment.into_iter().for_each(|name| self.nemesis.event(process, &name));
     }
 
     /// A service that records its calls and passes them on to `inner`.
@@ -118,9 +129,9 @@ impl Service for Recording {
         let (recorder, process, inner) = (self.recorder.clone(), self.process.clone(), self.inner.clone());
         let what = Arc::new(call.clone());
         Box::pin(async move {
-            recorder.record(&process, Event::Invoke { call: number, what });
+            recorder.record_call(&process, Event::Invoke { call: number, what: what.clone() }, &what);
             let answer = inner.call(call).await;
-            recorder.record(&process, Event::Answer { call: number, answer: Arc::new(answer.clone()) });
+            recorder.record_call(&process, Event::Answer { call: number, answer: Arc::new(answer.clone()) }, &what);
             answer
         })
     }
@@ -144,23 +155,22 @@ fn operation(request: &Request) -> &'static str {
     }
 }
 
-/// What the nemesis calls this moment.
-fn moment(event: &Event) -> Option<&'static str> {
+/// The requests at which faults come, by name: all that change something.
+pub const REQUESTS: [&str; 10] =
+    ["enqueue", "claim", "heartbeat", "start", "complete", "fail", "release", "snooze", "obey", "cancel"];
+
+/// What the nemesis calls this moment: `before X` is about to be asked, `after X` has been answered, and
+/// well. A claim that got nothing is no moment.
+fn moment(event: &Event, what: &Call) -> Option<String> {
+    let name = what.request.name();
     match event {
-        Event::Invoke { what, .. } => match what.request {
-            Request::Complete { .. } => Some("before complete"),
-            Request::Enqueue(_) => Some("before enqueue"),
-            Request::Fail { .. } => Some("before fail"),
-            _ => None,
-        },
+        _ if what.request.is_read() => None,
+        Event::Invoke { .. } => Some(format!("before {name}")),
         Event::Answer { answer, .. } => match &**answer {
-            Ok(Reply::Claimed { grants }) if !grants.is_empty() => Some("after claim"),
-            Ok(Reply::Failed { .. }) => Some("after fail"),
-            Ok(Reply::Enqueued { .. }) => Some("after enqueue"),
-            _ => None,
+            Ok(Reply::Claimed { grants }) if grants.is_empty() => None,
+            Ok(_) => Some(format!("after {name}")),
+            Err(_) => None,
         },
-        Event::HandlerStarted { .. } => Some("after start"),
-        Event::Opened => Some("after open"),
         _ => None,
     }
 }

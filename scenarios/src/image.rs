@@ -73,6 +73,11 @@ pub struct FailureRow {
 }
 
 impl Rows {
+    /// Whether every job is terminal.
+    pub fn is_settled(&self) -> bool {
+        self.jobs.values().all(|job| job.finished)
+    }
+
     /// Reads the file at `path` of a disk's image.
     ///
     /// # Errors

@@ -28,10 +28,15 @@ mod calm {
     pub fn service(_host: &SimHost, service: Arc<dyn Service>) -> Arc<dyn Service> {
         service
     }
+
+    /// The client as it is.
+    pub fn remote(service: Arc<dyn Service>) -> Arc<dyn Service> {
+        service
+    }
 }
 
 #[cfg(not(feature = "planted"))]
-pub use calm::{host, options, service, storage};
+pub use calm::{host, options, remote, service, storage};
 
 #[cfg(feature = "planted")]
-pub use crate::planted::{host, options, service, storage};
+pub use crate::planted::{host, options, remote, service, storage};

@@ -2,12 +2,13 @@
 
 use outlive_scenarios::checkers::{ALL, Report};
 use outlive_scenarios::runner::{Ending, SeedResult, print_seed, run_seed};
+use outlive_scenarios::workload::Workload;
 use outlive_sim::{Recording, Seed};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn run(seed: u64) -> SeedResult {
-    run_seed(Seed(seed), Recording::Off)
+    run_seed(Seed(seed), Workload::Both, Recording::Off)
 }
 
 #[test]
@@ -57,6 +58,7 @@ fn result(ending: Ending) -> SeedResult {
         ending,
         clauses,
         faults: [(outlive_sim::FaultKind::Crash, outlive_sim::Count { scheduled: 8, fired: 7, effective: 7 })].into(),
+        anchors: [("after claim".to_owned(), 3)].into(),
         loss: outlive_sim::Loss::default(),
         chosen: vec![("features".into(), "keys, delays".into()), ("jobs wanted".into(), "53".into())],
         counts: [("call enqueue".to_owned(), 60), ("disk.sync".to_owned(), 310)].into(),

@@ -46,6 +46,8 @@ mod network;
 #[cfg(madsim)]
 mod panics;
 #[cfg(madsim)]
+mod polls;
+#[cfg(madsim)]
 mod process;
 #[cfg(madsim)]
 mod run;
@@ -66,7 +68,7 @@ pub use self::{
         Verdict, View,
     },
     history::{Entry, History},
-    nemesis::{Action, Count, Fault, FaultKind, Nemesis, Trigger},
+    nemesis::{Action, Count, Fault, FaultKind, MessageFault, Nemesis, Trigger},
     network::{Address, LinkFault, LinkFaultId, ProcessNetwork, SimListener, SimNetwork, SimStream},
     panics::Panic,
     process::{Life, Process, ProcessId, Task},

@@ -13,7 +13,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use self::fault::{Action, Count, Fault, FaultKind, Trigger};
+pub use self::fault::{Action, Count, Fault, FaultKind, MessageFault, Trigger};
 
 use self::links::Links;
 use crate::clock::{sleep_true, true_time};
@@ -29,7 +29,6 @@ pub struct Nemesis(Arc<Inner>);
 struct Inner {
     world: World,
     fork: Fork,
-    schedule: Vec<Fault>,
     calm: BTreeMap<MachineId, Calm>,
     state: Mutex<State>,
 }
@@ -43,6 +42,7 @@ struct Calm {
 #[derive(Default)]
 struct State {
     stopped: bool,
+    schedule: Vec<Fault>,
     /// Faults that wait for an operation, by their place in the schedule, and how many operations
     /// that match each has seen.
     at_operations: Vec<(usize, u64)>,
@@ -54,6 +54,7 @@ struct State {
     ongoing: BTreeMap<u64, Ongoing>,
     started: u64,
     counts: BTreeMap<FaultKind, Count>,
+    anchors: BTreeMap<String, u64>,
     loss: Loss,
 }
 
@@ -76,65 +77,98 @@ impl Nemesis {
     /// # Panics
     /// If a fault between two machines names one machine twice, or one that the world has not.
     pub fn start(world: &World, schedule: Vec<Fault>) -> Self {
-        let machines = world.machines();
-        let mut state = State::default();
-        let mut at_times = Vec::new();
-        for (place, fault) in schedule.iter().enumerate() {
-            state.counts.entry(fault.action.kind()).or_default().scheduled += 1;
-            if let Some(peer) = links::peer(fault.action) {
-                let two = peer != fault.machine && machines.contains(&peer) && machines.contains(&fault.machine);
-                assert!(two, "{:?} is between two machines", fault.action);
-            }
-            match fault.trigger {
-                Trigger::At(time) => at_times.push((time, place)),
-                Trigger::AtEvent { .. } => state.at_events.push((place, 0)),
-                Trigger::AtOperation { .. } | Trigger::AtMatching { .. } | Trigger::AtChance { .. } => {
-                    state.at_operations.push((place, 0));
-                }
-            }
-        }
         let calm = world.machines().into_iter().map(|machine| {
             let disk = world.disk(machine);
             (machine, Calm { capacity_bytes: disk.capacity(), speed: disk.speed() })
         });
         let calm = calm.collect();
         let fork = world.fork("nemesis");
-        let nemesis = Self(Arc::new(Inner { world: world.clone(), fork, schedule, calm, state: Mutex::new(state) }));
+        let nemesis = Self(Arc::new(Inner { world: world.clone(), fork, calm, state: Mutex::default() }));
         for machine in world.machines() {
             world.disk(machine).set_faults(Some(Arc::new(nemesis.clone())));
         }
+        nemesis.add(schedule);
+        nemesis
+    }
+
+    /// Adds faults to the schedule. Their triggers count from now.
+    ///
+    /// # Panics
+    /// As [`start`](Nemesis::start).
+    pub fn add(&self, faults: Vec<Fault>) {
+        let machines = self.0.world.machines();
+        let mut at_times = Vec::new();
+        {
+            let mut state = self.0.state.lock().unwrap();
+            for fault in faults {
+                let place = state.schedule.len();
+                state.counts.entry(fault.action.kind()).or_default().scheduled += 1;
+                if let Some(peer) = links::peer(fault.action) {
+                    let two = peer != fault.machine && machines.contains(&peer) && machines.contains(&fault.machine);
+                    assert!(two, "{:?} is between two machines", fault.action);
+                }
+                match fault.trigger {
+                    Trigger::At(time) => at_times.push((time, place)),
+                    Trigger::AtEvent { .. } => state.at_events.push((place, 0)),
+                    Trigger::AtOperation { .. } | Trigger::AtMatching { .. } | Trigger::AtChance { .. } => {
+                        state.at_operations.push((place, 0));
+                    }
+                }
+                state.schedule.push(fault);
+            }
+        }
         at_times.sort_unstable();
         if !at_times.is_empty() {
-            let timed = nemesis.clone();
-            world.spawn(async move { timed.keep_time(at_times).await }).detach();
+            let timed = self.clone();
+            self.0.world.spawn(async move { timed.keep_time(at_times).await }).detach();
         }
-        nemesis
     }
 
     async fn keep_time(self, at_times: Vec<(Duration, usize)>) {
         for (time, place) in at_times {
             sleep_true(time.saturating_sub(true_time())).await;
-            if self.0.state.lock().unwrap().stopped {
-                return;
-            }
-            let machine = self.0.schedule[place].machine;
+            let machine = {
+                let state = self.0.state.lock().unwrap();
+                if state.stopped {
+                    return;
+                }
+                state.schedule[place].machine
+            };
             self.fire(place, &self.0.world.living(machine), None);
         }
     }
 
     /// Says that something happened to a process, which a fault may wait for.
     pub fn event(&self, process: &Process, name: &str) {
-        if !process.is_alive() {
-            return;
+        for place in self.due_at_event(process, name) {
+            self.fire(place, &[process.id()], None);
         }
-        let mut due = Vec::new();
-        {
-            let mut state = self.0.state.lock().unwrap();
-            if state.stopped {
-                return;
+    }
+
+    /// Says that a process sends a message, which a fault may wait for as for an event: what is to be
+    /// done to it. Who carries the message does it, and says so with [`took_effect`](Nemesis::took_effect).
+    pub fn message(&self, process: &Process, name: &str) -> Vec<MessageFault> {
+        let mut faults = Vec::new();
+        for place in self.due_at_event(process, name) {
+            self.fire(place, &[process.id()], None);
+            if let Action::Message(fault) = self.0.state.lock().unwrap().schedule[place].action {
+                faults.push(fault);
             }
-            state.at_events.retain_mut(|(place, seen)| {
-                let fault = &self.0.schedule[*place];
+        }
+        faults
+    }
+
+    /// The faults that waited for this event, which then wait no more.
+    fn due_at_event(&self, process: &Process, name: &str) -> Vec<usize> {
+        let mut due = Vec::new();
+        let mut state = self.0.state.lock().unwrap();
+        if !process.is_alive() || state.stopped {
+            return due;
+        }
+        {
+            let State { at_events, schedule, .. } = &mut *state;
+            at_events.retain_mut(|(place, seen)| {
+                let fault = &schedule[*place];
                 let Trigger::AtEvent { name: awaited, nth } = &fault.trigger else {
                     unreachable!("it waits for an event")
                 };
@@ -146,9 +180,7 @@ impl Nemesis {
                 !fires
             });
         }
-        for place in due {
-            self.fire(place, &[process.id()], None);
-        }
+        due
     }
 
     /// Ends all faults for good: none fires any more, the paused resume, disks are as fast and as
@@ -174,6 +206,11 @@ impl Nemesis {
         self.0.state.lock().unwrap().counts.clone()
     }
 
+    /// How many faults so far came at each kind of moment.
+    pub fn anchors(&self) -> BTreeMap<String, u64> {
+        self.0.state.lock().unwrap().anchors.clone()
+    }
+
     /// What all power losses together did.
     pub fn loss(&self) -> Loss {
         self.0.state.lock().unwrap().loss
@@ -181,9 +218,15 @@ impl Nemesis {
 
     /// Applies one fault to its victims. `operation` is the one it strikes, if any.
     fn fire(&self, place: usize, victims: &[ProcessId], operation: Option<&OperationInfo<'_>>) -> Verdict {
-        let Fault { machine, action, .. } = self.0.schedule[place];
         let world = &self.0.world;
-        self.0.state.lock().unwrap().counts.entry(action.kind()).or_default().fired += 1;
+        let (machine, action) = {
+            let mut state = self.0.state.lock().unwrap();
+            let Fault { machine, action, ref trigger } = state.schedule[place];
+            let anchor = trigger.anchor();
+            state.counts.entry(action.kind()).or_default().fired += 1;
+            *state.anchors.entry(anchor).or_default() += 1;
+            (machine, action)
+        };
         let victim = victims.first().map_or(0, |victim| victim.0);
         let kind = action.kind();
         world.event(
@@ -216,6 +259,19 @@ impl Nemesis {
                     self.begin(Ongoing { process: *victim, ..ongoing }, lasting);
                 }
             }
+            Action::PauseLater { polls, lasting } => {
+                for victim in victims.iter().copied() {
+                    let (nemesis, ongoing) = (self.clone(), Ongoing { process: victim, ..ongoing });
+                    world.process(victim).inner().countdown.begin(polls, move || {
+                        let stopped = nemesis.0.state.lock().unwrap().stopped;
+                        if !stopped && nemesis.0.world.pause(victim) {
+                            nemesis.begin(ongoing, lasting);
+                        }
+                    });
+                }
+            }
+            // Whoever carries the message.
+            Action::Message(_) => {}
             Action::SyncError | Action::WriteError => {
                 if let Some(operation) = operation
                     && strikes(kind, operation)
@@ -265,7 +321,9 @@ impl Nemesis {
         Verdict::Pass
     }
 
-    fn took_effect(&self, kind: FaultKind) {
+    /// Counts a fault of this kind as one that changed something. The nemesis does so by itself, but for
+    /// what is done to messages.
+    pub fn took_effect(&self, kind: FaultKind) {
         self.0.state.lock().unwrap().counts.entry(kind).or_default().effective += 1;
     }
 
@@ -321,7 +379,12 @@ impl Nemesis {
             | FaultKind::WriteError
             | FaultKind::WallJump
             | FaultKind::ConnectionResets
-            | FaultKind::HalfOpen => unreachable!("{kind:?} does not last"),
+            | FaultKind::HalfOpen
+            | FaultKind::LostMessage
+            | FaultKind::LostAnswer
+            | FaultKind::WithheldMessage
+            | FaultKind::DuplicatedMessage
+            | FaultKind::ReplayedMessage => unreachable!("{kind:?} does not last"),
         };
         self.0.world.event("nemesis.settle", &[started, u64::from(effective)], &[]);
         if effective {
@@ -332,9 +395,11 @@ impl Nemesis {
     /// The faults that waited for this operation, which then wait no more.
     fn all_due(&self, operation: &OperationInfo<'_>) -> Vec<usize> {
         let mut due = Vec::new();
-        self.0.state.lock().unwrap().at_operations.retain_mut(|(place, seen)| {
-            let fault = &self.0.schedule[*place];
-            let fires = fault.machine == operation.machine && self.is_due(*place, seen, operation);
+        let mut state = self.0.state.lock().unwrap();
+        let State { at_operations, schedule, .. } = &mut *state;
+        at_operations.retain_mut(|(place, seen)| {
+            let fault = &schedule[*place];
+            let fires = fault.machine == operation.machine && self.is_due(*place, fault, seen, operation);
             if fires {
                 due.push(*place);
             }
@@ -343,9 +408,9 @@ impl Nemesis {
         due
     }
 
-    fn is_due(&self, place: usize, seen: &mut u64, operation: &OperationInfo<'_>) -> bool {
+    fn is_due(&self, place: usize, fault: &Fault, seen: &mut u64, operation: &OperationInfo<'_>) -> bool {
         let matches = |suffix: &str, kind: OperationKind| kind == operation.kind && operation.path.ends_with(suffix);
-        match &self.0.schedule[place].trigger {
+        match &fault.trigger {
             Trigger::AtOperation { process, ordinal } => {
                 *process == operation.process && *ordinal == operation.of_process
             }

@@ -16,6 +16,7 @@ use crate::clock::MachineClock;
 use crate::disk::ProcessDisk;
 use crate::network::ProcessNetwork;
 use crate::panics::{CatchPanics, Caught};
+use crate::polls::{Countdown, Counted};
 use crate::seed::Fork;
 use crate::trace::Trace;
 use crate::world::{MachineId, World};
@@ -83,6 +84,7 @@ pub(crate) struct Incarnation {
     pub(crate) machine: MachineId,
     pub(crate) life: Arc<Life>,
     pub(crate) paused: AtomicBool,
+    pub(crate) countdown: Countdown,
     pub(crate) disk: ProcessDisk,
     pub(crate) network: ProcessNetwork,
     pub(crate) clock: MachineClock,
@@ -174,7 +176,7 @@ impl Process {
     ) -> Task<T> {
         let process = self.clone();
         let report = move |caught: Caught| process.0.world.record_panic(&process, name, caught);
-        Task(Some(self.0.node.spawn(CatchPanics::new(work, report))))
+        Task(Some(self.0.node.spawn(Counted::new(CatchPanics::new(work, report), self.clone()))))
     }
 
     /// As [`spawn`](Process::spawn), for work that need not be `Send`: the runtime has one thread.
@@ -186,7 +188,7 @@ impl Process {
         assert_eq!(current, self.0.node.id(), "local work is started from within its process");
         let process = self.clone();
         let report = move |caught: Caught| process.0.world.record_panic(&process, name, caught);
-        Task(Some(madsim::task::spawn_local(CatchPanics::new(work, report))))
+        Task(Some(madsim::task::spawn_local(Counted::new(CatchPanics::new(work, report), self.clone()))))
     }
 }
 

@@ -21,6 +21,7 @@ use crate::clock::{MachineClock, true_time};
 use crate::disk::{Loss, SimDisk, Survivors};
 use crate::network::SimNetwork;
 use crate::panics::{CatchPanics, Caught, Panic};
+use crate::polls::{Countdown, Counted};
 use crate::process::{Incarnation, Life, Process, ProcessId, Task};
 use crate::seed::{Fork, Seed};
 use crate::trace::Trace;
@@ -86,6 +87,8 @@ struct Record {
 pub struct Times {
     /// Who.
     pub process: ProcessId,
+    /// Where.
+    pub machine: MachineId,
     /// When it booted.
     pub booted: Duration,
     /// When it ended; `None` while it lives.
@@ -207,7 +210,7 @@ impl World {
             world.end(own.id(), Exit::Finished);
         };
         // The process ends with its main future, so nobody waits for this task.
-        drop(process.inner().node.spawn(CatchPanics::new(work, report)));
+        drop(process.inner().node.spawn(Counted::new(CatchPanics::new(work, report), process.clone())));
         process.id()
     }
 
@@ -224,6 +227,7 @@ impl World {
             incarnation,
             machine,
             paused: AtomicBool::new(false),
+            countdown: Countdown::default(),
             disk: disk.process(Arc::clone(&life)),
             network: self.0.network.process(machine, Arc::clone(&life)),
             clock,
@@ -234,7 +238,7 @@ impl World {
             world: self.clone(),
             life,
         });
-        let times = Times { process: id, booted: true_time(), ended: None, pauses: Vec::new() };
+        let times = Times { process: id, machine, booted: true_time(), ended: None, pauses: Vec::new() };
         processes.push(Record { process: process.clone(), exit: None, times, waiting: Vec::new() });
         process
     }

@@ -42,6 +42,8 @@ enum Verdict {
     Cancelled,
     /// The worker stops.
     Released,
+    /// Its start was confirmed when its lease could not be trusted any more: it never began.
+    Late,
 }
 
 /// What the handler has come to: a panic is what it said.
@@ -82,14 +84,19 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
     let standing = Standing { trusted_until: shared.trusted_until(sent), cancel: false, lost: false };
     let held = Arc::new(Held { lease, standing: Arc::new(Watched::new(standing)) });
     shared.hold(held.clone());
-    let verdict = match begin(shared, &granted, &held, slot) {
-        Ok((returned, handler)) => {
-            let verdict = wait(shared, &held, returned).await;
-            // Before anybody else may hear that the job is free.
-            drop(handler);
-            verdict
+    // The answer may have been long on its way, and somebody else may have the job by now.
+    let verdict = if standing.trusted_until <= shared.host.clock().boot() {
+        Verdict::Late
+    } else {
+        match begin(shared, &granted, &held, slot) {
+            Ok((returned, handler)) => {
+                let verdict = wait(shared, &held, returned).await;
+                // Before anybody else may hear that the job is free.
+                drop(handler);
+                verdict
+            }
+            Err(error) => Verdict::Undecodable(error.to_string()),
         }
-        Err(error) => Verdict::Undecodable(error.to_string()),
     };
     if let Some(report) = report(lease, verdict) {
         send(shared, &held, report).await;
@@ -183,6 +190,7 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
         Verdict::Undecodable(error) => fail(How::Undecodable, Failure::retry(error)),
         Verdict::Cancelled => Request::Obey { lease },
         Verdict::Released => Request::Release { lease, why: "its worker was stopped".into() },
+        Verdict::Late => Request::Release { lease, why: "its start was confirmed too late to run it".into() },
     })
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_seed};
+use outlive_scenarios::workload::Workload;
 use outlive_sim::{Recording, Seed, serve};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -36,13 +37,13 @@ enum Command {
         #[arg(long)]
         children: usize,
         #[command(flatten)]
-        planted: Planted,
+        chosen: Chosen,
     },
     /// Answer seeds from the standard input: a child of a batch.
     #[command(hide = true)]
     Serve {
         #[command(flatten)]
-        planted: Planted,
+        chosen: Chosen,
     },
 }
 
@@ -66,21 +67,25 @@ struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     children: Option<u16>,
     #[command(flatten)]
-    planted: Planted,
+    chosen: Chosen,
 }
 
-/// Which planted bug is alive in this process.
+/// What a run of a seed depends on, beside the seed.
 #[derive(Args, Clone)]
-struct Planted {
+struct Chosen {
+    /// One program that embeds the queue, or a server with workers and clients on other machines; by
+    /// default about half of the seeds each.
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    workload: Workload,
     /// Run with this planted bug.
     #[cfg(feature = "planted")]
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
 }
 
-impl Planted {
+impl Chosen {
     /// Brings the bug to life in this process, if one was chosen.
-    fn choose(&self) -> Result<(), String> {
+    fn bring_to_life(&self) -> Result<(), String> {
         #[cfg(feature = "planted")]
         if let Some(name) = &self.mutant {
             outlive_scenarios::planted::choose(name)?;
@@ -88,13 +93,27 @@ impl Planted {
         Ok(())
     }
 
-    /// The arguments that bring it to life in another process.
+    /// The arguments that choose the same in another process.
     fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if self.workload != Workload::default() {
+            arguments.extend(["--workload".to_owned(), self.workload.name().to_owned()]);
+        }
         #[cfg(feature = "planted")]
         if let Some(name) = &self.mutant {
-            return vec!["--mutant".into(), name.clone()];
+            arguments.extend(["--mutant".to_owned(), name.clone()]);
         }
-        Vec::new()
+        arguments
+    }
+
+    /// The command that runs a seed with it.
+    fn replay(&self, seed: u64) -> String {
+        #[cfg(feature = "planted")]
+        let chore = if self.mutant.is_some() { "mutants" } else { "sim" };
+        #[cfg(not(feature = "planted"))]
+        let chore = "sim";
+        let words = [vec![format!("cargo xtask {chore} --seed {seed}")], self.arguments()].concat();
+        words.join(" ")
     }
 }
 
@@ -114,12 +133,12 @@ fn main() -> ExitCode {
     refuse_huge_pages();
     let line = Line::parse();
     let verdict = match line.command {
-        Command::Run(run) => run.planted.choose().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
+        Command::Run(run) => run.chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
         #[cfg(feature = "planted")]
         Command::Mutants(mutants) => mutants.run(),
-        Command::Hashes { seeds, children, planted } => hashes(seeds, children, &planted),
-        Command::Serve { planted } => planted.choose().map_err(anyhow::Error::msg).and_then(|()| {
-            serve(|seed| run_seed(seed, Recording::Off))?;
+        Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),
+        Command::Serve { chosen } => chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| {
+            serve(|seed| run_seed(seed, chosen.workload, Recording::Off))?;
             Ok(Verdict::Good)
         }),
     };
@@ -134,8 +153,8 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
     match (run.seed, &run.seeds) {
         (Some(seed), _) if !run.check_determinism => {
             let recording = run.trace.clone().map_or(Recording::Off, Recording::File);
-            let result = run_seed(Seed(seed), recording);
-            println!("{}", print_seed(&result, &replay(seed, &run.planted)));
+            let result = run_seed(Seed(seed), run.chosen.workload, recording);
+            println!("{}", print_seed(&result, &run.chosen.replay(seed)));
             Ok(result.verdict())
         }
         (Some(seed), _) => many(seed..=seed, run),
@@ -145,9 +164,9 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
 }
 
 fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
-    let extra = run.planted.arguments();
+    let extra = run.chosen.arguments();
     let summary = run_many(seeds, run.children.map(usize::from), &serve_arguments(&extra), true)?;
-    println!("{}", print_summary(&summary, |seed| replay(seed, &run.planted)));
+    println!("{}", print_summary(&summary, |seed| run.chosen.replay(seed)));
     if !run.check_determinism {
         return Ok(summary.verdict());
     }
@@ -171,8 +190,8 @@ fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
     }
 }
 
-fn hashes(seeds: RangeInclusive<u64>, children: usize, planted: &Planted) -> anyhow::Result<Verdict> {
-    let arguments = serve_arguments(&planted.arguments());
+fn hashes(seeds: RangeInclusive<u64>, children: usize, chosen: &Chosen) -> anyhow::Result<Verdict> {
+    let arguments = serve_arguments(&chosen.arguments());
     let summary = run_many(seeds.rev(), Some(children), &arguments, false)?;
     for (seed, result) in &summary.results {
         println!("{seed} {:016x}", result.hash);
@@ -182,14 +201,6 @@ fn hashes(seeds: RangeInclusive<u64>, children: usize, planted: &Planted) -> any
 
 fn serve_arguments(extra: &[String]) -> Vec<String> {
     std::iter::once("serve".to_owned()).chain(extra.iter().cloned()).collect()
-}
-
-fn replay(seed: u64, planted: &Planted) -> String {
-    let extra = planted.arguments();
-    if extra.is_empty() {
-        return format!("cargo xtask sim --seed {seed}");
-    }
-    format!("cargo xtask mutants {} --seed {seed}", extra.join(" "))
 }
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {

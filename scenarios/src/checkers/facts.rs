@@ -5,10 +5,13 @@ use crate::event::Event;
 use outlive::JobId;
 use outlive::job::{Lease, RequestId, Token};
 use outlive::protocol::{Call, CallError, Renewal, Reply, Request};
-use outlive_sim::ProcessId;
-use std::collections::BTreeMap;
+use outlive_sim::{Fault, FaultKind, ProcessId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a process may go on after a pause with what it had begun before.
+const JUST_RESUMED: Duration = Duration::from_millis(2);
 
 /// One call and what became of it.
 #[derive(Clone, Debug)]
@@ -30,9 +33,13 @@ pub struct Grant {
     pub lease: Lease,
     /// Which execution of the job.
     pub attempt: u32,
-    /// Its length.
+    /// Its length, in true time as the server's clock measures it.
     pub length: Duration,
-    /// Who has it.
+    /// How long its holder trusts it, in true time as the holder's clock measures it.
+    pub trust: Duration,
+    /// Whether it outlives the process that has the file.
+    pub elsewhere: bool,
+    /// Who has it: whoever asked for it first.
     pub process: ProcessId,
     /// When the claim was sent first: a repeat is told what was granted then.
     pub claimed: Duration,
@@ -42,6 +49,10 @@ pub struct Grant {
     pub renewals: Vec<(Duration, Duration)>,
     /// When its holder first said that it is done with it, answered or not.
     pub given_up: Option<Duration>,
+    /// When a renewal was sent first of which nobody knows what became: it may be heard at any later time.
+    pub renewed_unknown: Option<Duration>,
+    /// From when to when steady time may not have gone on.
+    outages: Arc<Vec<(Duration, Duration)>>,
 }
 
 /// What the history says.
@@ -56,8 +67,45 @@ pub struct Facts {
     pub deaths: BTreeMap<ProcessId, Duration>,
     /// When each request was sent first.
     pub first_sent: BTreeMap<RequestId, Duration>,
-    /// Whether a wall clock jumped.
+    /// Who sent each request first.
+    senders: BTreeMap<RequestId, ProcessId>,
+    /// Whether the wall clock of the machine with the file jumped.
     pub wall_jumped: bool,
+    /// What the clock of each process gains, in parts in a million.
+    drift_ppm: BTreeMap<ProcessId, i32>,
+    /// What the clock of the machine with the file gains, in parts in a million.
+    pub store_drift_ppm: i32,
+    /// Processes on the machine with the file.
+    at_store: BTreeSet<ProcessId>,
+    /// When each process was paused.
+    pauses: BTreeMap<ProcessId, Vec<(Duration, Duration)>>,
+    /// From when to when steady time may not have gone on.
+    outages: Arc<Vec<(Duration, Duration)>>,
+}
+
+/// From when to when steady time may not have gone on: from the last change that a process surely wrote
+/// down before it died, until the next one had the file. A disk that is full takes no mark.
+fn outages(
+    evidence: &Evidence,
+    calls: &[CallFact],
+    deaths: &BTreeMap<ProcessId, Duration>,
+) -> Vec<(Duration, Duration)> {
+    let opened = evidence.entries.iter().filter(|entry| matches!(entry.event, Event::Opened));
+    let opened: Vec<(ProcessId, Duration)> = opened.filter_map(|entry| Some((entry.process?, entry.at))).collect();
+    let next = opened.iter().skip(1).map(|(_, at)| *at).chain([Duration::MAX]);
+    let written = calls.iter().filter(|call| !call.what.request.is_read());
+    let written: BTreeSet<Duration> = written.filter_map(|call| call.reply().map(|_| call.invoked)).collect();
+    let outage = |((process, opened), next): (&(ProcessId, Duration), Duration)| {
+        let died = deaths.get(process).copied()?;
+        let closed = written.range(..died.min(next)).next_back().copied().unwrap_or_default();
+        Some((closed.max(*opened), next))
+    };
+    opened.iter().zip(next).filter_map(outage).collect()
+}
+
+/// The true time that passes while a clock with this drift shows `shown`.
+fn true_length(shown: Duration, drift_ppm: i32) -> Duration {
+    shown.mul_f64(1e6 / (1e6 + f64::from(drift_ppm)))
 }
 
 impl CallFact {
@@ -107,24 +155,39 @@ impl CallFact {
 
 impl Grant {
     /// From when on nobody may be sure any more that it still holds: the store granted or renewed
-    /// it before the answer came.
-    pub fn surely_expired(&self) -> Duration {
-        self.renewals.iter().map(|(_, answered)| *answered).max().unwrap_or(self.answered) + self.length
+    /// it before the answer came. None if that can't be told.
+    pub fn surely_expired(&self) -> Option<Duration> {
+        self.surely_expired_as_of(Duration::MAX)
     }
 
     /// As [`surely_expired`](Grant::surely_expired), as of `at`.
-    pub fn surely_expired_as_of(&self, at: Duration) -> Duration {
+    pub fn surely_expired_as_of(&self, at: Duration) -> Option<Duration> {
+        if self.renewed_unknown.is_some_and(|sent| sent <= at) {
+            return None;
+        }
         let renewals = self.renewals.iter().filter(|(_, answered)| *answered <= at).map(|(_, answered)| *answered);
-        renewals.max().unwrap_or(self.answered) + self.length
+        let renewed = renewals.max().unwrap_or(self.answered);
+        let mut expired = renewed + self.length;
+        // Time in which the file is closed does not count for a worker elsewhere, and steady time goes on
+        // from its last mark: a whole lease may lie ahead of each opening.
+        for (closed, opened) in self.outages.iter().filter(|_| self.elsewhere) {
+            if renewed < *opened && *closed <= expired {
+                expired = opened.saturating_add(self.length);
+            }
+        }
+        Some(expired)
+    }
+
+    /// Until when its holder relies on it, for all that it was told.
+    pub fn trust_ends(&self) -> Duration {
+        self.renewals.iter().map(|(sent, _)| *sent).max().unwrap_or(self.claimed) + self.trust
     }
 
     /// Until when its holder relies on it: as long as it was asked for, less the margin, unless the
     /// holder died or gave it up before.
     pub fn trusted_until(&self, facts: &Facts) -> Duration {
-        let margin = self.length * outlive::limits::LEASE_MARGIN_PERCENT / 100;
-        let renewed = self.renewals.iter().map(|(sent, _)| *sent).max().unwrap_or(self.claimed);
         let ends = [self.given_up, facts.deaths.get(&self.process).copied()];
-        ends.into_iter().flatten().fold(renewed + self.length - margin, Duration::min)
+        ends.into_iter().flatten().fold(self.trust_ends(), Duration::min)
     }
 }
 
@@ -145,33 +208,90 @@ impl Facts {
                 _ => {}
             }
         }
-        let deaths = evidence.times.iter().filter_map(|times| Some((times.process, times.ended?))).collect();
-        let jumps = evidence.faults.get(&outlive_sim::FaultKind::WallJump);
-        let wall_jumped = jumps.is_some_and(|count| count.effective > 0);
-        let mut first_sent = BTreeMap::new();
+        let deaths: BTreeMap<ProcessId, Duration> =
+            evidence.times.iter().filter_map(|times| Some((times.process, times.ended?))).collect();
+        let store = evidence.plan.setting.store();
+        let jumps = |fault: &&Fault| fault.machine == store && fault.action.kind() == FaultKind::WallJump;
+        let drift_ppm = evidence.times.iter().map(|times| (times.process, evidence.drift_ppm[&times.machine]));
+        let at_store = evidence.times.iter().filter(|times| times.machine == store).map(|times| times.process);
+        let pauses = evidence.times.iter().map(|times| {
+            let pauses = times.pauses.iter().map(|(from, to)| (*from, to.unwrap_or(Duration::MAX)));
+            (times.process, pauses.collect())
+        });
+        let outages = outages(evidence, &calls, &deaths);
+        let (mut first_sent, mut senders) = (BTreeMap::new(), BTreeMap::new());
         for call in &calls {
             first_sent.entry(call.what.id).or_insert(call.invoked);
+            senders.entry(call.what.id).or_insert(call.process);
         }
-        let (grants, tokens) = (BTreeMap::new(), BTreeMap::new());
-        let mut facts = Self { calls, grants, tokens, deaths, first_sent, wall_jumped };
+        let mut facts = Self {
+            calls,
+            grants: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            deaths,
+            first_sent,
+            senders,
+            wall_jumped: evidence.plan.faults.iter().any(|fault| jumps(&fault)),
+            drift_ppm: drift_ppm.collect(),
+            store_drift_ppm: evidence.drift_ppm[&store],
+            at_store: at_store.collect(),
+            pauses: pauses.collect(),
+            outages: Arc::new(outages),
+        };
         facts.read_grants();
         facts.read_renewals();
         facts
     }
 
+    /// The least true time that a rest of this length takes: it is over when the clock of the machine with the
+    /// file says so, or when the wall clock does, which does not drift.
+    pub fn least_rest(&self, rest: Duration) -> Duration {
+        self.at_store(rest).min(rest)
+    }
+
+    /// The true time that passes while the clock of the machine with the file shows `shown`.
+    fn at_store(&self, shown: Duration) -> Duration {
+        true_length(shown, self.store_drift_ppm)
+    }
+
+    /// Whether the file was closed at some time in between.
+    pub fn was_closed(&self, from: Duration, to: Duration) -> bool {
+        self.outages.iter().any(|(closed, opened)| *closed <= to && *opened >= from)
+    }
+
+    /// What the clock of the machine with the file shows to pass within `truly`.
+    pub fn shown_at_store(&self, truly: Duration) -> Duration {
+        truly.mul_f64((1e6 + f64::from(self.store_drift_ppm)) / 1e6)
+    }
+
+    /// Whether the process was paused at some moment from `from` on, and has hardly gone on by `at`: what it
+    /// does then, it had begun before.
+    pub fn slept_from(&self, process: ProcessId, from: Duration, at: Duration) -> bool {
+        self.pauses[&process]
+            .iter()
+            .any(|(paused, resumed)| *paused <= at && *resumed >= from && at <= resumed.saturating_add(JUST_RESUMED))
+    }
+
     fn read_grants(&mut self) {
         for call in &self.calls {
             let Some((answered, Reply::Claimed { grants })) = call.reply() else { continue };
+            let process = self.senders[&call.what.id];
             for granted in grants {
+                let length = Duration::from_millis(granted.lease_ms);
+                let trusted = length * (100 - outlive::limits::LEASE_MARGIN_PERCENT) / 100;
                 let grant = Grant {
                     lease: granted.lease,
                     attempt: granted.attempt,
-                    length: Duration::from_millis(granted.lease_ms),
-                    process: call.process,
+                    length: self.at_store(length),
+                    trust: true_length(trusted, self.drift_ppm[&process]),
+                    elsewhere: !self.at_store.contains(&process),
+                    process,
                     claimed: self.first_sent[&call.what.id],
                     answered,
                     renewals: Vec::new(),
                     given_up: None,
+                    renewed_unknown: None,
+                    outages: self.outages.clone(),
                 };
                 // A repeat of the claim is told the same.
                 self.grants.entry(granted.lease.token).or_insert(grant);
@@ -191,6 +311,20 @@ impl Facts {
                 grant.given_up = Some(grant.given_up.map_or(call.invoked, |earlier| earlier.min(call.invoked)));
             }
             let renews = matches!(call.what.request, Request::Heartbeat { .. } | Request::Start { .. });
+            let leases = match &call.what.request {
+                Request::Heartbeat { leases } => &leases[..],
+                Request::Start { lease } => &[*lease][..],
+                _ => &[],
+            };
+            for lease in leases {
+                let unknown = matches!(
+                    call.answer.as_ref().map(|(_, answer)| &**answer),
+                    None | Some(Err(CallError::Unknown { .. }))
+                );
+                if let Some(grant) = self.grants.get_mut(&lease.token).filter(|grant| unknown && grant.elsewhere) {
+                    grant.renewed_unknown.get_or_insert(call.invoked);
+                }
+            }
             let (true, Some((answered, _))) = (renews, &call.answer) else { continue };
             for (lease, accepted) in call.judged_leases() {
                 if let Some(grant) = self.grants.get_mut(&lease.token).filter(|_| accepted)

@@ -1,10 +1,13 @@
 //! I2: claims expire without cooperation.
 
-use super::{Checker, Facts, Report};
+use super::{Checker, Facts, Grant, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
+use outlive::JobId;
 use outlive::job::explain::Doing;
 use outlive::protocol::{Reply, Request};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// See the module.
 pub const CHECKER: Checker = Checker {
@@ -16,6 +19,7 @@ pub const CHECKER: Checker = Checker {
         ("I2.c", "a job whose lease has expired is not called running"),
         ("I2.d", "a stale, forged or foreign lease changes nothing"),
         ("I2.e", "one process at a time has the file"),
+        ("I2.f", "no handler begins or goes on once its lease is not trusted any more, unless its process slept"),
     ],
     check,
 };
@@ -25,6 +29,31 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     expiry(facts, report);
     foreign(facts, report);
     one_process(evidence, facts, report);
+    handlers(evidence, facts, report);
+}
+
+/// A timer may be this late.
+const LATE: Duration = Duration::from_millis(2);
+
+fn handlers(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let attempts: BTreeMap<(JobId, u32), &Grant> =
+        facts.grants.values().map(|grant| ((grant.lease.job, grant.attempt), grant)).collect();
+    for entry in &evidence.entries {
+        let (job, attempt, does) = match entry.event {
+            Event::HandlerStarted { job, attempt } => (job, attempt, "began"),
+            Event::HandlerEnded { job, attempt } => (job, attempt, "was still running"),
+            _ => continue,
+        };
+        let (Some(grant), Some(process)) = (attempts.get(&(job, attempt)), entry.process) else { continue };
+        let until = grant.trust_ends() + LATE;
+        report.expect("I2.f", entry.at <= until || facts.slept_from(process, grant.trust_ends(), entry.at), || {
+            format!(
+                "the handler of attempt {attempt} of job {job} {does} at {:.3?}, but its lease was trusted until {:.3?}",
+                entry.at,
+                grant.trust_ends()
+            )
+        });
+    }
 }
 
 fn windows(facts: &Facts, report: &mut Report) {
@@ -46,7 +75,7 @@ fn expiry(facts: &Facts, report: &mut Report) {
     for call in &facts.calls {
         for (lease, accepted) in call.judged_leases() {
             let Some(grant) = facts.grants.get(&lease.token).filter(|grant| grant.lease == lease) else { continue };
-            let expired = grant.surely_expired_as_of(call.invoked);
+            let Some(expired) = grant.surely_expired_as_of(call.invoked) else { continue };
             // What a repeat is told may have been answered in time.
             if call.invoked > expired && !facts.is_repeat(call) {
                 report.expect("I2.b", !accepted, || {
@@ -64,14 +93,13 @@ fn expiry(facts: &Facts, report: &mut Report) {
         };
         let latest = facts.tokens.get(job).and_then(|tokens| tokens.last()).map(|token| &facts.grants[token]);
         let Some(grant) = latest.filter(|grant| grant.attempt == explanation.attempts) else { continue };
-        if call.invoked > grant.surely_expired_as_of(call.invoked) && grant.answered < call.invoked {
+        let Some(expired) = grant.surely_expired_as_of(call.invoked) else { continue };
+        if call.invoked > expired && grant.answered < call.invoked {
             let running = matches!(explanation.doing, Doing::Running { .. });
             report.expect("I2.c", !running, || {
                 format!(
-                    "job {job} is called running at {:.3?}, but the lease of attempt {} expired by {:.3?}",
-                    call.invoked,
-                    grant.attempt,
-                    grant.surely_expired_as_of(call.invoked)
+                    "job {job} is called running at {:.3?}, but the lease of attempt {} expired by {expired:.3?}",
+                    call.invoked, grant.attempt
                 )
             });
         }

@@ -108,7 +108,7 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
             None => shortest_rest(limits.backoff, count.count()),
         };
         // A repeat is told what was decided when the request was heard first.
-        due.insert((row.job, row.attempt), facts.first_sent[&call.what.id] + rest);
+        due.insert((row.job, row.attempt), facts.first_sent[&call.what.id] + facts.least_rest(rest));
     }
     for (token, row) in &rows.failures {
         let grant = facts.grants.get(&outlive::job::Token(*token));
@@ -117,7 +117,8 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
             && row.message.contains("process")
         {
             let count = rows.failures.range(..=*token).filter(|(_, it)| it.job == row.job && it.how == "crash").count();
-            due.insert((row.job, row.attempt), death + shortest_rest(limits.crash_backoff, count));
+            let rest = facts.least_rest(shortest_rest(limits.crash_backoff, count));
+            due.insert((row.job, row.attempt), death + rest);
         }
     }
     for grant in facts.grants.values() {

@@ -46,7 +46,10 @@ fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let tokens = facts.tokens.get(job).into_iter().flatten();
         let again = tokens.map(|token| &facts.grants[token]).find(|grant| grant.claimed > *at);
         let started = evidence.entries.iter().find(|entry| {
-            entry.at > *at && matches!(entry.event, Event::HandlerStarted { job: started, .. } if started == *job)
+            let begins = matches!(entry.event, Event::HandlerStarted { job: started, .. } if started == *job);
+            // Who slept meanwhile goes on with what it had begun, and is turned away with it.
+            let asleep = || entry.process.is_some_and(|process| facts.slept_from(process, *at, entry.at));
+            entry.at > *at && begins && !asleep()
         });
         report.expect("I5.c", again.is_none() && started.is_none(), || {
             let when = again.map(|grant| grant.answered).or(started.map(|entry| entry.at));

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::qualify;
 use crate::checkers::{self, Facts, Violation};
 use crate::drive::{Evidence, drive};
+use crate::workload::{Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub struct SeedResult {
     pub clauses: BTreeMap<String, u64>,
     /// What came of the faults.
     pub faults: BTreeMap<FaultKind, Count>,
+    /// How many faults came at each kind of moment.
+    pub anchors: BTreeMap<String, u64>,
     /// What power losses took.
     pub loss: Loss,
     /// What was chosen, in a few words.
@@ -70,16 +73,17 @@ impl SeedResult {
 }
 
 /// Runs one seed and judges it.
-pub fn run_seed(seed: Seed, recording: Recording) -> SeedResult {
+pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedResult {
     let started = std::time::Instant::now();
     let options = Options { time_limit: TIME_LIMIT, recording, ..Options::default() };
-    let outcome = run(seed, options, drive);
+    let outcome = run(seed, options, async move |world| drive(world, workload).await);
     let mut result = SeedResult {
         seed: seed.0,
         hash: outcome.hash,
         ending: Ending::Good,
         clauses: BTreeMap::new(),
         faults: BTreeMap::new(),
+        anchors: BTreeMap::new(),
         loss: Loss::default(),
         chosen: Vec::new(),
         counts: outcome.events.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
@@ -113,6 +117,7 @@ fn fill(result: &mut SeedResult, evidence: &Evidence) {
         result.ending = Ending::Violated(report.violations);
     }
     result.faults = evidence.faults.clone();
+    result.anchors = evidence.anchors.clone();
     result.loss = evidence.loss;
     result.chosen = chosen(evidence);
     result.counts.insert("disk operations".into(), evidence.disk_operations);
@@ -128,7 +133,17 @@ fn chosen(evidence: &Evidence) -> Vec<(String, String)> {
     let on = features.as_object().into_iter().flatten().filter(|(_, on)| **on == true).map(|(name, _)| name.as_str());
     let workers: Vec<String> =
         plan.workers.iter().map(|worker| format!("{} × {:?}", worker.concurrency, worker.lease)).collect();
+    let setting = match &plan.setting {
+        Setting::Embedded(_) => "one program that embeds the queue".to_owned(),
+        Setting::Cluster(machines) => {
+            let (workers, clients, here) = (machines.workers.len(), machines.clients.len(), plan.workers_here.len());
+            format!("a server with {here} worker(s) in it, {workers} worker(s) and {clients} client(s) elsewhere")
+        }
+    };
+    let drifts = evidence.drift_ppm.values().filter(|ppm| **ppm != 0).count();
     [
+        ("setting", setting),
+        ("clocks that drift", drifts.to_string()),
         ("features", on.collect::<Vec<_>>().join(", ")),
         ("jobs wanted", plan.intents.len().to_string()),
         ("workers (jobs at once × lease)", workers.join(", ")),

@@ -59,7 +59,7 @@ impl<H: Host> Actor<H> {
             self.rest(&mut rng, pause).await;
             // Several at once: they are committed in one group.
             let most = rng.between(1..=self.plan.burst as u64);
-            let wishes: Vec<Wish> = (0..most).map_while(|_| self.outside.next_wish()).collect();
+            let wishes: Vec<Wish> = (0..most).map_while(|_| self.outside.next_wish(self.process.id())).collect();
             if wishes.is_empty() && self.outside.is_calm() {
                 return;
             }

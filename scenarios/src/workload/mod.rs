@@ -1,12 +1,18 @@
 //! What a run does: jobs and actors, drawn from the seed by swarm.
 
 mod actors;
+mod cluster;
 mod faults;
 mod jobs;
+mod middlebox;
 mod outside;
 mod plan;
 mod program;
+mod setting;
 
+pub use cluster::Cluster;
+pub use middlebox::Middlebox;
 pub use outside::Outside;
 pub use plan::{GARBAGE, Intent, Plan, Script};
 pub use program::{PATH, Program};
+pub use setting::{Machines, Setting, Workload};

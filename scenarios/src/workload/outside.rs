@@ -4,7 +4,7 @@
 use super::plan::Intent;
 use outlive::JobId;
 use outlive::job::RequestId;
-use outlive_sim::Fork;
+use outlive_sim::{Fork, ProcessId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ pub struct Outside(Arc<Mutex<Memory>>);
 #[derive(Default)]
 struct Memory {
     wanted: VecDeque<Wish>,
-    in_flight: BTreeMap<RequestId, Wish>,
+    in_flight: BTreeMap<RequestId, (ProcessId, Wish)>,
     known: BTreeSet<JobId>,
     terminal: BTreeSet<JobId>,
     calm: bool,
@@ -49,11 +49,11 @@ impl Outside {
         Self(Arc::new(Mutex::new(Memory { wanted, ..Memory::default() })))
     }
 
-    /// The next wish; it is in flight until it is answered.
-    pub fn next_wish(&self) -> Option<Wish> {
+    /// The next wish; it is in flight from a process until it is answered.
+    pub fn next_wish(&self, process: ProcessId) -> Option<Wish> {
         let mut memory = self.0.lock().unwrap();
         let wish = memory.wanted.pop_front()?;
-        memory.in_flight.insert(wish.id, wish.clone());
+        memory.in_flight.insert(wish.id, (process, wish.clone()));
         Some(wish)
     }
 
@@ -67,7 +67,7 @@ impl Outside {
     /// A wish was not granted, or nobody knows: it is tried again, under the same name.
     pub fn wish_again(&self, id: RequestId) {
         let mut memory = self.0.lock().unwrap();
-        if let Some(wish) = memory.in_flight.remove(&id) {
+        if let Some((_, wish)) = memory.in_flight.remove(&id) {
             memory.wanted.push_back(wish);
         }
     }
@@ -77,11 +77,11 @@ impl Outside {
         self.0.lock().unwrap().in_flight.remove(&id);
     }
 
-    /// The process died: whatever was in flight is unknown, and is tried again.
-    pub fn process_died(&self) {
+    /// A process died: whatever was in flight from it is unknown, and is tried again.
+    pub fn process_died(&self, process: ProcessId) {
         let mut memory = self.0.lock().unwrap();
-        let unknown = std::mem::take(&mut memory.in_flight);
-        for wish in unknown.into_values().rev() {
+        let unknown: Vec<_> = memory.in_flight.extract_if(.., |_, (of, _)| *of == process).collect();
+        for (_, (_, wish)) in unknown.into_iter().rev() {
             memory.wanted.push_front(wish);
         }
     }

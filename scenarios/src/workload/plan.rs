@@ -4,24 +4,31 @@
 //! Source of the idea: A. Groce et al., "Swarm Testing", 2012.
 
 use super::faults;
+use super::setting::Setting;
 use outlive::Options;
 use outlive::job::{Backoff, Limits};
 use outlive::protocol::{Enqueue, When};
-use outlive_sim::{Fault, Fork, MachineId, Rng, World};
+use outlive_sim::{Fault, Fork, Rng, World};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Everything that is chosen before a run begins.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Where it takes place.
+    pub setting: Setting,
     /// Which features take part.
     pub features: Features,
     /// What the queue is opened with.
     pub options: Options,
     /// The jobs that clients want.
     pub intents: Vec<Intent>,
-    /// The workers that run them.
+    /// The workers that run them; in a cluster on a machine each.
     pub workers: Vec<WorkerPlan>,
+    /// Workers in the server of a cluster.
+    pub workers_here: Vec<WorkerPlan>,
+    /// How long a caller of a server waits for an answer.
+    pub patience: Duration,
     /// Clients that claim by hand, and are late, silent or wrong.
     pub raw_claimers: u32,
     /// Lease of claims by hand.
@@ -128,7 +135,7 @@ pub const GARBAGE: &str = "garbage";
 
 impl Plan {
     /// Draws the plan of a run.
-    pub fn draw(world: &World, machine: MachineId) -> Self {
+    pub fn draw(world: &World, setting: Setting) -> Self {
         let fork = world.fork("plan");
         let mut rng = fork.fork("swarm").rng();
         let features = Features::draw(&mut rng);
@@ -137,26 +144,44 @@ impl Plan {
         let intents = (1..=jobs).map(|number| intent(number, &features, fork.fork("job").key(number))).collect();
         let leases: Vec<u64> = vec![1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
         let lease = Duration::from_millis(*rng.pick(&leases));
-        let workers = (0..rng.between(1..=3)).map(|_| WorkerPlan { concurrency: rng.between(1..=8) as usize, lease });
-        let workers = workers.collect();
+        let worker = |rng: &mut Rng| WorkerPlan { concurrency: rng.between(1..=8) as usize, lease };
+        let workers = (0..rng.between(1..=3)).map(|_| worker(&mut rng)).collect();
         let raw_claimers = if rng.chance(0.6) { rng.between(1..=2) as u32 } else { 0 };
         let raw_lease = Duration::from_millis(rng.between(1_000..=6_000));
         let faults_end = Duration::from_secs(rng.between(20..=45));
-        Self {
+        let mut plan = Self {
             features,
             options,
             intents,
             workers,
+            workers_here: Vec::new(),
+            patience: Duration::ZERO,
             raw_claimers,
             raw_lease,
             producers: rng.between(1..=3) as u32,
             enqueue_pause: Duration::from_millis(rng.between(200..=2_500)),
             burst: rng.between(1..=12) as usize,
             sync_latency: Duration::from_micros(*rng.pick(&[0, 200, 1_000, 1_000, 3_000, 8_000])),
-            faults: faults::draw(fork.fork("faults"), machine, faults_end, features.poison),
+            faults: Vec::new(),
             faults_end,
             downtime: Duration::from_millis(rng.between(10..=3_000)),
+            setting,
+        };
+        let faults = fork.fork("faults");
+        match plan.setting.clone() {
+            Setting::Embedded(machine) => {
+                plan.faults = faults::draw_for_embedded(faults, machine, faults_end, features.poison);
+            }
+            Setting::Cluster(machines) => {
+                let mut rng = fork.fork("cluster").rng();
+                plan.workers = machines.workers.iter().map(|_| worker(&mut rng)).collect();
+                plan.workers_here = if rng.chance(0.25) { vec![worker(&mut rng)] } else { Vec::new() };
+                plan.patience = Duration::from_millis(rng.between(1_000..=6_000));
+                let longest = plan.longest_lease();
+                plan.faults = faults::draw_for_cluster(faults, &machines, faults_end, longest, features.poison);
+            }
         }
+        plan
     }
 
     /// The longest lease that anybody asks for.

@@ -1,4 +1,5 @@
-//! The program that embeds the queue: opened, worked, killed, booted again.
+//! The program that embeds the queue: opened, worked, killed, booted again. What it is made of is also
+//! what the programs of a cluster are made of.
 
 use super::actors::Actor;
 use super::jobs::{Handlers, handle_all};
@@ -46,15 +47,12 @@ impl Program {
         if process.incarnation() > 0 && rng.chance(0.1) {
             self.take_census(&process, &host, &*service).await;
         }
-        self.start_actors(&process, &host, &service);
+        self.start_producers(&process, &host, &service, self.plan.producers);
+        self.start_claimers(&process, &host, &service);
+        self.start_onlookers(&process, &host, &service);
         let workers = self.plan.workers.iter().map(|plan| self.start_worker(&process, &host, &service, plan));
-        let workers: Vec<Worker<_>> = workers.collect();
-        if self.plan.features.restarts {
-            self.restart_workers(&process, &host, &service, workers, rng).await;
-        } else {
-            std::future::pending::<()>().await;
-            drop(workers);
-        }
+        let workers = workers.collect();
+        self.run_workers(&process, &host, &service, workers, rng).await;
     }
 
     /// A second process: it must be turned away for as long as the first one has the file.
@@ -69,27 +67,36 @@ impl Program {
         host.clock().sleep(Duration::from_secs(3)).await;
     }
 
-    fn start_actors<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
-        let actor = Actor {
-            process: process.clone(),
-            host: host.clone(),
-            service: service.clone(),
-            outside: self.outside.clone(),
-            plan: self.plan.clone(),
-        };
-        for _ in 0..self.plan.producers {
-            process.spawn("producer", actor.clone().produce()).detach();
+    fn actor<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) -> Actor<H> {
+        let (outside, plan) = (self.outside.clone(), self.plan.clone());
+        Actor { process: process.clone(), host: host.clone(), service: service.clone(), outside, plan }
+    }
+
+    /// Starts clients that enqueue.
+    pub fn start_producers<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>, producers: u32) {
+        for _ in 0..producers {
+            process.spawn("producer", self.actor(process, host, service).produce()).detach();
         }
+    }
+
+    /// Starts clients that claim by hand.
+    pub fn start_claimers<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
         for _ in 0..self.plan.raw_claimers {
-            process.spawn("raw claimer", actor.clone().claim_by_hand()).detach();
+            process.spawn("raw claimer", self.actor(process, host, service).claim_by_hand()).detach();
         }
+    }
+
+    /// Starts clients that cancel, and that ask why.
+    pub fn start_onlookers<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
+        let actor = self.actor(process, host, service);
         if self.plan.features.cancels {
             process.spawn("canceller", actor.clone().cancel()).detach();
         }
         process.spawn("auditor", actor.audit()).detach();
     }
 
-    fn start_worker<H: Host>(
+    /// Starts a worker.
+    pub fn start_worker<H: Host>(
         &self,
         process: &Process,
         host: &H,
@@ -103,8 +110,9 @@ impl Program {
         handle_all(worker, handlers).start().expect("the plan is within the limits")
     }
 
-    /// Stops and starts workers in turn, now kindly, now not.
-    async fn restart_workers<H: Host>(
+    /// Lets workers run until the process ends; in some runs it stops and starts them in turn, now kindly,
+    /// now not.
+    pub async fn run_workers<H: Host>(
         &self,
         process: &Process,
         host: &H,
@@ -112,6 +120,9 @@ impl Program {
         mut workers: Vec<Worker<H>>,
         mut rng: Rng,
     ) {
+        if !self.plan.features.restarts {
+            std::future::pending::<()>().await;
+        }
         loop {
             host.clock().sleep(Duration::from_millis(rng.between(500..=8_000))).await;
             let worker = workers.remove(0);
@@ -126,7 +137,7 @@ impl Program {
     }
 
     /// Asks of every known job why it waits, before anybody else does anything.
-    async fn take_census<H: Host>(&self, process: &Process, host: &H, service: &dyn Service) {
+    pub async fn take_census<H: Host>(&self, process: &Process, host: &H, service: &dyn Service) {
         let wall_ms = || i64::try_from(host.clock().wall().as_millis()).expect("a date of our time");
         let began = wall_ms();
         let mut explanations = Vec::new();

@@ -47,6 +47,20 @@ pub enum Trigger {
     },
 }
 
+impl Trigger {
+    /// The kind of moment, by which moments are counted.
+    pub fn anchor(&self) -> String {
+        match self {
+            Trigger::At(_) => "at a time".into(),
+            Trigger::AtOperation { .. } => "at an operation".into(),
+            Trigger::AtMatching { suffix, kind, .. } | Trigger::AtChance { suffix, kind, .. } => {
+                format!("at {kind:?} of *{suffix}").to_lowercase()
+            }
+            Trigger::AtEvent { name, .. } => name.clone(),
+        }
+    }
+}
+
 /// What a fault does. At an operation or event it strikes the process that did it; at a time, every
 /// process of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +71,14 @@ pub enum Action {
     PowerLoss(Survivors),
     /// The process is paused for so long.
     Pause(Duration),
+    /// As [`Pause`](Action::Pause), after some more polls of its tasks: so it stops at any await that
+    /// follows the moment, and not only at the first.
+    PauseLater {
+        /// How many polls it has left.
+        polls: u32,
+        /// How long it is paused.
+        lasting: Duration,
+    },
     /// This sync fails; at any other moment, the next one of the machine that has something to do.
     SyncError,
     /// This write fails; at any other moment, the next one of the machine.
@@ -128,6 +150,24 @@ pub enum Action {
         /// Whose ends stay open.
         peer: MachineId,
     },
+    /// Something is done to the message that is being sent. Only who carries messages can do it, and
+    /// says with [`Nemesis::message`](super::Nemesis::message) that one is there.
+    Message(MessageFault),
+}
+
+/// What is done to a message: a whole request, above the streams of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageFault {
+    /// It never arrives.
+    Lose,
+    /// It arrives, and its answer does not.
+    LoseAnswer,
+    /// It arrives so much later. Whoever sent it may have given up by then.
+    Withhold(Duration),
+    /// It arrives twice, at once.
+    Duplicate,
+    /// It arrives, and so much later it arrives again.
+    Replay(Duration),
 }
 
 /// A kind of fault, by which faults are counted.
@@ -149,6 +189,11 @@ pub enum FaultKind {
     DelayedFins,
     ConnectionResets,
     HalfOpen,
+    LostMessage,
+    LostAnswer,
+    WithheldMessage,
+    DuplicatedMessage,
+    ReplayedMessage,
 }
 
 impl Action {
@@ -157,7 +202,7 @@ impl Action {
         match self {
             Action::Crash => FaultKind::Crash,
             Action::PowerLoss(_) => FaultKind::PowerLoss,
-            Action::Pause(_) => FaultKind::Pause,
+            Action::Pause(_) | Action::PauseLater { .. } => FaultKind::Pause,
             Action::SyncError => FaultKind::SyncError,
             Action::WriteError => FaultKind::WriteError,
             Action::FullDisk(_) => FaultKind::FullDisk,
@@ -170,6 +215,20 @@ impl Action {
             Action::DelayedFins { .. } => FaultKind::DelayedFins,
             Action::ConnectionResets { .. } => FaultKind::ConnectionResets,
             Action::HalfOpen { .. } => FaultKind::HalfOpen,
+            Action::Message(fault) => fault.kind(),
+        }
+    }
+}
+
+impl MessageFault {
+    /// Its kind.
+    pub fn kind(self) -> FaultKind {
+        match self {
+            MessageFault::Lose => FaultKind::LostMessage,
+            MessageFault::LoseAnswer => FaultKind::LostAnswer,
+            MessageFault::Withhold(_) => FaultKind::WithheldMessage,
+            MessageFault::Duplicate => FaultKind::DuplicatedMessage,
+            MessageFault::Replay(_) => FaultKind::ReplayedMessage,
         }
     }
 }

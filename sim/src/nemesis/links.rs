@@ -43,6 +43,8 @@ pub(super) fn peer(action: Action) -> Option<MachineId> {
         Action::Crash
         | Action::PowerLoss(_)
         | Action::Pause(_)
+        | Action::PauseLater { .. }
+        | Action::Message(_)
         | Action::SyncError
         | Action::WriteError
         | Action::FullDisk(_)

@@ -1,0 +1,98 @@
+//! The programs of a cluster: the queue's own server, workers and clients, each on a machine of its own.
+
+use super::middlebox::Middlebox;
+use super::program::{PATH, Program};
+use crate::event::Event;
+use crate::host::SimHost;
+use crate::seams;
+use outlive::client::{ConnectOptions, Remote};
+use outlive::host::Networked;
+use outlive::protocol::Service;
+use outlive::server::{ServeOptions, Server};
+use outlive::{Local, Outlive, Worker};
+use outlive_sim::Process;
+use std::sync::Arc;
+use std::time::Duration;
+
+const ADDRESS: &str = "store:7400";
+const TOKEN: &str = "a-token-of-some-length";
+
+/// The programs of a cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    /// What all programs share.
+    pub program: Program,
+    /// What is between them and the server.
+    pub middlebox: Middlebox,
+}
+
+impl Cluster {
+    /// The server: opens the file, serves it, and works itself in some runs.
+    pub async fn run_store(self, process: Process) {
+        let Self { program, .. } = self;
+        let host = seams::host(SimHost::new(&process, program.plan.sync_latency));
+        let storage = seams::storage(&host, PATH);
+        let local = match Local::open(host.clone(), storage, seams::options(&program.plan.options)).await {
+            Ok(local) => local,
+            Err(error) => return program.recorder.record(&process, Event::OpenFailed(error.to_string())),
+        };
+        let engine = seams::service(&host, Arc::new(local));
+        program.recorder.record(&process, Event::Opened);
+        let service = program.recorder.service(&process, engine.clone());
+        if process.incarnation() > 0 && process.fork().fork("census").chance(0.2) {
+            program.take_census(&process, &host, &*service).await;
+        }
+        let options = ServeOptions { token: Some(TOKEN.into()), ..ServeOptions::default() };
+        let outlive = Outlive::on(host.clone(), engine);
+        let _server = Server::start(&outlive, ADDRESS, options).await.expect("the port is free");
+        let here = program.plan.workers_here.iter();
+        let _workers: Vec<Worker<_>> = here.map(|plan| program.start_worker(&process, &host, &service, plan)).collect();
+        std::future::pending::<()>().await;
+    }
+
+    /// A worker, and claimers by hand beside the first one.
+    pub async fn run_worker(self, process: Process, number: usize) {
+        let host = seams::host(SimHost::new(&process, Duration::ZERO));
+        let service = self.connect(&process, &host);
+        let Self { program, .. } = self;
+        let plan = &program.plan.workers[number];
+        if number == 0 {
+            program.start_claimers(&process, &host, &service);
+        }
+        let worker = program.start_worker(&process, &host, &service, plan);
+        let rng = process.fork().fork("program").rng();
+        program.run_workers(&process, &host, &service, vec![worker], rng).await;
+    }
+
+    /// A client: the first one looks after everything, the others enqueue.
+    pub async fn run_client(self, process: Process, number: usize) {
+        let host = seams::host(SimHost::new(&process, Duration::ZERO));
+        let service = self.connect(&process, &host);
+        self.program.start_producers(&process, &host, &service, 1);
+        if number == 0 {
+            self.program.start_onlookers(&process, &host, &service);
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// What carries late requests.
+    pub async fn run_middlebox(self, process: Process) {
+        let host = seams::host(SimHost::new(&process, Duration::ZERO));
+        let remote = Arc::new(self.remote(&host));
+        self.middlebox.carry(process, host, self.program.recorder, remote).await;
+    }
+
+    fn remote<H: Networked>(&self, host: &H) -> Remote<H> {
+        let patience = self.program.plan.patience;
+        let options =
+            ConnectOptions { token: Some(TOKEN.into()), connect_patience: patience / 2, answer_patience: patience };
+        Remote::new(host.clone(), ADDRESS, options).expect("the address is one")
+    }
+
+    /// The way to the server: recorded, and through the middlebox.
+    fn connect<H: Networked>(&self, process: &Process, host: &H) -> Arc<dyn Service> {
+        let remote = seams::remote(Arc::new(self.remote(host)));
+        let way = self.middlebox.between(process, host, remote, self.program.plan.patience);
+        self.program.recorder.service(process, way)
+    }
+}

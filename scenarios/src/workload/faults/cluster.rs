@@ -1,0 +1,156 @@
+//! Faults of a cluster: of its server, of workers and clients, of the links between, and of single
+//! requests.
+
+use super::disk::{self, at, file_between};
+use crate::event::REQUESTS;
+use crate::workload::Machines;
+use outlive_sim::{Action, Fault, Fork, MachineId, MessageFault, OperationKind, Rng, Survivors, Trigger};
+use std::time::Duration;
+
+/// Draws a schedule. `lease` is the longest one, which a worker that is paused outsleeps.
+pub fn draw(fork: Fork, machines: &Machines, end: Duration, lease: Duration, poison: bool) -> Vec<Fault> {
+    let mut draw = Draw { rng: fork.rng(), machines, end, lease, faults: Vec::new() };
+    draw.server();
+    draw.workers(poison);
+    draw.links();
+    draw.requests();
+    draw.faults
+}
+
+struct Draw<'a> {
+    rng: Rng,
+    machines: &'a Machines,
+    end: Duration,
+    lease: Duration,
+    faults: Vec<Fault>,
+}
+
+impl Draw<'_> {
+    fn add(&mut self, machine: MachineId, trigger: Trigger, action: Action) {
+        self.faults.push(Fault { machine, trigger, action });
+    }
+
+    /// The server dies a few times, and its disk fails as disks do.
+    fn server(&mut self) {
+        let store = self.machines.store;
+        let power = self.rng.chance(0.7);
+        for crash in 0..self.rng.between(3..=4) {
+            let rng = &mut self.rng;
+            let action =
+                if power && rng.chance(0.5) { Action::PowerLoss(*rng.pick(&Survivors::ALL)) } else { Action::Crash };
+            let kind = if rng.chance(0.5) { OperationKind::Sync } else { OperationKind::Write };
+            let trigger = match rng.between(0..=9) {
+                0..=7 => file_between(rng, "-wal", kind, 24 * (crash + 1)),
+                8 => at(rng, self.end),
+                _ => Trigger::AtEvent { name: "after open".into(), nth: 2 + crash / 2 },
+            };
+            self.add(store, trigger, action);
+        }
+        for (trigger, action) in disk::draw(&mut self.rng, self.end) {
+            self.add(store, trigger, action);
+        }
+        if self.rng.chance(0.3) {
+            let trigger = at(&mut self.rng, self.end);
+            let lasting = self.millis(50, 8_000);
+            self.add(store, trigger, Action::Pause(lasting));
+        }
+    }
+
+    /// Workers and clients die, sleep through their leases, and have clocks of their own.
+    fn workers(&mut self, poison: bool) {
+        let crashes = if poison { self.rng.between(2..=3) } else { self.rng.between(4..=6) };
+        for crash in 0..crashes {
+            let (machine, trigger) = self.moment(4 * (crash + 1));
+            let action = if self.rng.chance(0.2) { Action::PowerLoss(Survivors::None) } else { Action::Crash };
+            self.add(machine, trigger, action);
+        }
+        // The zombie: asleep beyond its lease at any await, and awake again.
+        for _ in 0..self.rng.between(0..=4) {
+            let (machine, trigger) = self.moment(20);
+            let lasting = self.lease + self.millis(1, 6_000);
+            let polls = self.rng.between(1..=12) as u32;
+            self.add(machine, trigger, Action::PauseLater { polls, lasting });
+        }
+        if self.rng.chance(0.2) {
+            let machine = self.anybody();
+            let (trigger, ms) = (at(&mut self.rng, self.end), self.rng.between(100..=600_000).cast_signed());
+            self.add(machine, trigger, Action::WallJump(ms));
+        }
+    }
+
+    /// What goes wrong between the server and one of the others.
+    fn links(&mut self) {
+        let store = self.machines.store;
+        for _ in 0..self.rng.between(1..=5) {
+            let machine = self.anybody();
+            let (from, to) = if self.rng.chance(0.5) { (machine, store) } else { (store, machine) };
+            let (trigger, lasting) = (at(&mut self.rng, self.end), self.millis(300, 9_000));
+            let (least, most) = (self.millis(1, 500), self.millis(500, 4_000));
+            let action = match self.rng.between(0..=6) {
+                0 => Action::Partition { other: to, lasting },
+                1 => Action::OneWayPartition { to, lasting },
+                2 => Action::Clog { to, least, most, lasting },
+                3 => Action::DelayedFins { to, least, most, lasting },
+                4 => Action::ConnectionResets { other: to },
+                5 => Action::HalfOpen { peer: to },
+                // Connects go to the server alone.
+                _ => {
+                    self.add(machine, trigger, Action::HangingConnects { to: store, lasting });
+                    // Somebody must connect meanwhile.
+                    let soon = at(&mut self.rng, self.end);
+                    self.add(machine, soon, Action::ConnectionResets { other: store });
+                    continue;
+                }
+            };
+            self.add(from, trigger, action);
+        }
+    }
+
+    /// What happens to single requests.
+    fn requests(&mut self) {
+        for _ in 0..self.rng.between(0..=6) {
+            let machine = self.anybody();
+            let name = *self.rng.pick(&REQUESTS);
+            let trigger = Trigger::AtEvent { name: format!("request {name}"), nth: self.rng.between(1..=12) };
+            let later = self.millis(5, 20_000);
+            let fault = *self.rng.pick(&[
+                MessageFault::Lose,
+                MessageFault::LoseAnswer,
+                MessageFault::Withhold(later),
+                MessageFault::Duplicate,
+                MessageFault::Replay(later),
+            ]);
+            self.add(machine, trigger, Action::Message(fault));
+        }
+    }
+
+    /// A moment of somebody who talks to the server: one of the last of so many.
+    fn moment(&mut self, up_to: u64) -> (MachineId, Trigger) {
+        let nth = self.rng.between(up_to.div_ceil(2)..=up_to);
+        if self.rng.chance(0.15) {
+            let machine = *self.rng.pick(&self.machines.clients);
+            return (machine, Trigger::AtEvent { name: "before enqueue".into(), nth });
+        }
+        let machine = *self.rng.pick(&self.machines.workers);
+        let name = match self.rng.between(0..=9) {
+            0..=1 => "after claim".into(),
+            2..=3 => "handler starts".into(),
+            4 => "handler ends".into(),
+            5 => "before complete".into(),
+            _ => {
+                let when = *self.rng.pick(&["before", "after"]);
+                format!("{when} {}", self.rng.pick(&["claim", "start", "heartbeat", "complete", "fail"]))
+            }
+        };
+        (machine, Trigger::AtEvent { name, nth })
+    }
+
+    fn anybody(&mut self) -> MachineId {
+        let machines = if self.rng.chance(0.7) { &self.machines.workers } else { &self.machines.clients };
+        *self.rng.pick(machines)
+    }
+
+    fn millis(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(self.rng.between(least..=most))
+    }
+}
