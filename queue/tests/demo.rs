@@ -2,8 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about a real program")]
 
+use rustix::process::{Pid, Signal};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// The demo, which cargo builds beside the tests unless it is told to build this test alone.
 fn demo() -> PathBuf {
@@ -109,6 +114,58 @@ fn what_is_killed_leaves_its_jobs_to_others() {
 #[test]
 fn the_default_settings_do_as_well() {
     check(&["--default-settings"], "the defaults of queue and worker: crash backoff 1 s, lease 30 s");
+}
+
+/// A demo in the middle of its second act, with worker 1 dead and worker 2 waiting.
+struct Midway {
+    demo: Child,
+    worker: Pid,
+    /// Where it has its files: it leaves them there if it does not come to its end.
+    _folder: tempfile::TempDir,
+}
+
+impl Midway {
+    fn reach() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(demo());
+        command.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut demo = command.spawn().unwrap();
+        let said = BufReader::new(demo.stdout.as_mut().unwrap());
+        let said: Vec<String> = said.lines().map(Result::unwrap).take_while(|line| !line.contains(MIDWAY)).collect();
+        let pid =
+            said.iter().find_map(|line| line.split_once("started worker 2: pid ")).expect("worker 2 has started").1;
+        Self { demo, worker: Pid::from_raw(pid.parse().unwrap()).unwrap(), _folder: folder }
+    }
+
+    /// What it complains of, and how it ends. Its children have that end of the pipe too, so this
+    /// also waits for theirs.
+    fn end(mut self) -> (ExitStatus, String) {
+        let mut stderr = self.demo.stderr.take().unwrap();
+        let (sender, complaints) = channel();
+        std::thread::spawn(move || sender.send(std::io::read_to_string(&mut stderr).unwrap()));
+        let complaints = complaints.recv_timeout(Duration::from_secs(20)).expect("nobody is left to complain");
+        (self.demo.wait().unwrap(), complaints)
+    }
+}
+
+const MIDWAY: &str = "Nobody helps";
+
+#[test]
+fn what_should_not_happen_fails_the_demo_and_ends_its_children() {
+    let midway = Midway::reach();
+    rustix::process::kill_process(midway.worker, Signal::KILL).unwrap();
+    let (status, complaints) = midway.end();
+    assert_eq!(status.code(), Some(1));
+    let sentence = "✗ This is not what should have happened: worker 2 ended too early, by signal: 9";
+    assert!(complaints.contains(sentence), "{complaints}");
+}
+
+#[test]
+fn no_child_outlives_a_demo_that_is_killed() {
+    let mut midway = Midway::reach();
+    midway.demo.kill().unwrap();
+    let (status, complaints) = midway.end();
+    assert_eq!((status.signal(), complaints.as_str()), (Some(9), ""));
 }
 
 #[test]
