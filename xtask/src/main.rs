@@ -65,7 +65,7 @@ enum Chore {
     /// Check that the checkers bite: run every planted bug, and see the intended clause catch it.
     #[command(disable_help_flag = true)]
     Mutants(PassedOn),
-    /// Watch three jobs outlive a SIGKILL: real processes, a real file.
+    /// Watch jobs outlive the SIGKILL of a program, a worker and a server: real processes and files.
     #[command(disable_help_flag = true)]
     Demo(PassedOn),
     /// Run every test that needs nothing but the Rust toolchain and a C compiler; with `--external`

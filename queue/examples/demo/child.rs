@@ -1,40 +1,70 @@
-//! The program as a child process: started, listened to, killed. Every wait has a bound.
+//! Child processes: started, listened to, killed. Every wait has a bound.
 
 use crate::Problem;
-use crate::program::{PHOTOS, Start};
+use crate::arguments::Role;
+use crate::patience::PATIENCE;
+use crate::settings::Settings;
 use crate::story::Story;
+use crate::work::{Step, What};
+use outlive::JobId;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The argument that makes this executable the program.
-pub const PROGRAM: &str = "--program-in";
-/// The longest wait for anything that the program is to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+const SIGKILL: i32 = 9;
 /// How often a process that can't be waited for with a bound is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A child process. It does not outlive this value.
+/// A child process. It does not outlive this value, nor this process.
 pub struct Child {
+    /// What it is, in a sentence.
+    who: String,
+    /// What stands before its lines, and what its worker is called.
+    name: String,
     process: std::process::Child,
     lines: Receiver<String>,
+    /// What it has said of its handlers.
+    steps: BTreeSet<Step>,
+    /// Its standard input, which ends with this process: see [`end_with_the_demo`].
+    _tie: Option<ChildStdin>,
+}
+
+/// Ends this process, a child, as soon as the demo is gone, however that ended.
+pub fn end_with_the_demo() {
+    thread::spawn(|| {
+        // Nothing is ever written to it.
+        drop(io::copy(&mut io::stdin(), &mut io::sink()));
+        std::process::exit(1);
+    });
 }
 
 impl Child {
-    /// Starts the program in `folder`.
-    pub fn start(folder: &Path, default_settings: bool) -> Result<Self, Problem> {
+    /// Starts this executable in another role.
+    pub fn start(role: &Role, settings: Settings) -> Result<Self, Problem> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(PROGRAM).arg(folder).args(default_settings.then_some("--default-settings"));
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        command.args(role.words()).args(settings.words()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn()?;
         let output = BufReader::new(process.stdout.take().expect("its output is piped"));
         let (sender, lines) = channel();
-        // Ends with the program, whose death closes its end of the pipe.
+        // Ends with the child, whose death closes its end of the pipe.
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Ok(Self { process, lines })
+        let name = match role {
+            Role::Server { .. } => "server".into(),
+            Role::Worker { name, .. } => name.clone(),
+            // A worker is called so unless it says otherwise.
+            Role::Demo { .. } | Role::Program { .. } => format!("pid {}", process.id()),
+        };
+        let tie = process.stdin.take();
+        Ok(Self { who: role.to_string(), name, process, lines, steps: BTreeSet::new(), _tie: tie })
+    }
+
+    /// What its worker is called.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its number.
@@ -42,21 +72,29 @@ impl Child {
         self.process.id()
     }
 
-    /// Tells what it says until this attempt of every job has started.
-    pub fn wait_for_starts(&mut self, story: &Story, attempt: u32) -> Result<(), Problem> {
+    /// Tells what it says until a line begins like this. The rest of that line.
+    pub fn wait_for_line(&mut self, story: &Story, beginning: &str) -> Result<String, Problem> {
         let deadline = Instant::now() + PATIENCE;
-        let mut started = BTreeSet::new();
-        while started.len() < PHOTOS.len() {
-            let Some(line) = self.next_line(deadline)? else {
-                let status = self.wait(deadline)?;
-                return Err(format!("the program ended by {status} before all of its jobs had started").into());
-            };
-            story.quote(self.pid(), &line);
-            if let Some(start) = Start::parse(&line) {
-                if start.attempt != attempt {
-                    return Err(format!("attempt {attempt} was to start, but {start}").into());
+        loop {
+            let line = self.expect_line(story, deadline)?;
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return Ok(rest.to_owned());
+            }
+        }
+    }
+
+    /// Tells what it says until this attempt of every job has come this far, and no other attempt has.
+    pub fn wait_for_steps(&mut self, story: &Story, what: What, jobs: &[JobId], attempt: u32) -> Result<(), Problem> {
+        let deadline = Instant::now() + PATIENCE;
+        while !jobs.iter().all(|&job| self.steps.contains(&Step { job, attempt, what })) {
+            let line = self.expect_line(story, deadline)?;
+            if let Some(step) = Step::parse(&line) {
+                if step.attempt != attempt {
+                    return Err(format!("attempt {attempt} was to come next, but {step}").into());
                 }
-                started.insert(start.job);
+                if !self.steps.insert(step) {
+                    return Err(format!("{step} for the second time").into());
+                }
             }
         }
         Ok(())
@@ -68,29 +106,48 @@ impl Child {
         self.wait(Instant::now() + PATIENCE)
     }
 
-    /// Tells what it says until it can say nothing more.
-    pub fn drain(&mut self, story: &Story) -> Result<(), Problem> {
-        let deadline = Instant::now() + PATIENCE;
-        while let Some(line) = self.next_line(deadline)? {
-            story.quote(self.pid(), &line);
+    /// Kills it with SIGKILL and tells of its end. When it was killed.
+    pub fn kill(&mut self, story: &Story) -> Result<Instant, Problem> {
+        let killed = Instant::now();
+        // The standard library's `kill` is SIGKILL on every Unix.
+        self.process.kill()?;
+        let status = self.wait(Instant::now() + PATIENCE)?;
+        story.say(&format!("✗ sent SIGKILL to {}; it ended by {status}", self.who));
+        if status.signal() != Some(SIGKILL) {
+            return Err(format!("{} was to be ended by signal 9, but ended by {status}", self.who).into());
         }
+        self.drain(story)?;
+        Ok(killed)
+    }
+
+    /// Tells what it says until it can say nothing more.
+    fn drain(&mut self, story: &Story) -> Result<(), Problem> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.next_line(story, deadline)?.is_some() {}
         Ok(())
     }
 
-    /// Kills it with SIGKILL and waits for its end.
-    pub fn kill(&mut self) -> Result<ExitStatus, Problem> {
-        // The standard library's `kill` is SIGKILL on every Unix.
-        self.process.kill()?;
-        self.wait(Instant::now() + PATIENCE)
+    /// The next line of a process that is not to end yet.
+    fn expect_line(&mut self, story: &Story, deadline: Instant) -> Result<String, Problem> {
+        match self.next_line(story, deadline)? {
+            Some(line) => Ok(line),
+            None => {
+                let status = self.wait(deadline)?;
+                Err(format!("{} ended too early, by {status}", self.who).into())
+            }
+        }
     }
 
-    /// The next line, or none if it can say nothing more.
-    fn next_line(&mut self, deadline: Instant) -> Result<Option<String>, Problem> {
+    /// Tells the next line, or returns none if it can say nothing more.
+    fn next_line(&mut self, story: &Story, deadline: Instant) -> Result<Option<String>, Problem> {
         match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => Ok(Some(line)),
+            Ok(line) => {
+                story.quote(&self.name, &line);
+                Ok(Some(line))
+            }
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => {
-                Err(format!("the program was not done after {} s", PATIENCE.as_secs()).into())
+                Err(format!("{} did not come so far within {} s", self.who, PATIENCE.as_secs()).into())
             }
         }
     }
@@ -101,7 +158,7 @@ impl Child {
                 return Ok(status);
             }
             if Instant::now() >= deadline {
-                return Err(format!("the program had not ended after {} s", PATIENCE.as_secs()).into());
+                return Err(format!("{} had not ended after {} s", self.who, PATIENCE.as_secs()).into());
             }
             thread::sleep(LOOK);
         }

@@ -1,64 +1,79 @@
-//! What the file says afterwards, shown and judged.
+//! What a queue says afterwards, shown and judged.
 
 use crate::Problem;
-use crate::program::{self, PHOTOS, Resize, Start};
+use crate::patience::wait_for;
 use crate::story::{COLUMNS, Story, wrapped};
+use crate::work::{self, HandlerLog, Resize, Step};
 use outlive::job::{AttemptEnd, JobId, Refusal, State};
 use outlive::protocol::{AttemptView, JobView};
-use outlive::{Error, Outlive};
+use outlive::{Error, Job, Outlive};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-/// The longest wait for the file's answers.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Puts a failure below its attempt.
 const FAILURE_LEAD: &str = "        ";
 
-/// Opens the file, shows what is in it, and says what is wrong with it.
+/// What a job must have come to.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    /// What it was about.
+    pub photo: &'a str,
+    /// Whose each attempt was, and how it ended.
+    pub attempts: &'a [(&'a str, AttemptEnd)],
+}
+
+/// Shows all jobs of a queue, which `source` answers for, and says what is wrong with them.
 ///
-/// `pids` are the programs that had the file, in order.
-pub fn judge(story: &Story, folder: &Path, pids: [u32; 2]) -> Result<(), Problem> {
-    let log = fs::read_to_string(folder.join(program::LOG))?;
-    let starts = read_log(&log)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let reading = async {
-        let outlive = Outlive::open(folder.join(program::FILE)).await?;
-        story.say("opened the file to look at it");
-        let mut views = Vec::new();
-        for &job in starts.keys() {
-            views.push(outlive.look(job).await?);
+/// `expected` are the jobs that were enqueued, in order.
+pub fn judge(
+    story: &Story,
+    source: &str,
+    outlive: &Outlive,
+    folder: &Path,
+    expected: &[Expected<'_>],
+) -> Result<(), Problem> {
+    let views = wait_for("looking at the jobs", look_at_all(outlive))?;
+    let log = HandlerLog::of(folder).read()?;
+    show(story, source, &views, &log);
+    if views.len() != expected.len() {
+        return Err(format!("{source} has {} jobs instead of {}", views.len(), expected.len()).into());
+    }
+    let mut starts = read_log(&log)?;
+    for (view, expected) in views.iter().zip(expected) {
+        check(view, &starts.remove(&view.id).unwrap_or_default(), expected)?;
+    }
+    match starts.keys().next() {
+        Some(job) => Err(format!("job {job} has started, and nobody enqueued it").into()),
+        None => Ok(()),
+    }
+}
+
+/// All jobs: their numbers are 1, 2, …
+async fn look_at_all(outlive: &Outlive) -> Result<Vec<JobView>, Error> {
+    let mut views = Vec::new();
+    for number in 1.. {
+        match outlive.look(JobId(number)).await {
+            Ok(view) => views.push(view),
+            Err(Error::Refused(Refusal::UnknownJob { .. })) => break,
+            Err(error) => return Err(error),
         }
-        let next = JobId(starts.keys().max().map_or(1, |job| job.0 + 1));
-        let another = !matches!(outlive.look(next).await, Err(Error::Refused(Refusal::UnknownJob { .. })));
-        Ok::<_, Error>((views, another.then_some(next)))
-    };
-    let reading = runtime.block_on(async { tokio::time::timeout(PATIENCE, reading).await });
-    let (views, another) = reading.map_err(|_| "the file took too long to answer")??;
-    show(story, &views, &log);
-    if let Some(another) = another {
-        return Err(format!("job {another} is in the file, and nobody enqueued it").into());
     }
-    if views.len() != PHOTOS.len() {
-        return Err(format!("{} jobs have started instead of {}", views.len(), PHOTOS.len()).into());
-    }
-    views.iter().try_for_each(|view| check(view, &starts[&view.id], pids))
+    Ok(views)
 }
 
 /// The attempts of each job that have started, in the order of the log.
 fn read_log(log: &str) -> Result<BTreeMap<JobId, Vec<u32>>, Problem> {
     let mut starts: BTreeMap<JobId, Vec<u32>> = BTreeMap::new();
     for line in log.lines() {
-        let start = Start::parse(line).ok_or_else(|| format!("the handlers' log has the line {line:?}"))?;
+        let start = Step::parse(line).ok_or_else(|| format!("the handlers' log has the line {line:?}"))?;
         starts.entry(start.job).or_default().push(start.attempt);
     }
     Ok(starts)
 }
 
-fn show(story: &Story, views: &[JobView], log: &str) {
+fn show(story: &Story, source: &str, views: &[JobView], log: &str) {
     println!();
-    println!("What the file says of each job (times since the beginning):");
+    println!("What {source} says of each job (times since the beginning of the act):");
     for view in views {
         println!();
         let JobView { id, kind, state, attempts, crashes, .. } = view;
@@ -92,30 +107,26 @@ fn show_attempt(story: &Story, attempt: &AttemptView) {
 }
 
 /// Says what of a job is not as it should be.
-fn check(view: &JobView, starts: &[u32], pids: [u32; 2]) -> Result<(), Problem> {
-    let job = view.id;
-    let ends: Vec<_> = view.history.iter().map(|attempt| attempt.ended.map(|(_, end)| end)).collect();
-    let workers: Vec<_> = view.history.iter().map(|attempt| attempt.worker.as_str()).collect();
-    let [first, second] = pids.map(|pid| format!("pid {pid}"));
+fn check(view: &JobView, starts: &[u32], expected: &Expected<'_>) -> Result<(), Problem> {
+    let Expected { photo, attempts } = *expected;
+    let had: Vec<_> =
+        view.history.iter().map(|attempt| (attempt.worker.as_str(), attempt.ended.map(|(_, end)| end))).collect();
+    let wanted: Vec<_> = attempts.iter().map(|&(worker, end)| (worker, Some(end))).collect();
+    let count = u32::try_from(attempts.len()).expect("a handful");
+    let crashes = attempts.iter().filter(|(_, end)| *end == AttemptEnd::Crashed).count();
+    let result = serde_json::to_string(&work::result(photo, count))?;
     let rules = [
-        (view.kind == <Resize as outlive::Job>::KIND, "is of another kind".to_owned()),
+        (view.kind == Resize::KIND, "is of another kind".to_owned()),
         (view.state == State::Completed, format!("is {} instead of completed", view.state)),
-        (view.attempts == 2, format!("had {} attempts instead of 2", view.attempts)),
-        (view.crashes == 1, format!("counts {} crashes instead of 1", view.crashes)),
+        (view.attempts == count, format!("had {} attempts instead of {count}", view.attempts)),
+        (view.crashes as usize == crashes, format!("counts {} crashes instead of {crashes}", view.crashes)),
         (view.failures == 0, format!("counts {} failures instead of none", view.failures)),
-        (starts == [1, 2], format!("started attempts {starts:?} instead of 1 and 2")),
-        (
-            ends == [Some(AttemptEnd::Crashed), Some(AttemptEnd::Completed)],
-            format!("has attempts that ended {ends:?} instead of crashed and completed"),
-        ),
-        (workers == [first, second], format!("was worked by {workers:?} instead of {pids:?}")),
-        (
-            view.result.as_ref().is_some_and(|result| result.ends_with("resized by attempt 2\"")),
-            format!("has the result {:?} instead of that of attempt 2", view.result),
-        ),
+        (starts.iter().copied().eq(1..=count), format!("started attempts {starts:?} instead of 1 to {count}")),
+        (had == wanted, format!("had the attempts {had:?} instead of {wanted:?}")),
+        (view.result.as_ref() == Some(&result), format!("has the result {:?} instead of {result}", view.result)),
     ];
     match rules.iter().find(|(holds, _)| !holds) {
-        Some((_, wrong)) => Err(format!("job {job} {wrong}").into()),
+        Some((_, wrong)) => Err(format!("job {} {wrong}", view.id).into()),
         None => Ok(()),
     }
 }

@@ -1,52 +1,42 @@
-//! The demo: a program works three jobs, gets SIGKILL, is started again, and all three finish.
+//! The demo, in two acts: a program, then a worker and a server, get SIGKILL with jobs at work, and
+//! every job finishes.
 //!
-//! Real processes and a real file. This process tells what happens as it happens, and then judges
-//! it from the file: its exit code is not zero if anything else happened. It must never end a
-//! process that it did not start, and never wait without a bound.
+//! Real processes and real files. This process tells what happens as it happens, and then judges
+//! it from what the queue says: its exit code is not zero if anything else happened. It must never
+//! end a process that it did not start, and never wait without a bound.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "the demo is about real processes, a real file and real time"
+    reason = "the demo is about real processes, real files and real time"
 )]
 
+mod act_one;
+mod act_two;
+mod arguments;
 mod child;
 mod judge;
+mod patience;
 mod program;
+mod server;
+mod settings;
 mod story;
+mod work;
+mod worker;
 
-use child::Child;
+use arguments::{Arguments, Role, USAGE};
+use settings::Settings;
 use std::error::Error;
-use std::os::unix::process::ExitStatusExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
-use story::Story;
 
 /// What can go wrong, as a sentence.
 type Problem = Box<dyn Error + Send + Sync>;
 
-const SIGKILL: i32 = 9;
 const BAD_USAGE: u8 = 2;
-const USAGE: &str = "\
-Works three jobs at once, kills the program with SIGKILL, starts it again, and
-shows that all three finish.
-
-Usage: demo [--default-settings] [--keep]
-
-  --default-settings  the queue and its worker as they come, nothing shortened
-  --keep              leave the file there afterwards, to look at with sqlite3";
-
-/// What was asked for on the command line.
-#[derive(Default)]
-struct Arguments {
-    default_settings: bool,
-    keep: bool,
-    /// The folder to work in: then this process is the program that gets killed.
-    program: Option<PathBuf>,
-}
 
 fn main() -> ExitCode {
-    let arguments = match parse(std::env::args_os().skip(1)) {
+    let Arguments { role, settings } = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
             println!("{USAGE}");
@@ -57,92 +47,60 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    let outcome = match &arguments.program {
-        Some(folder) => program::run(folder, arguments.default_settings),
-        None => tell(&arguments),
+    if !matches!(role, Role::Demo { .. }) {
+        child::end_with_the_demo();
+    }
+    let outcome = match &role {
+        Role::Demo { keep } => tell(settings, *keep),
+        Role::Program { folder } => program::run(folder, settings),
+        Role::Server { folder, address } => server::run(folder, address, settings),
+        Role::Worker { folder, url, name } => worker::run(folder, url, name, settings),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) if arguments.program.is_some() => {
-            eprintln!("the program can't go on: {problem}");
-            ExitCode::FAILURE
-        }
-        Err(problem) => {
+    match (outcome, &role) {
+        (Ok(()), _) => ExitCode::SUCCESS,
+        (Err(problem), Role::Demo { .. }) => {
             eprintln!("\n✗ This is not what should have happened: {problem}.");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn parse(words: impl Iterator<Item = std::ffi::OsString>) -> Result<Option<Arguments>, String> {
-    let mut arguments = Arguments::default();
-    let mut words = words;
-    while let Some(word) = words.next() {
-        match word.to_str() {
-            Some("--default-settings") => arguments.default_settings = true,
-            Some("--keep") => arguments.keep = true,
-            Some("--help" | "-h") => return Ok(None),
-            // Not in the help: only this program says it, to itself.
-            Some(child::PROGRAM) => arguments.program = Some(words.next().ok_or("a folder is missing")?.into()),
-            _ => return Err(format!("{} is no argument of the demo", word.display())),
+        (Err(problem), child) => {
+            eprintln!("{child} can't go on: {problem}");
+            ExitCode::FAILURE
         }
     }
-    Ok(Some(arguments))
 }
 
-/// Makes a folder and tells the story in it. After a problem the folder stays, to be looked at.
-fn tell(arguments: &Arguments) -> Result<(), Problem> {
+/// Makes a folder and plays both acts in it. After a problem the folder stays, to be looked at.
+fn tell(settings: Settings, keep: bool) -> Result<(), Problem> {
     let mut folder = tempfile::Builder::new().prefix("outlive-demo-").tempdir()?;
     folder.disable_cleanup(true);
-    announce(arguments, folder.path());
-    if let Err(problem) = act(arguments, folder.path()) {
-        return Err(format!("{problem} (the file is left in {})", folder.path().display()).into());
+    announce(settings, folder.path());
+    let acts = ["act-1", "act-2"].map(|act| folder.path().join(act));
+    if let Err(problem) = play(&acts, settings) {
+        return Err(format!("{problem} (the files are left in {})", folder.path().display()).into());
     }
-    println!();
-    println!("✓ Killed with three jobs at work: none lost, none stuck, one result each.");
-    if arguments.keep {
-        println!("  sqlite3 {} 'select * from attempts'", folder.path().join(program::FILE).display());
+    if keep {
+        println!();
+        for act in acts {
+            println!("  sqlite3 {} 'select * from attempts'", act.join(work::FILE).display());
+        }
     } else {
         folder.disable_cleanup(false);
     }
     Ok(())
 }
 
-fn announce(arguments: &Arguments, folder: &Path) {
-    println!("A program works three jobs at once. Each takes 2 s. As soon as all three have");
-    println!("started it gets SIGKILL: no destructor runs, nothing is flushed or given back.");
-    println!("Then it is started again, and has to finish all three.");
+fn announce(settings: Settings, folder: &Path) {
+    println!("SIGKILL lets a process do nothing more: no destructor runs, nothing is flushed,");
+    println!("and nothing is given back. Here a program, a worker and a server get it.");
     println!();
-    println!("file      {}", folder.join(program::FILE).display());
-    println!("settings  {}", program::settings_in_words(arguments.default_settings));
-    println!();
+    println!("folder    {}", folder.display());
+    println!("settings  {}", settings.in_words());
+    println!("takes     {}", settings.time_in_words());
 }
 
-fn act(arguments: &Arguments, folder: &Path) -> Result<(), Problem> {
-    let story = Story::begin();
-    let start = || Child::start(folder, arguments.default_settings);
-
-    let mut first = start()?;
-    story.say(&format!("started the program: pid {}", first.pid()));
-    first.wait_for_starts(&story, 1)?;
-
-    let killed = Instant::now();
-    let status = first.kill()?;
-    story.say(&format!("✗ sent SIGKILL to pid {}; it ended by {status}", first.pid()));
-    if status.signal() != Some(SIGKILL) {
-        return Err(format!("the program was to be ended by signal 9, but ended by {status}").into());
-    }
-    first.drain(&story)?;
-
-    let mut second = start()?;
-    story.say(&format!("started the program again: pid {}", second.pid()));
-    second.wait_for_starts(&story, 2)?;
-    let pause = killed.elapsed();
-    story.say(&format!("{:.2} s from the kill to the last second start", pause.as_secs_f64()));
-    let status = second.wait_for_end(&story)?;
-    story.say(&format!("the program ended by itself: {status}"));
-    if !status.success() {
-        return Err(format!("the program was to finish all jobs and exit with 0, but ended by {status}").into());
-    }
-    judge::judge(&story, folder, [first.pid(), second.pid()])
+fn play([one, two]: &[PathBuf; 2], settings: Settings) -> Result<(), Problem> {
+    fs::create_dir(one)?;
+    act_one::play(one, settings)?;
+    fs::create_dir(two)?;
+    act_two::play(two, settings)
 }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Columns of a terminal that nobody has widened.
 pub const COLUMNS: usize = 80;
 
+/// Columns for the names of processes.
+const NAME_COLUMNS: usize = "worker 1".len();
+
 /// A story, from its beginning.
 pub struct Story {
     began: Instant,
@@ -23,9 +26,9 @@ impl Story {
         self.print("", text);
     }
 
-    /// Tells what the program with this number has said.
-    pub fn quote(&self, pid: u32, text: &str) {
-        self.print(&format!("  {pid} │ "), text);
+    /// Tells what another process has said.
+    pub fn quote(&self, who: &str, text: &str) {
+        self.print(&format!("  {who:>NAME_COLUMNS$} │ "), text);
     }
 
     /// A time of the calendar, in milliseconds since the Unix epoch, as seconds since the beginning.
@@ -41,6 +44,16 @@ impl Story {
             println!("{time}{lead}{line}");
         }
     }
+}
+
+/// Prints what stands above a story: a title, and what is going to happen.
+pub fn open(title: &str, text: &str) {
+    println!();
+    println!("{title}");
+    println!("{}", "─".repeat(title.chars().count()));
+    println!();
+    println!("{text}");
+    println!();
 }
 
 /// Cuts a text between words into lines of at most `columns`, but for a longer word.
