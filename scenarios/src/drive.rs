@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
-use crate::workload::{Cluster, Machines, Middlebox, Outside, PATH, Plan, Program, Setting, Workload};
+use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting, Workload};
 use outlive_sim::{
     Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
 };
@@ -60,7 +60,7 @@ pub async fn drive(world: World, workload: Workload) -> Evidence {
         Setting::Embedded(machine) => {
             vec![house.keep(*machine, "program", move |process| program.clone().run(process))]
         }
-        Setting::Cluster(machines) => house.keep_cluster(machines, Middlebox::new(nemesis.clone())),
+        Setting::Cluster(machines) => house.keep_cluster(machines, nemesis.clone()),
     };
     if plan.features.rivals {
         world.spawn(house.clone().send_rivals(machine)).detach();
@@ -118,8 +118,8 @@ struct House {
 
 impl House {
     /// Keeps every program of a cluster running.
-    fn keep_cluster(&self, machines: &Machines, middlebox: Middlebox) -> Vec<Task<()>> {
-        let cluster = Cluster { program: self.program.clone(), middlebox };
+    fn keep_cluster(&self, machines: &Machines, nemesis: Nemesis) -> Vec<Task<()>> {
+        let cluster = Cluster { program: self.program.clone(), nemesis };
         let store = cluster.clone();
         let mut kept = vec![self.keep(machines.store, "store", move |process| store.clone().run_store(process))];
         for (number, machine) in machines.workers.iter().enumerate() {
@@ -130,7 +130,9 @@ impl House {
             let client = cluster.clone();
             kept.push(self.keep(*machine, "client", move |process| client.clone().run_client(process, number)));
         }
-        kept.push(self.keep(machines.middlebox, "middlebox", move |process| cluster.clone().run_middlebox(process)));
+        if let Some(machine) = machines.middlebox {
+            kept.push(self.keep(machine, "middlebox", move |process| cluster.clone().run_middlebox(process)));
+        }
         kept
     }
 

@@ -111,6 +111,11 @@ impl Recorder {
         moment.into_iter().for_each(|name| self.nemesis.event(process, &name));
     }
 
+    /// A number for a call.
+    pub fn number(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// A service that records its calls and passes them on to `inner`.
     pub fn service(&self, process: &Process, inner: Arc<dyn Service>) -> Arc<dyn Service> {
         Arc::new(Recording { recorder: self.clone(), process: process.clone(), inner })
@@ -125,7 +130,7 @@ struct Recording {
 
 impl Service for Recording {
     fn call(&self, call: Call) -> Answering {
-        let number = self.recorder.calls.fetch_add(1, Ordering::Relaxed);
+        let number = self.recorder.number();
         let (recorder, process, inner) = (self.recorder.clone(), self.process.clone(), self.inner.clone());
         let what = Arc::new(call.clone());
         Box::pin(async move {

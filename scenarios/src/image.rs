@@ -2,7 +2,7 @@
 //! the store.
 
 use outlive_sim::SimDisk;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use turso_core::storage::database::DatabaseFile;
 use turso_core::{
@@ -23,6 +23,8 @@ pub struct Rows {
     pub failures: BTreeMap<i64, FailureRow>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
+    /// The names of requests that changed something.
+    pub requests: BTreeSet<[u8; 16]>,
 }
 
 /// A row of `jobs`.
@@ -139,6 +141,10 @@ impl Rows {
         })?;
         query(&connection, "SELECT kind, key, job FROM keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
+        })?;
+        query(&connection, "SELECT id FROM requests", |row| {
+            let id = row[0].to_blob().expect("a blob");
+            rows.requests.insert(id.try_into().expect("16 bytes"));
         })?;
         Ok(rows)
     }

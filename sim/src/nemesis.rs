@@ -140,17 +140,19 @@ impl Nemesis {
 
     /// Says that something happened to a process, which a fault may wait for.
     pub fn event(&self, process: &Process, name: &str) {
-        for place in self.due_at_event(process, name) {
-            self.fire(place, &[process.id()], None);
+        if process.is_alive() {
+            for place in self.due_at_event(process.machine(), name) {
+                self.fire(place, &[process.id()], None);
+            }
         }
     }
 
-    /// Says that a process sends a message, which a fault may wait for as for an event: what is to be
-    /// done to it. Who carries the message does it, and says so with [`took_effect`](Nemesis::took_effect).
-    pub fn message(&self, process: &Process, name: &str) -> Vec<MessageFault> {
+    /// Says that a message of a machine is on its way, which a fault may wait for as for an event: what is to
+    /// be done to it. Who carries the message does it, and says so with [`took_effect`](Nemesis::took_effect).
+    pub fn message(&self, machine: MachineId, name: &str) -> Vec<MessageFault> {
         let mut faults = Vec::new();
-        for place in self.due_at_event(process, name) {
-            self.fire(place, &[process.id()], None);
+        for place in self.due_at_event(machine, name) {
+            self.fire(place, &self.0.world.living(machine), None);
             if let Action::Message(fault) = self.0.state.lock().unwrap().schedule[place].action {
                 faults.push(fault);
             }
@@ -159,10 +161,10 @@ impl Nemesis {
     }
 
     /// The faults that waited for this event, which then wait no more.
-    fn due_at_event(&self, process: &Process, name: &str) -> Vec<usize> {
+    fn due_at_event(&self, machine: MachineId, name: &str) -> Vec<usize> {
         let mut due = Vec::new();
         let mut state = self.0.state.lock().unwrap();
-        if !process.is_alive() || state.stopped {
+        if state.stopped {
             return due;
         }
         {
@@ -172,7 +174,7 @@ impl Nemesis {
                 let Trigger::AtEvent { name: awaited, nth } = &fault.trigger else {
                     unreachable!("it waits for an event")
                 };
-                *seen += u64::from(fault.machine == process.machine() && awaited == name);
+                *seen += u64::from(fault.machine == machine && awaited == name);
                 let fires = *seen == *nth;
                 if fires {
                     due.push(*place);

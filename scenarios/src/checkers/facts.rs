@@ -5,7 +5,7 @@ use crate::event::Event;
 use outlive::JobId;
 use outlive::job::{Lease, RequestId, Token};
 use outlive::protocol::{Call, CallError, Renewal, Reply, Request};
-use outlive_sim::{Fault, FaultKind, ProcessId};
+use outlive_sim::{Fault, FaultKind, MachineId, ProcessId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,8 @@ pub struct Facts {
     senders: BTreeMap<RequestId, ProcessId>,
     /// Whether the wall clock of the machine with the file jumped.
     pub wall_jumped: bool,
+    /// Where each process ran.
+    machines: BTreeMap<ProcessId, MachineId>,
     /// What the clock of each process gains, in parts in a million.
     drift_ppm: BTreeMap<ProcessId, i32>,
     /// What the clock of the machine with the file gains, in parts in a million.
@@ -232,6 +234,7 @@ impl Facts {
             first_sent,
             senders,
             wall_jumped: evidence.plan.faults.iter().any(|fault| jumps(&fault)),
+            machines: evidence.times.iter().map(|times| (times.process, times.machine)).collect(),
             drift_ppm: drift_ppm.collect(),
             store_drift_ppm: evidence.drift_ppm[&store],
             at_store: at_store.collect(),
@@ -252,6 +255,11 @@ impl Facts {
     /// The true time that passes while the clock of the machine with the file shows `shown`.
     fn at_store(&self, shown: Duration) -> Duration {
         true_length(shown, self.store_drift_ppm)
+    }
+
+    /// Where a process ran.
+    pub fn machine(&self, process: ProcessId) -> MachineId {
+        self.machines[&process]
     }
 
     /// Whether the file was closed at some time in between.

@@ -4,9 +4,11 @@ use super::facts::number_of;
 use super::{Checker, Facts, Report};
 use crate::drive::Evidence;
 use crate::image::Rows;
-use outlive::job::Next;
-use outlive::protocol::{Reply, Request};
+use outlive::Effect;
+use outlive::job::{Next, RequestId};
+use outlive::protocol::{CallError, Reply, Request};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// See the module.
 pub const CHECKER: Checker = Checker {
@@ -19,6 +21,7 @@ pub const CHECKER: Checker = Checker {
         ("I1.d", "an acknowledged end is never undone"),
         ("I1.e", "an acknowledged claim is in the file"),
         ("I1.f", "the file reads"),
+        ("I1.g", "what was said to have changed nothing has changed nothing, and never does"),
     ],
     check,
 };
@@ -32,6 +35,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     enqueued(facts, rows, report);
     once(facts, rows, report);
     ends(facts, rows, report);
+    impossible(evidence, facts, rows, report);
     for (token, grant) in &facts.grants {
         let row = rows.attempts.get(&token.0);
         let same = row.is_some_and(|row| row.job == grant.lease.job.0 && row.number == i64::from(grant.attempt));
@@ -99,6 +103,31 @@ fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
         let state = rows.jobs.get(&job.0).map(|row| row.state.as_str());
         report.expect("I1.d", state == Some(expected), || {
             format!("job {job} was acknowledged as {expected} at {at:.1?}, and is {}", state.unwrap_or("gone"))
+        });
+    }
+}
+
+/// A name whose every call was answered, each with an error that says that nothing has happened.
+fn impossible(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    let mut told: BTreeMap<RequestId, Option<(Duration, &CallError)>> = BTreeMap::new();
+    for call in facts.calls.iter().filter(|call| !call.what.request.is_read()) {
+        // What a middlebox hears is no news to whoever asked.
+        if evidence
+            .plan
+            .setting
+            .cluster()
+            .is_some_and(|machines| machines.middlebox == Some(facts.machine(call.process)))
+        {
+            continue;
+        }
+        let error = call.answer.as_ref().and_then(|(at, answer)| Some((*at, answer.as_ref().as_ref().err()?)));
+        let error = error.filter(|(_, error)| error.effect() == Effect::Impossible);
+        told.entry(call.what.id).and_modify(|earlier| *earlier = earlier.and(error)).or_insert(error);
+    }
+    for (id, error) in told {
+        let Some((at, error)) = error else { continue };
+        report.expect("I1.g", !rows.requests.contains(&id.0), || {
+            format!("request {id} was told at {at:.3?} that nothing was changed ({error}), and it is in the file")
         });
     }
 }

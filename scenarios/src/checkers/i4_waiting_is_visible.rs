@@ -104,8 +104,9 @@ fn bounds(facts: &Facts, report: &mut Report) {
                 continue;
             };
             if let Some((before, bound)) = promised.get(&(job.0, wall_ms)) {
-                // What a fast clock had gained is lost with the file's closing.
-                if facts.store_drift_ppm > 0 && facts.was_closed(*before, call.invoked) {
+                // Answers may overtake each other, and what a fast clock had gained is lost with the file's closing.
+                let lost = facts.store_drift_ppm > 0 && facts.was_closed(*before, call.invoked);
+                if call.invoked < *before || lost {
                     continue;
                 }
                 let passed = call.invoked.saturating_sub(*before);
@@ -160,6 +161,14 @@ fn judge_census(evidence: &Evidence, census: &Census, since: Duration, report: &
             },
             state => format!("finished {state}"),
         };
+        // Its lease may have expired between its answer and the image.
+        let latest = rows.attempts.values().rev().find(|attempt| attempt.job == job.0);
+        let took_ms = census.wall_ms.1 - census.wall_ms.0 + 2;
+        if latest
+            .is_some_and(|attempt| (rows.steady_ms - took_ms..=rows.steady_ms).contains(&attempt.expires_steady_ms))
+        {
+            continue;
+        }
         let said = match &explanation.doing {
             Doing::Running { .. } => "running".to_owned(),
             Doing::Finished { outcome, .. } => format!("finished {outcome}"),

@@ -76,7 +76,7 @@ impl<H: Host> Actor<H> {
         }
     }
 
-    async fn enqueue(&self, mut rng: Rng, Wish { id, intent }: Wish) {
+    async fn enqueue(&self, mut rng: Rng, Wish { id, intent, .. }: Wish) {
         let request = Request::Enqueue(intent.enqueue);
         match self.call(id, request.clone()).await {
             Ok(Reply::Enqueued { job, .. }) => {
@@ -86,8 +86,9 @@ impl<H: Host> Actor<H> {
                 }
             }
             // Now and then nobody asks again, and the job may be there or not.
-            Err(CallError::Unknown { .. }) if rng.chance(0.2) => self.outside.give_up(id),
-            _ => self.outside.wish_again(id),
+            Err(CallError::Unknown { .. }) if rng.chance(0.1) => self.outside.give_up(id),
+            Err(CallError::Unknown { .. }) => self.outside.wish_again(id),
+            _ => self.outside.wish_anew(id),
         }
     }
 
@@ -219,11 +220,11 @@ fn request_id(rng: &mut Rng) -> RequestId {
     RequestId(bytes)
 }
 
-/// Leases that were never granted: of a later token, of another opening, of a neighbouring job.
+/// Leases that were never granted, nor ever will be: of a later token, of another opening, of another job.
 fn forgeries(rng: &mut Rng, lease: Lease) -> [Lease; 3] {
     [
-        Lease { token: Token(lease.token.0 + rng.between(1..=3).cast_signed()), ..lease },
+        Lease { token: Token(lease.token.0 + rng.between(1_000_000..=1_000_003).cast_signed()), ..lease },
         Lease { nonce: Nonce(lease.nonce.0 ^ 1), ..lease },
-        Lease { job: JobId((lease.job.0 - 1).max(1)), token: Token(lease.token.0 + 1), ..lease },
+        Lease { job: JobId(if lease.job.0 == 1 { 2 } else { lease.job.0 - 1 }), ..lease },
     ]
 }

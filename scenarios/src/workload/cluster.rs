@@ -10,11 +10,12 @@ use outlive::host::Networked;
 use outlive::protocol::Service;
 use outlive::server::{ServeOptions, Server};
 use outlive::{Local, Outlive, Worker};
-use outlive_sim::Process;
-use std::sync::Arc;
+use outlive_sim::{Nemesis, Process};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const ADDRESS: &str = "store:7400";
+const SERVER: &str = "store:7400";
+const MIDDLEBOX: &str = "middlebox:7400";
 const TOKEN: &str = "a-token-of-some-length";
 
 /// The programs of a cluster.
@@ -22,8 +23,8 @@ const TOKEN: &str = "a-token-of-some-length";
 pub struct Cluster {
     /// What all programs share.
     pub program: Program,
-    /// What is between them and the server.
-    pub middlebox: Middlebox,
+    /// Who says what a middlebox does.
+    pub nemesis: Nemesis,
 }
 
 impl Cluster {
@@ -44,7 +45,7 @@ impl Cluster {
         }
         let options = ServeOptions { token: Some(TOKEN.into()), ..ServeOptions::default() };
         let outlive = Outlive::on(host.clone(), engine);
-        let _server = Server::start(&outlive, ADDRESS, options).await.expect("the port is free");
+        let _server = Server::start(&outlive, SERVER, options).await.expect("the port is free");
         let here = program.plan.workers_here.iter();
         let _workers: Vec<Worker<_>> = here.map(|plan| program.start_worker(&process, &host, &service, plan)).collect();
         std::future::pending::<()>().await;
@@ -75,24 +76,22 @@ impl Cluster {
         std::future::pending::<()>().await;
     }
 
-    /// What carries late requests.
+    /// What stands before the server in some runs.
     pub async fn run_middlebox(self, process: Process) {
-        let host = seams::host(SimHost::new(&process, Duration::ZERO));
-        let remote = Arc::new(self.remote(&host));
-        self.middlebox.carry(process, host, self.program.recorder, remote).await;
+        let host = SimHost::new(&process, Duration::ZERO);
+        let Self { program: Program { recorder, .. }, nemesis } = self;
+        Middlebox { process, host, nemesis, recorder, server: SERVER, idle: Mutex::default() }.run(MIDDLEBOX).await;
     }
 
-    fn remote<H: Networked>(&self, host: &H) -> Remote<H> {
-        let patience = self.program.plan.patience;
+    /// The way to the server.
+    fn connect<H: Networked>(&self, process: &Process, host: &H) -> Arc<dyn Service> {
+        let Program { plan, recorder, .. } = &self.program;
+        let patience = plan.patience;
         let options =
             ConnectOptions { token: Some(TOKEN.into()), connect_patience: patience / 2, answer_patience: patience };
-        Remote::new(host.clone(), ADDRESS, options).expect("the address is one")
-    }
-
-    /// The way to the server: recorded, and through the middlebox.
-    fn connect<H: Networked>(&self, process: &Process, host: &H) -> Arc<dyn Service> {
-        let remote = seams::remote(Arc::new(self.remote(host)));
-        let way = self.middlebox.between(process, host, remote, self.program.plan.patience);
-        self.program.recorder.service(process, way)
+        let machines = plan.setting.cluster().expect("it is a cluster");
+        let door = if machines.middlebox.is_some() { MIDDLEBOX } else { SERVER };
+        let remote = Remote::new(host.clone(), door, options).expect("the address is one");
+        recorder.service(process, seams::remote(Arc::new(remote)))
     }
 }

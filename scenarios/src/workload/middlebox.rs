@@ -1,166 +1,202 @@
-//! Between clients and the server: whole requests are lost, late, or come twice.
+//! A proxy before the server: it loses whole requests and answers, lets them come late, or twice.
 //!
-//! A stream of bytes loses and repeats nothing; proxies and people do. What is late is carried by a
-//! machine of its own, so that it arrives even if its sender is dead by then, or the server another.
+//! A stream of bytes loses and repeats nothing; what stands in between does. It forwards requests as
+//! they came, so that a late one says what its sender said then, whoever lives by now.
 
-use crate::event::Recorder;
-use outlive::host::{Clock, Host};
-use outlive::protocol::{Answering, Call, CallError, Reply, Service};
-use outlive_sim::{FaultKind, MessageFault, Nemesis, Process};
+use crate::event::{Event, Recorder};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use outlive::host::{Clock, Listener, Network, Networked, Role};
+use outlive::job::RequestId;
+use outlive::protocol::Call;
+use outlive::wire::{self, HyperStream, REQUEST_ID};
+use outlive_sim::{MachineId, MessageFault, Nemesis, Process};
 use std::future::Future;
-use std::pin::Pin;
+use std::io;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// What is delivered late is tried again this often while the server is down.
 const AGAIN: Duration = Duration::from_millis(300);
 const TRIES: u32 = 100;
 
-/// The middlebox of a cluster. Clones are the same one.
+/// What one is made of.
+pub struct Middlebox<H: Networked> {
+    /// Where it runs.
+    pub process: Process,
+    /// What it sees.
+    pub host: H,
+    /// Who says what to do.
+    pub nemesis: Nemesis,
+    /// Who hears of what comes late.
+    pub recorder: Recorder,
+    /// Where the server is.
+    pub server: &'static str,
+    /// Connections to it that are kept for the next request.
+    pub idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+}
+
+/// A request, whole.
 #[derive(Clone)]
-pub struct Middlebox {
-    nemesis: Nemesis,
-    late: mpsc::UnboundedSender<Late>,
-    arriving: Arc<Mutex<Option<mpsc::UnboundedReceiver<Late>>>>,
+struct Message {
+    parts: Parts,
+    body: Bytes,
 }
 
-/// A request that is delivered by the middlebox.
-struct Late {
-    call: Call,
-    after: Duration,
-    kind: FaultKind,
-    answer: Option<oneshot::Sender<Result<Reply, CallError>>>,
-}
+/// A response, whole.
+type Answer = (StatusCode, Bytes);
 
-/// A sender's way to the server.
-struct Way<H>(Arc<Sender<H>>);
-
-/// Who sends, and through what.
-struct Sender<H> {
-    middlebox: Middlebox,
-    process: Process,
-    host: H,
-    inner: Arc<dyn Service>,
-    patience: Duration,
-}
-
-impl Middlebox {
-    /// A middlebox that does what `nemesis` says.
-    pub fn new(nemesis: Nemesis) -> Self {
-        let (late, arriving) = mpsc::unbounded_channel();
-        Self { nemesis, late, arriving: Arc::new(Mutex::new(Some(arriving))) }
-    }
-
-    /// The way of a process to the server behind `inner`; it waits for an answer for so long.
-    pub fn between<H: Host>(
-        &self,
-        process: &Process,
-        host: &H,
-        inner: Arc<dyn Service>,
-        patience: Duration,
-    ) -> Arc<dyn Service> {
-        let (middlebox, process, host) = (self.clone(), process.clone(), host.clone());
-        Arc::new(Way(Arc::new(Sender { middlebox, process, host, inner, patience })))
-    }
-
-    /// Delivers what is late, on a machine of its own, to the server behind `inner`.
-    pub async fn carry<H: Host>(self, process: Process, host: H, recorder: Recorder, inner: Arc<dyn Service>) {
-        let arriving = self.arriving.lock().unwrap().take();
-        let mut arriving = arriving.expect("one process carries");
-        while let Some(late) = arriving.recv().await {
-            let (nemesis, host, inner) =
-                (self.nemesis.clone(), host.clone(), recorder.service(&process, inner.clone()));
-            process.spawn("late request", deliver(nemesis, host, inner, late)).detach();
+impl<H: Networked> Middlebox<H> {
+    /// Forwards what comes to `address`, until its process ends.
+    pub async fn run(self, address: &str) {
+        let mut listener = self.host.network().listen(address).await.expect("the port is free");
+        let shared = Arc::new(self);
+        loop {
+            let Ok((stream, peer)) = listener.accept().await else { continue };
+            let sender = machine(&peer).expect("a peer is a machine of this world");
+            let serving = shared.clone();
+            let connection = async move {
+                let service = service_fn(move |request| serving.clone().take(sender, request));
+                let mut connection = hyper::server::conn::http1::Builder::new();
+                // Its end is heard of by who is at the other one; a date would come from a real clock.
+                drop(connection.auto_date_header(false).serve_connection(HyperStream::new(stream), service).await);
+            };
+            shared.host.spawn(Role::Control, "middlebox connection", connection).detach();
         }
     }
 
-    fn hand_over(
-        &self,
-        call: Call,
-        after: Duration,
-        kind: FaultKind,
-    ) -> impl Future<Output = Option<Result<Reply, CallError>>> + Send + use<> {
-        let (answer, answering) = oneshot::channel();
-        // Nobody takes it once the run is over.
-        let _ = self.late.send(Late { call, after, kind, answer: Some(answer) });
-        async move { answering.await.ok() }
-    }
-}
-
-async fn deliver<H: Host>(nemesis: Nemesis, host: H, inner: Arc<dyn Service>, late: Late) {
-    host.clock().sleep(late.after).await;
-    for _ in 0..TRIES {
-        match inner.call(late.call.clone()).await {
-            Err(CallError::Unavailable { .. }) => host.clock().sleep(AGAIN).await,
-            answer => {
-                nemesis.took_effect(late.kind);
-                // Whoever asked may have given up.
-                late.answer.into_iter().for_each(|sender| drop(sender.send(answer.clone())));
-                return;
-            }
-        }
-    }
-}
-
-impl<H: Host> Service for Way<H> {
-    fn call(&self, call: Call) -> Answering {
-        let sender = self.0.clone();
-        Box::pin(async move {
-            let faults = sender.middlebox.nemesis.message(&sender.process, &format!("request {}", call.request.name()));
-            match faults.first() {
-                None => sender.inner.call(call).await,
-                Some(fault) => sender.meddle(call, *fault).await,
-            }
-        })
-    }
-}
-
-impl<H: Host> Sender<H> {
-    async fn meddle(&self, call: Call, fault: MessageFault) -> Result<Reply, CallError> {
-        let (middlebox, kind) = (&self.middlebox, fault.kind());
-        let is_read = call.request.is_read();
-        let no_answer = || {
-            let why = "no answer came".to_owned();
-            Err(if is_read { CallError::Unavailable { why } } else { CallError::Unknown { why } })
+    /// Takes a request, and does to it what is to be done. An error ends the connection.
+    async fn take(self: Arc<Self>, sender: MachineId, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let message = Message { parts, body };
+        let fault = self.nemesis.message(sender, &format!("request {}", message.name())).first().copied();
+        let (status, body) = match fault {
+            None => self.forward(message).await?,
+            Some(fault) => self.meddle(message, fault).await?,
         };
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    async fn meddle(self: &Arc<Self>, message: Message, fault: MessageFault) -> io::Result<Answer> {
         match fault {
             MessageFault::Lose => {
-                middlebox.nemesis.took_effect(kind);
-                self.host.clock().sleep(self.patience).await;
-                no_answer()
+                self.nemesis.took_effect(fault.kind());
+                // Until whoever waits gives up.
+                std::future::pending().await
             }
             MessageFault::LoseAnswer => {
-                let answer = self.inner.call(call).await;
-                if answer.is_ok() {
-                    middlebox.nemesis.took_effect(kind);
+                let (status, _) = self.forward(message).await?;
+                if status.is_success() {
+                    self.nemesis.took_effect(fault.kind());
                 }
-                no_answer()
+                Err(io::Error::other("the answer is lost"))
             }
-            MessageFault::Withhold(after) => {
-                let answering = Box::pin(middlebox.hand_over(call, after, kind));
-                let answer = self.in_time(answering).await;
-                answer.flatten().unwrap_or_else(no_answer)
-            }
+            MessageFault::Withhold(after) => self.deliver_late(message, after, fault).await,
             MessageFault::Duplicate => {
-                drop(middlebox.hand_over(call.clone(), Duration::ZERO, kind));
-                self.inner.call(call).await
+                drop(self.deliver_late(message.clone(), Duration::ZERO, fault));
+                self.forward(message).await
             }
             MessageFault::Replay(after) => {
-                drop(middlebox.hand_over(call.clone(), after, kind));
-                self.inner.call(call).await
+                drop(self.deliver_late(message.clone(), after, fault));
+                self.forward(message).await
             }
         }
     }
 
-    /// What `work` comes to, unless the sender's patience ends before.
-    async fn in_time<T>(&self, mut work: Pin<Box<dyn Future<Output = T> + Send>>) -> Option<T> {
-        let mut patience = Box::pin(self.host.clock().sleep(self.patience));
-        std::future::poll_fn(move |context| match work.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending => patience.as_mut().poll(context).map(|()| None),
-        })
-        .await
+    /// Delivers it, whether anybody waits for its answer or not.
+    fn deliver_late(
+        self: &Arc<Self>,
+        message: Message,
+        after: Duration,
+        fault: MessageFault,
+    ) -> impl Future<Output = io::Result<Answer>> + Send + use<H> {
+        let (answer, answering) = oneshot::channel();
+        let shared = self.clone();
+        let delivery = async move {
+            shared.host.clock().sleep(after).await;
+            for _ in 0..TRIES {
+                if let Ok(answered) = shared.deliver(&message).await {
+                    shared.nemesis.took_effect(fault.kind());
+                    // Whoever asked may have given up.
+                    let _ = answer.send(answered);
+                    return;
+                }
+                shared.host.clock().sleep(AGAIN).await;
+            }
+        };
+        self.host.spawn(Role::Control, "late request", delivery).detach();
+        async move { answering.await.map_err(io::Error::other) }
+    }
+
+    /// Forwards it, and lets checkers know of it.
+    async fn deliver(&self, message: &Message) -> io::Result<Answer> {
+        let Some(call) = message.call() else { return self.forward(message.clone()).await };
+        let what = Arc::new(call);
+        let number = self.recorder.number();
+        self.recorder.record(&self.process, Event::Invoke { call: number, what: what.clone() });
+        let (status, body) = self.forward(message.clone()).await?;
+        let answer = if status.is_success() {
+            wire::read_reply(&what.request, &body).map(Ok)
+        } else {
+            wire::read_error(&body).map(Err)
+        };
+        if let Ok(answer) = answer {
+            self.recorder.record(&self.process, Event::Answer { call: number, answer: Arc::new(answer) });
+        }
+        Ok((status, body))
+    }
+
+    /// Sends it to the server.
+    async fn forward(&self, message: Message) -> io::Result<Answer> {
+        let kept = std::iter::from_fn(|| self.idle.lock().unwrap().pop()).find(SendRequest::is_ready);
+        let mut sender = match kept {
+            Some(sender) => sender,
+            None => self.connect().await?,
+        };
+        let mut request = Request::from_parts(message.parts, Full::new(message.body));
+        request.headers_mut().insert(HOST, self.server.parse().expect("a name"));
+        let response = sender.send_request(request).await.map_err(io::Error::other)?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+        self.idle.lock().unwrap().push(sender);
+        Ok((status, body))
+    }
+
+    async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
+        let stream = self.host.network().connect(self.server).await?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(HyperStream::new(stream)).await.map_err(io::Error::other)?;
+        // It ends with its sender.
+        self.host.spawn(Role::Control, "forwarded", async move { drop(connection.await) }).detach();
+        Ok(sender)
+    }
+}
+
+/// The machine in an address.
+fn machine(address: &str) -> Option<MachineId> {
+    let (machine, _port) = address.strip_prefix("machine ")?.split_once(' ')?;
+    machine.parse().ok().map(MachineId)
+}
+
+impl Message {
+    /// The last part of its path.
+    fn name(&self) -> &str {
+        self.parts.uri.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The call that it is, if it changes something.
+    fn call(&self) -> Option<Call> {
+        let id: RequestId = self.parts.headers.get(REQUEST_ID)?.to_str().ok()?.parse().ok()?;
+        Some(Call { id, request: wire::read_request(self.name(), &self.body).ok()? })
     }
 }

@@ -11,7 +11,6 @@ mod program;
 mod setting;
 
 pub use cluster::Cluster;
-pub use middlebox::Middlebox;
 pub use outside::Outside;
 pub use plan::{GARBAGE, Intent, Plan, Script};
 pub use program::{PATH, Program};

@@ -25,25 +25,34 @@ struct Memory {
 /// An enqueue that somebody wants made.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// Under this name, each time it is tried.
+    /// Under this name, each time it is tried, until it is said that nothing has happened.
     pub id: RequestId,
     /// What.
     pub intent: Intent,
+    /// Its names are drawn from here.
+    fork: Fork,
+    /// How often it was said that nothing has happened.
+    refused: u64,
+    /// Whether it was tried under this name, and nobody knows what became of that.
+    unknown: bool,
+}
+
+impl Wish {
+    fn new(intent: Intent, fork: Fork, refused: u64) -> Self {
+        let mut id = [0; 16];
+        fork.key(refused).rng().fill(&mut id);
+        Self { id: RequestId(id), intent, fork, refused, unknown: false }
+    }
 }
 
 impl Outside {
     /// Wishes for all of `intents`, in order.
     pub fn new(intents: &[Intent], fork: Fork) -> Self {
-        let request_id = |number: u64, repeat: u64| {
-            let mut bytes = [0; 16];
-            fork.fork("request id").key(number).key(repeat).rng().fill(&mut bytes);
-            RequestId(bytes)
-        };
         let mut wanted = VecDeque::new();
         for intent in intents {
-            wanted.push_back(Wish { id: request_id(intent.number, 0), intent: intent.clone() });
-            if intent.repeated_by_key {
-                wanted.push_back(Wish { id: request_id(intent.number, 1), intent: intent.clone() });
+            for repeat in 0..=u64::from(intent.repeated_by_key) {
+                let fork = fork.fork("request id").key(intent.number).key(repeat);
+                wanted.push_back(Wish::new(intent.clone(), fork, 0));
             }
         }
         Self(Arc::new(Mutex::new(Memory { wanted, ..Memory::default() })))
@@ -64,11 +73,20 @@ impl Outside {
         memory.known.insert(job);
     }
 
-    /// A wish was not granted, or nobody knows: it is tried again, under the same name.
+    /// It was said that nothing has happened: that name is done with, and it is tried under a new one,
+    /// unless an earlier try under the old one may have come true.
+    pub fn wish_anew(&self, id: RequestId) {
+        let mut memory = self.0.lock().unwrap();
+        let Some((_, wish)) = memory.in_flight.remove(&id) else { return };
+        let again = if wish.unknown { wish } else { Wish::new(wish.intent, wish.fork, wish.refused + 1) };
+        memory.wanted.push_back(again);
+    }
+
+    /// Nobody knows whether a wish came true: it is tried again, under the same name.
     pub fn wish_again(&self, id: RequestId) {
         let mut memory = self.0.lock().unwrap();
         if let Some((_, wish)) = memory.in_flight.remove(&id) {
-            memory.wanted.push_back(wish);
+            memory.wanted.push_back(Wish { unknown: true, ..wish });
         }
     }
 
@@ -82,7 +100,7 @@ impl Outside {
         let mut memory = self.0.lock().unwrap();
         let unknown: Vec<_> = memory.in_flight.extract_if(.., |_, (of, _)| *of == process).collect();
         for (_, (_, wish)) in unknown.into_iter().rev() {
-            memory.wanted.push_front(wish);
+            memory.wanted.push_front(Wish { unknown: true, ..wish });
         }
     }
 

@@ -140,7 +140,7 @@ impl Plan {
         let mut rng = fork.fork("swarm").rng();
         let features = Features::draw(&mut rng);
         let options = options(&mut rng);
-        let jobs = rng.between(51..=55);
+        let jobs = rng.between(54..=57);
         let intents = (1..=jobs).map(|number| intent(number, &features, fork.fork("job").key(number))).collect();
         let leases: Vec<u64> = vec![1_000, 2_000, 3_000, 5_000, 10_000, 30_000];
         let lease = Duration::from_millis(*rng.pick(&leases));

@@ -33,8 +33,15 @@ pub struct Machines {
     pub workers: Vec<MachineId>,
     /// A client each.
     pub clients: Vec<MachineId>,
-    /// Repeats and withholds requests. No fault strikes it.
-    pub middlebox: MachineId,
+    /// Loses, repeats and withholds requests, in some runs. It never dies.
+    pub middlebox: Option<MachineId>,
+}
+
+impl Machines {
+    /// The machine that workers and clients talk to.
+    pub fn door(&self) -> MachineId {
+        self.middlebox.unwrap_or(self.store)
+    }
 }
 
 /// The most that a clock gains or loses: what the fault model allows, in parts in a million.
@@ -75,7 +82,8 @@ impl Setting {
             names[..count].iter().map(|name| world.add_machine(name)).collect::<Vec<_>>()
         };
         let (workers, clients) = (add(&WORKERS, 1), add(&CLIENTS, 1));
-        let (store, middlebox) = (world.add_machine("store"), world.add_machine("middlebox"));
+        let store = world.add_machine("store");
+        let middlebox = rng.chance(0.5).then(|| world.add_machine("middlebox"));
         if rng.chance(0.7) {
             for machine in world.machines() {
                 let drift = rng.between(0..=2 * DRIFT_PPM_MAX).cast_signed() - DRIFT_PPM_MAX.cast_signed();

@@ -78,12 +78,14 @@ impl Draw<'_> {
         }
     }
 
-    /// What goes wrong between the server and one of the others.
+    /// What goes wrong between the server, or what stands before it, and one of the others.
     fn links(&mut self) {
-        let store = self.machines.store;
+        let door = self.machines.door();
         for _ in 0..self.rng.between(1..=5) {
-            let machine = self.anybody();
-            let (from, to) = if self.rng.chance(0.5) { (machine, store) } else { (store, machine) };
+            // What stands before the server has a link of its own to it.
+            let behind = door != self.machines.store && self.rng.chance(0.2);
+            let (machine, server) = if behind { (door, self.machines.store) } else { (self.anybody(), door) };
+            let (from, to) = if self.rng.chance(0.5) { (machine, server) } else { (server, machine) };
             let (trigger, lasting) = (at(&mut self.rng, self.end), self.millis(300, 9_000));
             let (least, most) = (self.millis(1, 500), self.millis(500, 4_000));
             let action = match self.rng.between(0..=6) {
@@ -95,10 +97,10 @@ impl Draw<'_> {
                 5 => Action::HalfOpen { peer: to },
                 // Connects go to the server alone.
                 _ => {
-                    self.add(machine, trigger, Action::HangingConnects { to: store, lasting });
+                    self.add(machine, trigger, Action::HangingConnects { to: server, lasting });
                     // Somebody must connect meanwhile.
                     let soon = at(&mut self.rng, self.end);
-                    self.add(machine, soon, Action::ConnectionResets { other: store });
+                    self.add(machine, soon, Action::ConnectionResets { other: server });
                     continue;
                 }
             };
@@ -106,9 +108,12 @@ impl Draw<'_> {
         }
     }
 
-    /// What happens to single requests.
+    /// What happens to single requests, if something is there that could do it.
     fn requests(&mut self) {
-        for _ in 0..self.rng.between(0..=6) {
+        if self.machines.middlebox.is_none() {
+            return;
+        }
+        for _ in 0..self.rng.between(2..=8) {
             let machine = self.anybody();
             let name = *self.rng.pick(&REQUESTS);
             let trigger = Trigger::AtEvent { name: format!("request {name}"), nth: self.rng.between(1..=12) };
