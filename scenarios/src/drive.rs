@@ -26,8 +26,8 @@ pub struct Evidence {
     pub rows: Result<Rows, String>,
     /// What came of the faults.
     pub faults: BTreeMap<FaultKind, outlive_sim::Count>,
-    /// How often a fault came at each kind of moment.
-    pub anchors: BTreeMap<String, u64>,
+    /// At which kinds of moment faults came.
+    pub anchors: BTreeMap<String, outlive_sim::Count>,
     /// What power losses took.
     pub loss: Loss,
     /// When the run ended.

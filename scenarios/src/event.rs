@@ -96,9 +96,9 @@ impl Recorder {
         process.event(kind, &numbers, &digested(&event));
         self.history.record(process, event.clone());
         let moment = match event {
-            Event::HandlerStarted { .. } => "handler starts",
-            Event::HandlerEnded { .. } => "handler ends",
-            Event::Opened => "after open",
+            Event::HandlerStarted { .. } => HANDLER_STARTS,
+            Event::HandlerEnded { .. } => HANDLER_ENDS,
+            Event::Opened => AFTER_OPEN,
             _ => return,
         };
         self.nemesis.event(process, moment);
@@ -163,6 +163,17 @@ fn operation(request: &Request) -> &'static str {
 /// The requests at which faults come, by name: all that change something.
 pub const REQUESTS: [&str; 10] =
     ["enqueue", "claim", "heartbeat", "start", "complete", "fail", "release", "snooze", "obey", "cancel"];
+
+/// Every moment at which a fault can come that is no disk operation and no time.
+pub fn moments() -> Vec<String> {
+    let around = |name: &&str| [format!("before {name}"), format!("after {name}")];
+    let handlers = [HANDLER_STARTS, HANDLER_ENDS, AFTER_OPEN].map(str::to_owned);
+    REQUESTS.iter().flat_map(around).chain(handlers).collect()
+}
+
+const HANDLER_STARTS: &str = "handler starts";
+const HANDLER_ENDS: &str = "handler ends";
+const AFTER_OPEN: &str = "after open";
 
 /// What the nemesis calls this moment: `before X` is about to be asked, `after X` has been answered, and
 /// well. A claim that got nothing is no moment.

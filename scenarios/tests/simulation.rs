@@ -58,7 +58,7 @@ fn result(ending: Ending) -> SeedResult {
         ending,
         clauses,
         faults: [(outlive_sim::FaultKind::Crash, outlive_sim::Count { scheduled: 8, fired: 7, effective: 7 })].into(),
-        anchors: [("after claim".to_owned(), 3)].into(),
+        anchors: [("after claim".to_owned(), outlive_sim::Count { scheduled: 4, fired: 3, effective: 0 })].into(),
         loss: outlive_sim::Loss::default(),
         chosen: vec![("features".into(), "keys, delays".into()), ("jobs wanted".into(), "53".into())],
         counts: [("call enqueue".to_owned(), 60), ("disk.sync".to_owned(), 310)].into(),

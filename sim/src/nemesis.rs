@@ -54,7 +54,7 @@ struct State {
     ongoing: BTreeMap<u64, Ongoing>,
     started: u64,
     counts: BTreeMap<FaultKind, Count>,
-    anchors: BTreeMap<String, u64>,
+    anchors: BTreeMap<String, Count>,
     loss: Loss,
 }
 
@@ -103,6 +103,7 @@ impl Nemesis {
             for fault in faults {
                 let place = state.schedule.len();
                 state.counts.entry(fault.action.kind()).or_default().scheduled += 1;
+                state.anchors.entry(fault.trigger.anchor()).or_default().scheduled += 1;
                 if let Some(peer) = links::peer(fault.action) {
                     let two = peer != fault.machine && machines.contains(&peer) && machines.contains(&fault.machine);
                     assert!(two, "{:?} is between two machines", fault.action);
@@ -208,8 +209,9 @@ impl Nemesis {
         self.0.state.lock().unwrap().counts.clone()
     }
 
-    /// How many faults so far came at each kind of moment.
-    pub fn anchors(&self) -> BTreeMap<String, u64> {
+    /// How many faults were to come at each kind of moment, and how many did so far. Whether they took effect is
+    /// counted by kind of fault.
+    pub fn anchors(&self) -> BTreeMap<String, Count> {
         self.0.state.lock().unwrap().anchors.clone()
     }
 
@@ -226,7 +228,7 @@ impl Nemesis {
             let Fault { machine, action, ref trigger } = state.schedule[place];
             let anchor = trigger.anchor();
             state.counts.entry(action.kind()).or_default().fired += 1;
-            *state.anchors.entry(anchor).or_default() += 1;
+            state.anchors.entry(anchor).or_default().fired += 1;
             (machine, action)
         };
         let victim = victims.first().map_or(0, |victim| victim.0);

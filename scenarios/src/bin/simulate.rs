@@ -165,7 +165,7 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
 
 fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
     let extra = run.chosen.arguments();
-    let summary = run_many(seeds, run.children.map(usize::from), &serve_arguments(&extra), true)?;
+    let summary = run_many(seeds, run.chosen.workload, run.children.map(usize::from), &serve_arguments(&extra), true)?;
     println!("{}", print_summary(&summary, |seed| run.chosen.replay(seed)));
     if !run.check_determinism {
         return Ok(summary.verdict());
@@ -192,7 +192,7 @@ fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
 
 fn hashes(seeds: RangeInclusive<u64>, children: usize, chosen: &Chosen) -> anyhow::Result<Verdict> {
     let arguments = serve_arguments(&chosen.arguments());
-    let summary = run_many(seeds.rev(), Some(children), &arguments, false)?;
+    let summary = run_many(seeds.rev(), chosen.workload, Some(children), &arguments, false)?;
     for (seed, result) in &summary.results {
         println!("{seed} {:016x}", result.hash);
     }

@@ -2,6 +2,7 @@
 
 use super::{ALL, Bug, choose};
 use crate::runner::{Ending, SeedResult, Summary, Verdict, compare, print_seed, run_many, run_seed};
+use crate::workload::Workload;
 use clap::Args;
 use comfy_table::{Table, presets};
 use outlive_sim::{Recording, Seed};
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// The same seeds for every bug.
-const SEEDS: RangeInclusive<u64> = 1..=200;
+const SEEDS: RangeInclusive<u64> = 1..=300;
 /// Seeds on which a nondeterminism must show.
 const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
 
@@ -25,6 +26,9 @@ pub struct Mutants {
     /// Run it on this one seed, and print what came of it.
     #[arg(long, requires = "mutant")]
     seed: Option<u64>,
+    /// The setting of that seed.
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t, requires = "seed")]
+    workload: Workload,
 }
 
 /// What came of one bug.
@@ -52,7 +56,7 @@ impl Mutants {
         }
         if let (Some(seed), Some(name)) = (self.seed, &self.mutant) {
             choose(name).map_err(anyhow::Error::msg)?;
-            let result = run_seed(Seed(seed), Recording::Off);
+            let result = run_seed(Seed(seed), self.workload, Recording::Off);
             println!("{}", print_seed(&result, &format!("cargo xtask mutants --mutant {name} --seed {seed}")));
             return Ok(result.verdict());
         }
@@ -88,7 +92,7 @@ fn arguments(bug: &dyn Bug) -> Vec<String> {
 
 fn run_with(bug: &dyn Bug, seeds: RangeInclusive<u64>) -> anyhow::Result<Summary> {
     let serve: Vec<String> = std::iter::once("serve".into()).chain(arguments(bug)).collect();
-    Ok(run_many(seeds, None, &serve, true)?)
+    Ok(run_many(seeds, Workload::Both, None, &serve, true)?)
 }
 
 fn hunt(bug: &'static dyn Bug) -> anyhow::Result<Caught> {

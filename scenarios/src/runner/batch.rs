@@ -2,6 +2,8 @@
 
 use super::Verdict;
 use super::result::{Ending, SeedResult};
+use crate::event::moments;
+use crate::workload::Workload;
 use indicatif::{ProgressBar, ProgressStyle};
 use outlive_sim::{Answer, Batch, FaultKind, Seed};
 use std::collections::BTreeMap;
@@ -19,13 +21,17 @@ pub struct Summary {
     pub clauses: BTreeMap<String, u64>,
     /// Faults that took effect, and those that were scheduled.
     pub faults: BTreeMap<FaultKind, (u64, u64)>,
+    /// How many faults came at each kind of moment.
+    pub anchors: BTreeMap<String, u64>,
+    /// Which settings it is about.
+    pub workload: Workload,
     /// Real time for all.
     pub wall: Duration,
     /// Children that worked at a time.
     pub children: usize,
 }
 
-/// Every kind of fault that a batch must see take effect.
+/// Every kind of fault that strikes whatever the setting is.
 const KINDS: [FaultKind; 8] = [
     FaultKind::Crash,
     FaultKind::PowerLoss,
@@ -36,8 +42,27 @@ const KINDS: [FaultKind; 8] = [
     FaultKind::SlowDisk,
     FaultKind::WallJump,
 ];
+/// Every kind of fault that needs a network.
+const NETWORK_KINDS: [FaultKind; 12] = [
+    FaultKind::Partition,
+    FaultKind::OneWayPartition,
+    FaultKind::Clog,
+    FaultKind::HangingConnects,
+    FaultKind::DelayedFins,
+    FaultKind::ConnectionResets,
+    FaultKind::HalfOpen,
+    FaultKind::LostMessage,
+    FaultKind::LostAnswer,
+    FaultKind::WithheldMessage,
+    FaultKind::DuplicatedMessage,
+    FaultKind::ReplayedMessage,
+];
 /// From this many seeds on, a batch must have reached everything.
 const ALL_REACHED_FROM: usize = 200;
+/// And each kind of fault must have taken effect once in so many seeds.
+const SEEDS_FOR_EACH_FAULT: usize = 30;
+/// From this many seeds of a cluster on, a fault must have come at every kind of moment.
+const ALL_MOMENTS_FROM: usize = 1_000;
 
 /// Runs all seeds in child processes, which are called with `arguments`.
 ///
@@ -45,6 +70,7 @@ const ALL_REACHED_FROM: usize = 200;
 /// If no child can be started.
 pub fn run_many(
     seeds: impl DoubleEndedIterator<Item = u64> + Clone + Send,
+    workload: Workload,
     children: Option<usize>,
     arguments: &[String],
     show_progress: bool,
@@ -69,6 +95,8 @@ pub fn run_many(
         died: BTreeMap::new(),
         clauses: BTreeMap::new(),
         faults: BTreeMap::new(),
+        anchors: BTreeMap::new(),
+        workload,
         wall,
         children: batch.children,
     };
@@ -97,6 +125,9 @@ impl Summary {
             *effective += count.effective;
             *scheduled += count.scheduled;
         }
+        for (anchor, count) in &result.anchors {
+            *self.anchors.entry(anchor.clone()).or_default() += count.fired;
+        }
         self.results.insert(result.seed, result);
     }
 
@@ -115,9 +146,17 @@ impl Summary {
         if self.seeds() < ALL_REACHED_FROM {
             return Vec::new();
         }
+        let has_network = self.workload != Workload::Embedded;
         let clauses = self.clauses.iter().filter(|(_, count)| **count == 0).map(|(clause, _)| clause.clone());
-        let faults = KINDS.iter().filter(|kind| self.faults.get(kind).is_none_or(|(effective, _)| *effective == 0));
-        clauses.chain(faults.map(|kind| format!("{kind:?}"))).collect()
+        let kinds = KINDS.iter().chain(NETWORK_KINDS.iter().filter(|_| has_network));
+        let least = (self.seeds() / SEEDS_FOR_EACH_FAULT) as u64;
+        let effective = |kind: &FaultKind| self.faults.get(kind).map_or(0, |(effective, _)| *effective);
+        let faults = kinds.filter(|kind| effective(kind) < least);
+        let faults = faults.map(|kind| format!("{kind:?} ({} times, {least} are the least)", effective(kind)));
+        let all_moments = has_network && self.seeds() >= ALL_MOMENTS_FROM;
+        let unused = |name: &String| self.anchors.get(name).is_none_or(|count| *count == 0);
+        let moments = moments().into_iter().filter(|name| all_moments && unused(name));
+        clauses.chain(faults).chain(moments.map(|name| format!("a fault at {name:?}"))).collect()
     }
 
     /// The worst of it.

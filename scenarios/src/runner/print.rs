@@ -73,6 +73,8 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
         .iter()
         .map(|(kind, (effective, scheduled))| vec![format!("{kind:?}"), scheduled.to_string(), effective.to_string()]);
     line(table(&["fault", "scheduled", "took effect"], faults));
+    let anchors = summary.anchors.iter().map(|(anchor, count)| vec![anchor.clone(), count.to_string()]);
+    line(table(&["faults came", "times"], anchors));
     let all = checkers::ALL.iter().flat_map(|checker| checker.clauses);
     let clauses = all.map(|(clause, sentence)| {
         let tested = summary.clauses.get(*clause).copied().unwrap_or(0);

@@ -26,8 +26,8 @@ pub struct SeedResult {
     pub clauses: BTreeMap<String, u64>,
     /// What came of the faults.
     pub faults: BTreeMap<FaultKind, Count>,
-    /// How many faults came at each kind of moment.
-    pub anchors: BTreeMap<String, u64>,
+    /// At which kinds of moment faults came.
+    pub anchors: BTreeMap<String, Count>,
     /// What power losses took.
     pub loss: Loss,
     /// What was chosen, in a few words.

@@ -183,7 +183,9 @@ impl<H: Host> Actor<H> {
         let mut rng = self.rng("canceller");
         while !self.outside.is_calm() {
             self.rest(&mut rng, Duration::from_millis(2_500)).await;
-            if let Some(&job) = pick(&mut rng, &self.outside.known()) {
+            // What has ended can't be cancelled, which somebody must try too.
+            let jobs = if rng.chance(0.7) { self.outside.pending() } else { self.outside.known() };
+            if let Some(&job) = pick(&mut rng, &jobs) {
                 drop(self.call_and_repeat(&mut rng, Request::Cancel { job }).await);
             }
         }

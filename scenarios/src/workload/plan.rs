@@ -225,8 +225,14 @@ fn options(rng: &mut Rng) -> Options {
 
 fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     let mut rng = fork.rng();
-    let script =
-        Script { number, acts: acts(number, features, &mut rng), work_ms: *rng.pick(&[1, 5, 20, 20, 100, 100, 400]) };
+    let acts = acts(number, features, &mut rng);
+    // A request to cancel is heard of with a heartbeat: some work must take long enough.
+    let work_ms = *rng.pick(if features.cancels {
+        &[1, 5, 20, 20, 100, 100, 400, 1_500]
+    } else {
+        &[1, 5, 20, 20, 100, 100, 400, 400]
+    });
+    let script = Script { number, acts, work_ms };
     let undecodable = features.failures && rng.chance(0.03);
     let payload = if undecodable {
         serde_json::json!({ GARBAGE: number }).to_string()

@@ -2,10 +2,13 @@
 //! requests.
 
 use super::disk::{self, at, file_between};
-use crate::event::REQUESTS;
+use crate::event::{REQUESTS, moments};
 use crate::workload::Machines;
 use outlive_sim::{Action, Fault, Fork, MachineId, MessageFault, OperationKind, Rng, Survivors, Trigger};
 use std::time::Duration;
+
+/// Requests that every run has many of.
+const OFTEN: [&str; 4] = ["enqueue", "claim", "start", "complete"];
 
 /// Draws a schedule. `lease` is the longest one, which a worker that is paused outsleeps.
 pub fn draw(fork: Fork, machines: &Machines, end: Duration, lease: Duration, poison: bool) -> Vec<Fault> {
@@ -115,8 +118,10 @@ impl Draw<'_> {
         }
         for _ in 0..self.rng.between(2..=8) {
             let machine = self.anybody();
-            let name = *self.rng.pick(&REQUESTS);
-            let trigger = Trigger::AtEvent { name: format!("request {name}"), nth: self.rng.between(1..=12) };
+            let often = self.rng.chance(0.7);
+            let name = *self.rng.pick(if often { &OFTEN } else { &REQUESTS[..] });
+            let nth = self.rng.between(1..=if often { 10 } else { 1 });
+            let trigger = Trigger::AtEvent { name: format!("request {name}"), nth };
             let later = self.millis(5, 20_000);
             let fault = *self.rng.pick(&[
                 MessageFault::Lose,
@@ -129,25 +134,27 @@ impl Draw<'_> {
         }
     }
 
-    /// A moment of somebody who talks to the server: one of the last of so many.
+    /// A moment of somebody who talks to the server: one of the last of so many. Any moment can be it, and those
+    /// at which something is at stake more often.
     fn moment(&mut self, up_to: u64) -> (MachineId, Trigger) {
-        let nth = self.rng.between(up_to.div_ceil(2)..=up_to);
-        if self.rng.chance(0.15) {
-            let machine = *self.rng.pick(&self.machines.clients);
-            return (machine, Trigger::AtEvent { name: "before enqueue".into(), nth });
-        }
-        let machine = *self.rng.pick(&self.machines.workers);
-        let name = match self.rng.between(0..=9) {
-            0..=1 => "after claim".into(),
-            2..=3 => "handler starts".into(),
-            4 => "handler ends".into(),
-            5 => "before complete".into(),
-            _ => {
-                let when = *self.rng.pick(&["before", "after"]);
-                format!("{when} {}", self.rng.pick(&["claim", "start", "heartbeat", "complete", "fail"]))
+        let mut up_to = up_to;
+        let name = if self.rng.chance(0.5) {
+            (*self.rng.pick(&["after claim", "handler starts", "after start", "before complete"])).to_owned()
+        } else {
+            let name = self.rng.pick(&moments()).clone();
+            // What most runs have few of.
+            if !OFTEN.iter().any(|often| name.ends_with(often)) {
+                up_to = 1;
             }
+            name
         };
-        (machine, Trigger::AtEvent { name, nth })
+        let machines = match name.rsplit(' ').next() {
+            Some("enqueue" | "cancel") => &self.machines.clients[..],
+            Some("open") => std::slice::from_ref(&self.machines.store),
+            _ => &self.machines.workers[..],
+        };
+        let machine = *self.rng.pick(machines);
+        (machine, Trigger::AtEvent { name, nth: self.rng.between(up_to.div_ceil(2)..=up_to) })
     }
 
     fn anybody(&mut self) -> MachineId {
