@@ -2,9 +2,10 @@
 
 use outlive::protocol::{Answering, Call, CallError, Reply, Request, Service};
 use outlive::{Explanation, JobId};
-use outlive_sim::{History, Nemesis, Process, SimDisk};
+use outlive_sim::{History, Nemesis, Process, SimDisk, sleep_true};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// One event of a client.
 #[derive(Clone, Debug)]
@@ -37,8 +38,16 @@ pub enum Event {
         /// Which execution of the job.
         attempt: u32,
     },
+    /// The file is about to be opened.
+    Opening,
     /// The file was opened.
     Opened,
+    /// A second process wanted the file, and did not get it.
+    RivalTurnedAway(String),
+    /// A worker was asked to stop.
+    Stopping,
+    /// A worker has stopped.
+    Stopped,
     /// The file could not be opened.
     OpenFailed(String),
     /// Every known job was asked why it waits, while nothing else happened.
@@ -63,18 +72,30 @@ impl std::fmt::Debug for Census {
     }
 }
 
+/// Who hears of every event, and may do something about it before whoever did it goes on.
+pub trait Onlooker: Send + Sync {
+    /// Something happened; `call` is the call that it is about.
+    fn sees(&self, process: &Process, event: &Event, call: Option<&Call>);
+}
+
 /// The events of one run, and who else hears of them.
 #[derive(Clone)]
 pub struct Recorder {
     history: History<Event>,
     nemesis: Nemesis,
+    onlooker: Option<Arc<dyn Onlooker>>,
     calls: Arc<AtomicU64>,
 }
 
 impl Recorder {
     /// An empty history whose events `nemesis` hears of.
     pub fn new(nemesis: Nemesis) -> Self {
-        Self { history: History::new(), nemesis, calls: Arc::default() }
+        Self { history: History::new(), nemesis, onlooker: None, calls: Arc::default() }
+    }
+
+    /// Lets somebody else hear of every event.
+    pub fn with_onlooker(self, onlooker: Arc<dyn Onlooker>) -> Self {
+        Self { onlooker: Some(onlooker), ..self }
     }
 
     /// The events so far.
@@ -84,17 +105,8 @@ impl Recorder {
 
     /// Records what a process saw.
     pub fn record(&self, process: &Process, event: Event) {
-        let (kind, numbers): (&'static str, [u64; 2]) = match &event {
-            Event::Invoke { call, what } => (operation(&what.request), [*call, 0]),
-            Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
-            Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
-            Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
-            Event::Opened => ("queue.opened", [0, 0]),
-            Event::OpenFailed(_) => ("queue.open_failed", [0, 0]),
-            Event::Census(census) => ("client.census", [census.explanations.len() as u64, 0]),
-        };
-        process.event(kind, &numbers, &digested(&event));
-        self.history.record(process, event.clone());
+        self.write_down(process, &event);
+        self.onlooker.iter().for_each(|onlooker| onlooker.sees(process, &event, None));
         let moment = match event {
             Event::HandlerStarted { .. } => HANDLER_STARTS,
             Event::HandlerEnded { .. } => HANDLER_ENDS,
@@ -104,11 +116,33 @@ impl Recorder {
         self.nemesis.event(process, moment);
     }
 
-    /// Records what became of a call.
-    fn record_call(&self, process: &Process, event: Event, what: &Call) {
-        let moment = moment(&event, what);
-        self.record(process, event);
-        moment.into_iter().for_each(|name| self.nemesis.event(process, &name));
+    /// Records what became of a call, and waits if its process was paused at that.
+    async fn record_call(&self, process: &Process, event: Event, what: &Call) {
+        self.write_down(process, &event);
+        self.onlooker.iter().for_each(|onlooker| onlooker.sees(process, &event, Some(what)));
+        moment(&event, what).into_iter().for_each(|name| self.nemesis.event(process, &name));
+        if process.is_paused() || !process.is_alive() {
+            // Here, and not at its next await: that may be behind what it was about to do.
+            sleep_true(Duration::from_nanos(1)).await;
+        }
+    }
+
+    fn write_down(&self, process: &Process, event: &Event) {
+        let (kind, numbers): (&'static str, [u64; 2]) = match event {
+            Event::Invoke { call, what } => (operation(&what.request), [*call, 0]),
+            Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
+            Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
+            Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
+            Event::Opening => ("queue.opening", [0, 0]),
+            Event::Opened => ("queue.opened", [0, 0]),
+            Event::OpenFailed(_) => ("queue.open_failed", [0, 0]),
+            Event::RivalTurnedAway(_) => ("queue.turned_away", [0, 0]),
+            Event::Stopping => ("worker.stopping", [0, 0]),
+            Event::Stopped => ("worker.stopped", [0, 0]),
+            Event::Census(census) => ("client.census", [census.explanations.len() as u64, 0]),
+        };
+        process.event(kind, &numbers, &digested(event));
+        self.history.record(process, event.clone());
     }
 
     /// A number for a call.
@@ -134,9 +168,10 @@ impl Service for Recording {
         let (recorder, process, inner) = (self.recorder.clone(), self.process.clone(), self.inner.clone());
         let what = Arc::new(call.clone());
         Box::pin(async move {
-            recorder.record_call(&process, Event::Invoke { call: number, what: what.clone() }, &what);
+            recorder.record_call(&process, Event::Invoke { call: number, what: what.clone() }, &what).await;
             let answer = inner.call(call).await;
-            recorder.record_call(&process, Event::Answer { call: number, answer: Arc::new(answer.clone()) }, &what);
+            let heard = Event::Answer { call: number, answer: Arc::new(answer.clone()) };
+            recorder.record_call(&process, heard, &what).await;
             answer
         })
     }
@@ -200,8 +235,13 @@ fn digested(event: &Event) -> Vec<u8> {
             Err(error) => serde_json::to_vec(error),
         },
         Event::Census(census) => serde_json::to_vec(&census.explanations),
-        Event::OpenFailed(why) => return why.clone().into_bytes(),
-        Event::HandlerStarted { .. } | Event::HandlerEnded { .. } | Event::Opened => return Vec::new(),
+        Event::OpenFailed(why) | Event::RivalTurnedAway(why) => return why.clone().into_bytes(),
+        Event::HandlerStarted { .. }
+        | Event::HandlerEnded { .. }
+        | Event::Opening
+        | Event::Opened
+        | Event::Stopping
+        | Event::Stopped => return Vec::new(),
     };
     json.expect("what goes over a wire is JSON")
 }

@@ -58,6 +58,7 @@ pub struct AttemptRow {
     pub number: i64,
     pub started: bool,
     pub expires_steady_ms: i64,
+    pub ended_ms: Option<i64>,
     pub ended: Option<String>,
 }
 
@@ -114,14 +115,15 @@ impl Rows {
         })?;
         query(
             &connection,
-            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended FROM attempts",
+            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended FROM attempts",
             |row| {
                 let attempt = AttemptRow {
                     job: integer(row[1]),
                     number: integer(row[2]),
                     started: row[3].as_int().is_some(),
                     expires_steady_ms: integer(row[4]),
-                    ended: row[5].to_text().map(str::to_owned),
+                    ended_ms: row[5].as_int(),
+                    ended: row[6].to_text().map(str::to_owned),
                 };
                 rows.attempts.insert(integer(row[0]), attempt);
             },

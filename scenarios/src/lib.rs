@@ -8,6 +8,7 @@ pub mod image;
 pub mod network;
 #[cfg(feature = "planted")]
 pub mod planted;
+pub mod replay;
 pub mod runner;
 pub mod scn;
 mod seams;

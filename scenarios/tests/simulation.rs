@@ -64,6 +64,7 @@ fn result(ending: Ending) -> SeedResult {
         counts: [("call enqueue".to_owned(), 60), ("disk.sync".to_owned(), 310)].into(),
         terminal: 53,
         crashes_that_hurt: 6,
+        zombies: 1,
         simulated: Duration::from_millis(34_182),
         wall: Duration::from_millis(41),
     }

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::seed::Seed;
 
 /// Real time that a seed may take unless told otherwise: hundreds of times what one should.
-const SEED_LIMIT: Duration = Duration::from_secs(60);
+const SEED_LIMIT: Duration = Duration::from_secs(20);
 
 /// How to run many seeds.
 #[derive(Clone, Debug)]

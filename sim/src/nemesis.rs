@@ -10,6 +10,7 @@ mod links;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -91,11 +92,14 @@ impl Nemesis {
         nemesis
     }
 
-    /// Adds faults to the schedule. Their triggers count from now.
+    /// Adds faults to the schedule. Their triggers count from now. Which places they have in it, in the order of
+    /// the faults.
     ///
     /// # Panics
     /// As [`start`](Nemesis::start).
-    pub fn add(&self, faults: Vec<Fault>) {
+    pub fn add(&self, faults: Vec<Fault>) -> Range<usize> {
+        let first = self.0.state.lock().unwrap().schedule.len();
+        let places = first..first + faults.len();
         let machines = self.0.world.machines();
         let mut at_times = Vec::new();
         {
@@ -123,6 +127,13 @@ impl Nemesis {
             let timed = self.clone();
             self.0.world.spawn(async move { timed.keep_time(at_times).await }).detach();
         }
+        places
+    }
+
+    /// The places of faults whose operation or event has not come yet.
+    pub fn waiting(&self) -> Vec<usize> {
+        let state = self.0.state.lock().unwrap();
+        state.at_operations.iter().chain(&state.at_events).map(|(place, _)| *place).collect()
     }
 
     async fn keep_time(self, at_times: Vec<(Duration, usize)>) {

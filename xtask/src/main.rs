@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 
 fn run(chore: Chore) -> anyhow::Result<Code> {
     match chore {
-        Chore::Sim(passed) => sim::run(&passed.arguments),
+        Chore::Sim(passed) => sim::run("run", &passed.arguments),
+        Chore::Replay(passed) => sim::run("replay", &passed.arguments),
         Chore::Mutants(passed) => mutants::run(&passed.arguments),
         Chore::Demo(passed) => demo::run(&passed.arguments),
         Chore::Test(passed) => test::run(&passed.arguments),
@@ -62,6 +63,9 @@ enum Chore {
     /// Run the queue in the simulator: `--seed 42`, `--seeds 1..500`; `--help` tells the rest.
     #[command(disable_help_flag = true)]
     Sim(PassedOn),
+    /// Play scenario files, all of scenarios/regressions if none is named: each passes, fails, or is stale.
+    #[command(disable_help_flag = true)]
+    Replay(PassedOn),
     /// Check that the checkers bite: run every planted bug, and see the intended clause catch it.
     #[command(disable_help_flag = true)]
     Mutants(PassedOn),

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: builds the simulator's program and becomes it. What the arguments mean, and
+//! `cargo xtask sim` and `replay`: builds the simulator's program and becomes it. What the arguments mean, and
 //! what the exit codes say, is that program's own affair.
 
 use std::ffi::OsString;
@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use crate::code::Code;
 use crate::{build, cargo};
 
-/// Runs `simulate run` with `arguments`.
-pub fn run(arguments: &[OsString]) -> anyhow::Result<Code> {
+/// Runs this command of `simulate` with `arguments`.
+pub fn run(command: &str, arguments: &[OsString]) -> anyhow::Result<Code> {
     let simulate = build::plain("simulate")?;
-    cargo::become_program(cargo::program(&simulate, &["run"], arguments))
+    cargo::become_program(cargo::program(&simulate, &[command], arguments))
 }

@@ -90,7 +90,7 @@ impl<H: Host> WorkerBuilder<H> {
             queues: vec!["default".into()],
             concurrency: 10,
             lease: limits::LEASE_DEFAULT,
-            claim_wait: Duration::from_secs(60),
+            claim_wait: Duration::from_secs(20),
         };
         Self { outlive, handlers: BTreeMap::new(), state: None, settings }
     }

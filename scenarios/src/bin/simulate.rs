@@ -26,6 +26,9 @@ enum Command {
     /// Run one seed and print what came of it, or many and print what came of all.
     #[command(name = "run", override_usage = "cargo xtask sim (--seed N | --seeds A..B) [OPTIONS]")]
     Run(Run),
+    /// Play scenario files, and print what came of each.
+    #[command(name = "replay", override_usage = "cargo xtask replay [FILE]... [OPTIONS]")]
+    Replay(outlive_scenarios::replay::Files),
     /// Run the planted bugs, and print who caught them.
     #[cfg(feature = "planted")]
     Mutants(outlive_scenarios::planted::Mutants),
@@ -134,6 +137,7 @@ fn main() -> ExitCode {
     let line = Line::parse();
     let verdict = match line.command {
         Command::Run(run) => run.chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
+        Command::Replay(files) => files.run(),
         #[cfg(feature = "planted")]
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),

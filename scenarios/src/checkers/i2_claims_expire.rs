@@ -128,6 +128,23 @@ fn foreign(facts: &Facts, report: &mut Report) {
             });
         }
     }
+    completed_by_the_latest(facts, report);
+}
+
+/// Whenever a completion was heard: after it nothing is granted, so a later grant shows that it was stale.
+fn completed_by_the_latest(facts: &Facts, report: &mut Report) {
+    for (call, at, answer) in facts.answered() {
+        let (Request::Complete { lease, .. }, Ok(Reply::Done)) = (&call.what.request, answer) else { continue };
+        let latest = facts.tokens.get(&lease.job).and_then(|tokens| tokens.last()).copied();
+        report.expect("I2.d", latest.is_none_or(|latest| latest <= lease.token), || {
+            format!(
+                "complete of job {} under token {} was accepted by {at:.3?}, although token {} was granted",
+                lease.job,
+                lease.token.0,
+                latest.expect("one was").0
+            )
+        });
+    }
 }
 
 fn one_process(evidence: &Evidence, facts: &Facts, report: &mut Report) {

@@ -11,7 +11,7 @@ mod i4_waiting_is_visible;
 mod i5_idempotent_progress;
 mod liveness;
 
-pub use facts::{CallFact, Facts, Grant};
+pub use facts::{CallFact, Facts, Grant, number_of};
 
 use crate::drive::Evidence;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! `cargo xtask mutants`: every planted bug, who caught it, and how soon.
 
 use super::{ALL, Bug, choose};
+use crate::replay::{REGRESSIONS, all_files, read};
 use crate::runner::{Ending, SeedResult, Summary, Verdict, compare, print_seed, run_many, run_seed};
 use crate::workload::Workload;
 use clap::Args;
@@ -8,6 +9,8 @@ use comfy_table::{Table, presets};
 use outlive_sim::{Recording, Seed};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::Path;
+use std::process::Command;
 
 /// The same seeds for every bug.
 const SEEDS: RangeInclusive<u64> = 1..=300;
@@ -68,17 +71,43 @@ impl Mutants {
             eprintln!("{}: {}", bug.name(), bug.about());
             let caught = if bug.breaks() == "determinism" { hunt_difference(bug)? } else { hunt(bug)? };
             if caught.caught == 0 {
-                missed.push(bug.name());
+                missed.push(bug.name().to_owned());
             }
             all.push(caught);
         }
         println!("{}", table(&all));
+        missed.extend(self.scenario_files()?);
         if missed.is_empty() {
             println!("all {} planted bugs were caught by the checker they were made for", all.len());
             return Ok(Verdict::Good);
         }
         println!("NOT CAUGHT: {}", missed.join(", "));
         Ok(Verdict::NotReached)
+    }
+
+    /// Plays each scenario file with the bug that it names: which files do not notice it.
+    fn scenario_files(&self) -> anyhow::Result<Vec<String>> {
+        let mut missed = Vec::new();
+        for file in all_files(Path::new(REGRESSIONS))? {
+            let scenario = read(&file)?;
+            let Some(name) = scenario.bites.as_ref().map(|name| name.as_str().to_owned()) else {
+                missed.push(format!("{} (it names no bug)", file.display()));
+                continue;
+            };
+            if self.mutant.as_ref().is_some_and(|mutant| *mutant != name) {
+                continue;
+            }
+            // A process of its own: one bug at a time.
+            let mut child = Command::new(std::env::current_exe()?);
+            let output = child.arg("replay").arg(&file).args(["--mutant", &name]).output()?;
+            let bites = output.status.code() == Some(Verdict::Safety as i32);
+            println!("{} {name} {}", file.display(), if bites { "bites" } else { "DOES NOT BITE" });
+            if !bites {
+                println!("{}", String::from_utf8_lossy(&output.stdout));
+                missed.push(format!("{} with {name}", file.display()));
+            }
+        }
+        Ok(missed)
     }
 
     fn wants(&self, bug: &dyn Bug) -> bool {

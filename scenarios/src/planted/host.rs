@@ -1,18 +1,28 @@
-//! A host whose disk may have a bug.
+//! A host whose disk or clock may have a bug.
 
 use super::{Memory, chosen};
 use crate::host::{SimClock, SimDoor, SimHost, SimOpenFile};
-use outlive::host::{Disk, DiskFile, Host, OpenMode, Operation, Role, Task};
+use crate::network::SimWire;
+use outlive::host::{Clock, Disk, DiskFile, Host, Networked, OpenMode, Operation, Role, Task};
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// A host whose disk may have a bug.
+/// A host whose disk or clock may have a bug.
 #[derive(Clone)]
 pub struct BuggyHost {
     inner: SimHost,
+    clock: BuggyClock,
     disk: BuggyDoor,
+}
+
+/// A clock that may have a bug.
+#[derive(Clone)]
+pub struct BuggyClock {
+    inner: SimClock,
+    memory: Arc<Memory>,
 }
 
 /// A disk that may have a bug.
@@ -32,7 +42,8 @@ pub struct BuggyFile {
 /// The host that the program gets to see.
 pub fn host(inner: SimHost) -> BuggyHost {
     let memory = Arc::new(Memory::new(inner.simulated()));
-    BuggyHost { disk: BuggyDoor { inner: inner.disk().clone(), memory }, inner }
+    let clock = BuggyClock { inner: inner.clock().clone(), memory: memory.clone() };
+    BuggyHost { clock, disk: BuggyDoor { inner: inner.disk().clone(), memory }, inner }
 }
 
 impl BuggyHost {
@@ -43,11 +54,11 @@ impl BuggyHost {
 }
 
 impl Host for BuggyHost {
-    type Clock = SimClock;
+    type Clock = BuggyClock;
     type Disk = BuggyDoor;
 
-    fn clock(&self) -> &SimClock {
-        self.inner.clock()
+    fn clock(&self) -> &BuggyClock {
+        &self.clock
     }
 
     fn disk(&self) -> &BuggyDoor {
@@ -76,6 +87,29 @@ impl Host for BuggyHost {
 
     fn spawn_blocking(&self, name: &'static str, work: impl FnOnce() + Send + 'static) {
         self.inner.spawn_blocking(name, work);
+    }
+}
+
+impl Clock for BuggyClock {
+    fn wall(&self) -> Duration {
+        self.inner.wall()
+    }
+
+    fn boot(&self) -> Duration {
+        let real = self.inner.boot();
+        chosen().map_or(real, |bug| bug.boot(&self.memory, real))
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        self.inner.sleep(duration)
+    }
+}
+
+impl Networked for BuggyHost {
+    type Network = SimWire;
+
+    fn network(&self) -> &SimWire {
+        self.inner.network()
     }
 }
 

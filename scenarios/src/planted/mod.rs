@@ -14,7 +14,7 @@ mod storage;
 pub use command::Mutants;
 pub use host::{BuggyHost, host};
 pub use memory::Memory;
-pub use service::service;
+pub use service::{remote, service};
 pub use storage::{BuggyStorage, storage};
 
 use outlive::Options;
@@ -23,6 +23,7 @@ use outlive::protocol::{Call, CallError, Reply};
 use outlive::store::{Change, RequestRow};
 use std::io;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A deliberate bug: whatever it does not name is as it should be.
 pub trait Bug: Sync {
@@ -58,6 +59,11 @@ pub trait Bug: Sync {
         real()
     }
 
+    /// What the host's clock shows.
+    fn boot(&self, _: &Memory, real: Duration) -> Duration {
+        real
+    }
+
     /// Rows on their way into the store.
     fn changes(&self, _: &Memory, changes: Vec<Change>) -> Vec<Change> {
         changes
@@ -81,6 +87,16 @@ pub trait Bug: Sync {
     /// A call on its way to the engine.
     fn call(&self, _: &Memory, call: Call) -> Call {
         call
+    }
+
+    /// A call on its way from a caller on another machine, the `number`-th in all.
+    fn sent(&self, _number: u64, call: Call) -> Call {
+        call
+    }
+
+    /// An answer on its way to a caller on another machine; `call` is as the caller made it.
+    fn told(&self, _call: &Call, answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
+        answer
     }
 
     /// An answer on its way to its caller; `call` is as the caller made it.

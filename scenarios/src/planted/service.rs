@@ -3,6 +3,7 @@
 use super::{BuggyHost, Memory, chosen};
 use outlive::protocol::{Answering, Call, Reply, Service};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 struct BuggyService {
     inner: Arc<dyn Service>,
@@ -12,6 +13,25 @@ struct BuggyService {
 /// The service that callers get to see.
 pub fn service(host: &BuggyHost, inner: Arc<dyn Service>) -> Arc<dyn Service> {
     Arc::new(BuggyService { inner, memory: host.memory() })
+}
+
+struct BuggyRemote {
+    inner: Arc<dyn Service>,
+    calls: AtomicU64,
+}
+
+/// The way to the server that callers on other machines get to see.
+pub fn remote(inner: Arc<dyn Service>) -> Arc<dyn Service> {
+    Arc::new(BuggyRemote { inner, calls: AtomicU64::new(0) })
+}
+
+impl Service for BuggyRemote {
+    fn call(&self, call: Call) -> Answering {
+        let Some(bug) = chosen() else { return self.inner.call(call) };
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let answering = self.inner.call(bug.sent(number, call.clone()));
+        Box::pin(async move { bug.told(&call, answering.await) })
+    }
 }
 
 impl Service for BuggyService {

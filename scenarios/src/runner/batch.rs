@@ -141,6 +141,11 @@ impl Summary {
         self.results.values().filter(|result| result.qualifies()).count()
     }
 
+    /// Attempts whose worker slept beyond its lease, and was heard of afterwards.
+    pub fn zombies(&self) -> u64 {
+        self.results.values().map(|result| result.zombies).sum()
+    }
+
     /// What a batch of this size must have reached, and did not.
     pub fn not_reached(&self) -> Vec<String> {
         if self.seeds() < ALL_REACHED_FROM {
@@ -153,10 +158,11 @@ impl Summary {
         let effective = |kind: &FaultKind| self.faults.get(kind).map_or(0, |(effective, _)| *effective);
         let faults = kinds.filter(|kind| effective(kind) < least);
         let faults = faults.map(|kind| format!("{kind:?} ({} times, {least} are the least)", effective(kind)));
+        let zombies = (self.zombies() < least).then(|| format!("zombies ({} of {least})", self.zombies()));
         let all_moments = has_network && self.seeds() >= ALL_MOMENTS_FROM;
         let unused = |name: &String| self.anchors.get(name).is_none_or(|count| *count == 0);
         let moments = moments().into_iter().filter(|name| all_moments && unused(name));
-        clauses.chain(faults).chain(moments.map(|name| format!("a fault at {name:?}"))).collect()
+        clauses.chain(faults).chain(zombies).chain(moments.map(|name| format!("a fault at {name:?}"))).collect()
     }
 
     /// The worst of it.

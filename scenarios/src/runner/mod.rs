@@ -28,4 +28,6 @@ pub enum Verdict {
     Broken = 5,
     /// A batch never reached something that it was made to reach.
     NotReached = 6,
+    /// A scenario file does not test any more what it says.
+    Stale = 7,
 }

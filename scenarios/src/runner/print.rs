@@ -24,8 +24,8 @@ pub fn print_seed(result: &SeedResult, replay: &str) -> String {
     line(table(&["fault", "scheduled", "fired", "took effect"], faults));
     line(table(&["clause", "", "tested", "verdict"], clauses(result)));
     line(format!(
-        "{} jobs became terminal; {} crashes came while a lease was live or a change unanswered",
-        result.terminal, result.crashes_that_hurt
+        "{} jobs became terminal; {} crashes came while a lease was live or a change unanswered; {} zombies",
+        result.terminal, result.crashes_that_hurt, result.zombies
     ));
     line(format!("{} of simulated time in {}", seconds(result.simulated), seconds(result.wall)));
     match &result.ending {
@@ -105,6 +105,10 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
         "{qualifying} of them ({:.0}%) brought 50 jobs or more to an end through 5 crashes or more that hurt: {:.1} such a second",
         100.0 * qualifying as f64 / seeds.max(1) as f64,
         qualifying as f64 / seconds
+    ));
+    line(format!(
+        "{} zombies: attempts whose worker slept beyond its lease, and was heard of afterwards",
+        summary.zombies()
     ));
     let not_reached = summary.not_reached();
     if !not_reached.is_empty() {

@@ -38,6 +38,8 @@ pub struct SeedResult {
     pub terminal: u64,
     /// Crashes while a lease was live or a commit unanswered.
     pub crashes_that_hurt: u64,
+    /// Attempts whose worker slept beyond its lease, and was heard of afterwards.
+    pub zombies: u64,
     /// Simulated time.
     pub simulated: Duration,
     /// Real time.
@@ -89,6 +91,7 @@ pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedRes
         counts: outcome.events.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
         terminal: 0,
         crashes_that_hurt: 0,
+        zombies: 0,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
     };
@@ -125,6 +128,7 @@ fn fill(result: &mut SeedResult, evidence: &Evidence) {
     result.terminal =
         evidence.rows.as_ref().map_or(0, |rows| rows.jobs.values().filter(|job| job.finished).count() as u64);
     result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, &facts);
+    result.zombies = qualify::zombies(evidence, &facts);
 }
 
 fn chosen(evidence: &Evidence) -> Vec<(String, String)> {

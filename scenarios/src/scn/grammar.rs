@@ -90,6 +90,13 @@ macro_rules! nouns {
             const NAMES: &'static [(Self, &'static str)] =
                 &[$((Self::$variant, $name), $((Self::$variant, $other),)*)+];
         }
+
+        /// As it stands in a scenario file.
+        impl std::fmt::Display for $noun {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&$crate::scn::grammar::words(self).concat())
+            }
+        }
     )+};
 }
 pub(super) use nouns;

@@ -30,7 +30,7 @@ pub use nouns::{Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome,
 pub use parser::parse;
 pub use phrases::{
     Action, Anchor, AtOperation, AttemptScript, Deed, Expectation, For, Happening, JobOption, Keep, Lapse, Message, On,
-    OnFile, OneWay, Rest, Within, WorldItem,
+    OnFile, OneWay, Rest, Sent, Within, WorldItem,
 };
 pub use pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, Quote, WorkerName};
 pub use scenario::{Block, Job, Scenario, Step, World};

@@ -81,9 +81,9 @@ phrases! {
 
     /// Everything that the file leaves open.
     pub enum Rest (glued " ") {
-        /// Nothing else goes wrong, and time passes evenly.
+        /// Nothing else goes wrong.
         Calm: "calm";
-        /// As a run of this seed has it, without its faults.
+        /// Latencies, jitter and the order of tasks are those of another seed.
         Seed: "seed" (seed: u64);
     }
 
@@ -131,8 +131,6 @@ phrases! {
         Cancels: (client: AnyOr<ClientName>) "cancels" (job: AnyOr<JobName>);
         /// An opening of the file: each is a recovery.
         Opens: "store" "opens";
-        /// A checkpoint.
-        Checkpoints: "store" "checkpoints";
     }
 
     /// What comes to pass without anybody's doing. There is no moment at which it is about to.
@@ -177,10 +175,12 @@ phrases! {
         Heal: "heal";
         /// A message never arrives.
         Lose: "lose" (message: Message);
-        /// A message arrives twice.
-        Duplicate: "duplicate" (message: Message);
-        /// A message arrives later.
-        Late: "delay" (message: Message) "by" (by: Duration);
+        /// A request arrives twice.
+        Duplicate: "duplicate" (message: Sent);
+        /// A request arrives later.
+        Late: "delay" (message: Sent) "by" (by: Duration);
+        /// A request arrives, and so much later it arrives again.
+        Replay: "replay" (message: Sent) "after" (after: Duration);
         /// A sync of the store's disk fails: the next one that has something to do.
         SyncError: "sync-error" "store" (on: Option<OnFile>);
         /// A write to the store's disk fails: the next one.
@@ -241,6 +241,12 @@ phrases! {
         Answer: "next" "answer" "to" (request: RequestKind) "of" (process: Process);
         /// The next such request of a process.
         Request: "next" (request: RequestKind) "of" (process: Process);
+    }
+
+    /// A request that is to come.
+    pub enum Sent (glued " ") {
+        /// The next such request of a process.
+        Next: "next" (request: RequestKind) "of" (process: Process);
     }
 
     /// What must be so: in a block at that moment, at the end of a file once everything has settled.

@@ -86,6 +86,17 @@ pub enum Step {
 }
 
 impl Scenario {
+    /// Whether something is done to single messages.
+    pub fn meddles_with_messages(&self) -> bool {
+        let messages = |step: &Step| {
+            matches!(
+                step,
+                Step::Do(Action::Lose { .. } | Action::Duplicate { .. } | Action::Late { .. } | Action::Replay { .. })
+            )
+        };
+        self.blocks.iter().flat_map(|block| &block.steps).any(messages)
+    }
+
     /// Whether a block enqueues the job: then it is not enqueued at the beginning.
     pub fn is_enqueued_by_a_block(&self, job: &Name) -> bool {
         self.blocks

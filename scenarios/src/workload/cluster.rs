@@ -33,6 +33,7 @@ impl Cluster {
         let Self { program, .. } = self;
         let host = seams::host(SimHost::new(&process, program.plan.sync_latency));
         let storage = seams::storage(&host, PATH);
+        program.recorder.record(&process, Event::Opening);
         let local = match Local::open(host.clone(), storage, seams::options(&program.plan.options)).await {
             Ok(local) => local,
             Err(error) => return program.recorder.record(&process, Event::OpenFailed(error.to_string())),
@@ -84,7 +85,7 @@ impl Cluster {
     }
 
     /// The way to the server.
-    fn connect<H: Networked>(&self, process: &Process, host: &H) -> Arc<dyn Service> {
+    pub fn connect<H: Networked>(&self, process: &Process, host: &H) -> Arc<dyn Service> {
         let Program { plan, recorder, .. } = &self.program;
         let patience = plan.patience;
         let options =

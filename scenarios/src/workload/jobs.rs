@@ -71,6 +71,9 @@ pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> Work
 async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {
     let _running = handlers.begin(&context);
     context.sleep(Duration::from_millis(script.work_ms)).await;
+    if script.act(context.attempt()) == Act::Hang {
+        std::future::pending::<()>().await;
+    }
     handlers.end(&context, &script)
 }
 
@@ -83,8 +86,7 @@ impl Handlers {
 
     fn end(&self, context: &Context, script: &Script) -> Result<Done<Output>, Failure> {
         let attempt = context.attempt();
-        let act = script.acts[(attempt as usize - 1).min(script.acts.len() - 1)];
-        match act {
+        match script.act(attempt) {
             Act::Complete => Ok(Done::complete(Output { number: script.number, attempt })),
             Act::Fail => Err("nope".parse::<u8>().unwrap_err().into()),
             Act::FailAfter(ms) => Err(Failure::retry_after(Duration::from_millis(ms), "come back later")),
@@ -95,6 +97,7 @@ impl Handlers {
                 self.world.crash(self.process.id());
                 Err(Failure::retry("nobody hears this"))
             }
+            Act::Hang => unreachable!("only what can be dropped hangs"),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Plan {
     pub options: Options,
     /// The jobs that clients want.
     pub intents: Vec<Intent>,
+    /// The queues that these are in.
+    pub queues: Vec<String>,
     /// The workers that run them; in a cluster on a machine each.
     pub workers: Vec<WorkerPlan>,
     /// Workers in the server of a cluster.
@@ -51,7 +53,7 @@ pub struct Plan {
 }
 
 /// Features of a run: each is on in about half of them.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Features {
     /// Idempotency keys, and repeats of them.
     pub keys: bool,
@@ -106,6 +108,13 @@ pub struct Script {
     pub work_ms: u64,
 }
 
+impl Script {
+    /// How this attempt ends.
+    pub fn act(&self, attempt: u32) -> Act {
+        self.acts[(attempt as usize - 1).min(self.acts.len() - 1)]
+    }
+}
+
 /// How an attempt ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,6 +133,8 @@ pub enum Act {
     Snooze(u64),
     /// With the death of its process.
     Kill,
+    /// Never.
+    Hang,
 }
 
 /// The kinds of job that workers handle.
@@ -153,6 +164,7 @@ impl Plan {
             features,
             options,
             intents,
+            queues: QUEUES.map(str::to_owned).to_vec(),
             workers,
             workers_here: Vec::new(),
             patience: Duration::ZERO,

@@ -4,7 +4,7 @@
 use super::actors::Actor;
 use super::jobs::{Handlers, handle_all};
 use super::outside::Outside;
-use super::plan::{Plan, QUEUES, WorkerPlan};
+use super::plan::{Plan, WorkerPlan};
 use crate::event::{Census, Event, Recorder};
 use crate::host::SimHost;
 use crate::seams;
@@ -37,6 +37,7 @@ impl Program {
     pub async fn run(self, process: Process) {
         let host = seams::host(SimHost::new(&process, self.plan.sync_latency));
         let storage = seams::storage(&host, PATH);
+        self.recorder.record(&process, Event::Opening);
         let local = match Local::open(host.clone(), storage, seams::options(&self.plan.options)).await {
             Ok(local) => local,
             Err(error) => return self.recorder.record(&process, Event::OpenFailed(error.to_string())),
@@ -60,7 +61,10 @@ impl Program {
         let host = seams::host(SimHost::new(&process, self.plan.sync_latency));
         let storage = seams::storage(&host, PATH);
         let opened = Local::open(host.clone(), storage, seams::options(&self.plan.options)).await;
-        let Ok(local) = opened else { return };
+        let local = match opened {
+            Ok(local) => local,
+            Err(error) => return self.recorder.record(&process, Event::RivalTurnedAway(error.to_string())),
+        };
         let service = self.recorder.service(&process, seams::service(&host, Arc::new(local)));
         self.recorder.record(&process, Event::Opened);
         let _worker = self.start_worker(&process, &host, &service, &self.plan.workers[0]);
@@ -106,7 +110,7 @@ impl Program {
         let handlers =
             Handlers { process: process.clone(), recorder: self.recorder.clone(), world: self.world.clone() };
         let worker = Outlive::on(host.clone(), service.clone()).worker();
-        let worker = worker.queues(QUEUES).concurrency(plan.concurrency).lease(plan.lease);
+        let worker = worker.queues(self.plan.queues.clone()).concurrency(plan.concurrency).lease(plan.lease);
         handle_all(worker, handlers).start().expect("the plan is within the limits")
     }
 

@@ -191,3 +191,53 @@ fn after_a_stop_nothing_fires() {
     });
     assert_eq!(outcome.result.unwrap(), (crate::Exit::Finished, Count { scheduled: 3, fired: 0, effective: 0 }));
 }
+
+#[test]
+fn a_later_pause_strikes_so_many_polls_after_its_moment() {
+    for polls in 1..=4 {
+        let outcome = run(Seed(1), Options::default(), async move |world| {
+            let machine = world.add_machine("one");
+            let action = Action::PauseLater { polls, lasting: millis(500) };
+            let trigger = Trigger::AtEvent { name: "begun".into(), nth: 1 };
+            let nemesis = Nemesis::start(&world, vec![fault(trigger, action)]);
+            let steps = Arc::new(Mutex::new(0));
+            let (inside, events) = (steps.clone(), nemesis.clone());
+            let process = world.boot(machine, "main", async move |process| {
+                events.event(&process, "begun");
+                for _ in 0..10 {
+                    *inside.lock().unwrap() += 1;
+                    process.clock().sleep(millis(10)).await;
+                }
+            });
+            sleep_true(millis(200)).await;
+            let paused = *steps.lock().unwrap();
+            world.exited(process).await;
+            (paused, nemesis.counts()[&FaultKind::Pause].effective)
+        });
+        assert_eq!(outcome.result.unwrap(), (polls, 1));
+    }
+}
+
+#[test]
+fn what_is_to_be_done_to_a_message_is_told_to_who_carries_it() {
+    let outcome = run(Seed(1), Options::default(), async |world| {
+        let machine = world.add_machine("one");
+        let other = world.add_machine("two");
+        let at = |nth| Trigger::AtEvent { name: "request".into(), nth };
+        let nemesis = Nemesis::start(&world, vec![fault(at(2), Action::Message(MessageFault::Lose))]);
+        let duplicate = fault(at(1), Action::Message(MessageFault::Duplicate));
+        let first = nemesis.message(machine, "request");
+        let added = nemesis.add(vec![duplicate]);
+        assert_eq!(nemesis.waiting(), [0, added.start]);
+        let strange = nemesis.message(other, "request");
+        let second = nemesis.message(machine, "request");
+        nemesis.took_effect(FaultKind::LostMessage);
+        (first, strange, second, nemesis.waiting(), nemesis.counts())
+    });
+    let (first, strange, second, waiting, counts) = outcome.result.unwrap();
+    assert_eq!((first, strange), (vec![], vec![]));
+    assert_eq!(second, [MessageFault::Lose, MessageFault::Duplicate]);
+    assert_eq!(waiting, []);
+    assert_eq!(counts[&FaultKind::LostMessage], Count { scheduled: 1, fired: 1, effective: 1 });
+    assert_eq!(counts[&FaultKind::DuplicatedMessage], Count { scheduled: 1, fired: 1, effective: 0 });
+}

@@ -9,6 +9,7 @@ mod completion_called_discard;
 mod completion_written_late;
 mod crash_counted_as_failure;
 mod directory_never_synced;
+mod expired_lease_revived;
 mod failure_only_logged;
 mod hash_map_order;
 mod key_forgotten;
@@ -21,15 +22,20 @@ mod no_sync_at_open;
 mod place_in_line_forgotten;
 mod poison_never_quarantined;
 mod real_clock;
+mod repeat_under_a_new_name;
 mod request_forgotten;
 mod rest_without_end;
 mod result_of_a_retry_lost;
 mod retryable_ignored;
 mod snooze_called_a_delay;
+mod stale_completion_accepted;
 mod stale_lease_accepted;
 mod start_not_written;
 mod sync_error_ignored;
+mod trust_too_long;
+mod unknown_called_impossible;
 mod wait_without_a_reason;
+mod workers_elsewhere_forgotten;
 mod zombie_told_done;
 
 use super::Bug;
@@ -41,10 +47,15 @@ pub const ALL: &[&dyn Bug] = &[
     &sync_error_ignored::SyncErrorIgnored,
     &directory_never_synced::DirectoryNeverSynced,
     &log_emptied_before_file_synced::LogEmptiedBeforeFileSynced,
+    &unknown_called_impossible::UnknownCalledImpossible,
     &lease_never_expires::LeaseNeverExpires,
     &lease_too_short::LeaseTooShort,
     &lease_a_little_too_long::LeaseALittleTooLong,
+    &stale_completion_accepted::StaleCompletionAccepted,
     &stale_lease_accepted::StaleLeaseAccepted,
+    &expired_lease_revived::ExpiredLeaseRevived,
+    &workers_elsewhere_forgotten::WorkersElsewhereForgotten,
+    &trust_too_long::TrustTooLong,
     &lock_not_taken::LockNotTaken,
     &failure_only_logged::FailureOnlyLogged,
     &crash_counted_as_failure::CrashCountedAsFailure,
@@ -58,6 +69,7 @@ pub const ALL: &[&dyn Bug] = &[
     &snooze_called_a_delay::SnoozeCalledADelay,
     &cancel_dropped::CancelDropped,
     &completion_called_discard::CompletionCalledDiscard,
+    &repeat_under_a_new_name::RepeatUnderANewName,
     &key_forgotten::KeyForgotten,
     &request_forgotten::RequestForgotten,
     &completion_written_late::CompletionWrittenLate,

@@ -1,0 +1,106 @@
+//! `cargo xtask replay`: plays scenario files.
+
+use super::print::print_replay;
+use super::{Replay, replay};
+use crate::runner::Verdict;
+use crate::scn::{Scenario, parse};
+use anyhow::Context;
+use clap::Args;
+use outlive_sim::Recording;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where files are that CI replays.
+pub const REGRESSIONS: &str = "scenarios/regressions";
+
+/// What to play.
+#[derive(Args)]
+pub struct Files {
+    /// Scenario files; all in scenarios/regressions if none is named.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write every event of the one file to another file.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Tell the story of files that pass, too.
+    #[arg(long)]
+    story: bool,
+    /// With this planted bug.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+}
+
+impl Files {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A file does not read, or is none.
+    pub fn run(&self) -> anyhow::Result<Verdict> {
+        #[cfg(feature = "planted")]
+        if let Some(name) = &self.mutant {
+            crate::planted::choose(name).map_err(anyhow::Error::msg)?;
+        }
+        let files = if self.files.is_empty() { all_files(Path::new(REGRESSIONS))? } else { self.files.clone() };
+        anyhow::ensure!(
+            self.trace.is_none() || files.len() == 1,
+            "--trace writes the events of one file, not of {}",
+            files.len()
+        );
+        let mut worst = Verdict::Good;
+        for file in &files {
+            let scenario = read(file)?;
+            let recording = self.trace.clone().map_or(Recording::Off, Recording::File);
+            let played = replay(&scenario, recording);
+            print!("{}", print_replay(&scenario, &file.display().to_string(), &played));
+            if self.story && played.passed() {
+                played.story.iter().for_each(|line| println!("  {line}"));
+            }
+            worst = worse(worst, verdict(&played));
+        }
+        println!("{} files", files.len());
+        Ok(worst)
+    }
+}
+
+/// Every scenario file in a folder, by name.
+///
+/// # Errors
+/// The folder can't be read, or has none.
+pub fn all_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>()?;
+    let mut files: Vec<PathBuf> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|it| it == "scn")).collect();
+    files.sort();
+    anyhow::ensure!(!files.is_empty(), "there is no scenario file in {}", folder.display());
+    Ok(files)
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// It can't be read, or there is a mistake in it.
+pub fn read(file: &Path) -> anyhow::Result<Scenario> {
+    let text = fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+    parse(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))
+}
+
+fn verdict(replay: &Replay) -> Verdict {
+    if replay.passed() {
+        Verdict::Good
+    } else if replay.caught() {
+        Verdict::Safety
+    } else if replay.broken.is_some() {
+        Verdict::Broken
+    } else {
+        Verdict::Stale
+    }
+}
+
+/// The one of two that matters more: something bad, a run without an end, a file that is stale.
+fn worse(one: Verdict, other: Verdict) -> Verdict {
+    let order = [Verdict::Good, Verdict::Stale, Verdict::Broken, Verdict::Safety];
+    let rank = |verdict| order.iter().position(|it| *it == verdict);
+    if rank(other) > rank(one) { other } else { one }
+}

@@ -1,0 +1,405 @@
+//! Where a file is played: the programs that run, and what its actions do to them.
+
+use super::cast::Cast;
+use super::expect::placed;
+use super::programs::{self, Errand, Known, Stop};
+use crate::checkers::number_of;
+use crate::event::Event;
+use crate::image::Rows;
+use crate::scn::{
+    Action, AtOperation, DiskFile, For, JobName, Keep, Message, Nth, OnFile, Process as Who, Scenario, Sent, Within,
+    WorkerName,
+};
+use crate::workload::{Cluster, PATH, Program};
+use outlive_sim::{
+    Action as FaultAction, Entry, Exit, Fault, LinkFault, LinkFaultId, MachineId, MessageFault, Nemesis, OperationKind,
+    Process, ProcessId, Task, Trigger, View, sleep_true, true_time,
+};
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Where a file is played. Clones are the same stage.
+#[derive(Clone)]
+pub struct Stage(Arc<Inner>);
+
+struct Inner {
+    cluster: Cluster,
+    cast: Arc<Cast>,
+    nemesis: Nemesis,
+    known: Known,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    over: bool,
+    /// Who can be told something, by machine.
+    workers: Vec<(MachineId, mpsc::UnboundedSender<Stop>)>,
+    clients: Vec<(MachineId, mpsc::UnboundedSender<Errand>)>,
+    /// What is wrong with links, and which.
+    links: Vec<(LinkFaultId, MachineId, MachineId)>,
+    /// Faults that wait for their moment, as they stand in the file, and how many of their kind had fired.
+    armed: Vec<String>,
+    kept: Vec<Task<()>>,
+}
+
+/// Between two who come on.
+const ENTRANCE: Duration = Duration::from_millis(100);
+/// A clogged link delays each message by so much.
+const CLOG: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+
+impl Stage {
+    /// A stage on which nobody is yet.
+    pub fn new(program: Program, cast: Arc<Cast>, nemesis: Nemesis) -> Self {
+        let cluster = Cluster { program, nemesis: nemesis.clone() };
+        Self(Arc::new(Inner { cluster, cast, nemesis, known: Known::default(), state: Mutex::default() }))
+    }
+
+    /// Everybody who is there from the beginning comes on, in the order of the file: the first worker waits for
+    /// work before the second does. Then the first jobs are enqueued.
+    pub async fn raise(self, script: Arc<Scenario>) {
+        let machines = self.0.cast.machines.clone();
+        let store = self.0.cluster.clone();
+        self.keep(machines.store, "store", move |process| store.clone().run_store(process));
+        if let Some(machine) = machines.middlebox {
+            let middlebox = self.0.cluster.clone();
+            self.keep(machine, "middlebox", move |process| middlebox.clone().run_middlebox(process));
+        }
+        let running = machines.workers.iter().enumerate().filter(|(place, _)| self.0.cast.runs(*place));
+        for machine in running.map(|(_, machine)| machine).chain(&machines.clients) {
+            sleep_true(ENTRANCE).await;
+            self.boot(*machine);
+        }
+        for job in script.jobs.iter().filter(|job| !script.is_enqueued_by_a_block(&job.name)) {
+            self.enqueue(&JobName(job.name.clone()));
+        }
+    }
+
+    /// Does what a line of a block says.
+    pub fn act(&self, action: &Action) {
+        let (world, cast, nemesis) = (&self.0.cluster.program.world, &self.0.cast, &self.0.nemesis);
+        let store = cast.machines.store;
+        match action {
+            Action::Pause { process, lasting } => {
+                for paused in self.living(process) {
+                    world.pause(paused);
+                    if let Some(For::For { lasting }) = lasting {
+                        let (world, lasting) = (world.clone(), *lasting);
+                        self.later(async move {
+                            sleep_true(lasting).await;
+                            world.resume(paused);
+                        });
+                    }
+                }
+            }
+            Action::Resume { process } => {
+                for paused in self.living(process) {
+                    world.resume(paused);
+                }
+            }
+            Action::PowerLoss { at, keep: Keep::Keep { survivors } } => match at {
+                Some(at) => self.arm(action, store, operation(at), FaultAction::PowerLoss(*survivors)),
+                None => {
+                    world.power_loss(store, *survivors);
+                }
+            },
+            Action::Crash { process, at } => match at {
+                Some(at) => self.arm(action, cast.machine(process), operation(at), FaultAction::Crash),
+                None => {
+                    for victim in self.living(process) {
+                        world.crash(victim);
+                    }
+                }
+            },
+            Action::Start { process } => self.boot(cast.machine(process)),
+            Action::Stop { worker, within } => {
+                let within = within.as_ref().map_or(Duration::ZERO, |Within::Within { lasting }| *lasting);
+                self.tell_worker(worker, within);
+            }
+            Action::OpenRival {} => {
+                let rival = self.0.cluster.program.clone();
+                world.boot(store, "rival", |process| rival.run_as_rival(process));
+            }
+            Action::Enqueue { job } => self.enqueue(job),
+            Action::Cancel { job: JobName(job) } => {
+                let number = cast.number(job);
+                let place = cast.client_of(&cast.jobs[number as usize - 1]);
+                self.tell_client(place, Errand::Cancel(number));
+            }
+            Action::Partition { from, to, one_way } => {
+                let (from, to) = self.link(from, to);
+                self.cut(from, to, LinkFault::Cut);
+                if one_way.is_none() {
+                    self.cut(to, from, LinkFault::Cut);
+                }
+            }
+            Action::Clog { from, to, lasting } => {
+                let (from, to) = self.link(from, to);
+                let clog = LinkFault::Clog { least: CLOG.0, most: CLOG.1 };
+                self.cut(from, to, clog);
+                self.cut(to, from, clog);
+                if let Some(For::For { lasting }) = lasting {
+                    let (stage, lasting) = (self.clone(), *lasting);
+                    self.later(async move {
+                        sleep_true(lasting).await;
+                        stage.heal(|one, other| (one, other) == (from, to) || (one, other) == (to, from));
+                    });
+                }
+            }
+            Action::Reset { from, to } => {
+                let (from, to) = self.link(from, to);
+                world.network().reset_connections(from, to);
+            }
+            Action::HealLink { from, to } => {
+                let (from, to) = self.link(from, to);
+                self.heal(|one, other| (one, other) == (from, to) || (one, other) == (to, from));
+            }
+            Action::Heal {} => self.heal(|_, _| true),
+            Action::Lose { message: Message::Request { request, process } } => {
+                self.arm_message(action, &request.to_string(), process, MessageFault::Lose);
+            }
+            Action::Lose { message: Message::Answer { request, process } } => {
+                self.arm_message(action, &request.to_string(), process, MessageFault::LoseAnswer);
+            }
+            Action::Duplicate { message: Sent::Next { request, process } } => {
+                self.arm_message(action, &request.to_string(), process, MessageFault::Duplicate);
+            }
+            Action::Late { message: Sent::Next { request, process }, by } => {
+                self.arm_message(action, &request.to_string(), process, MessageFault::Withhold(*by));
+            }
+            Action::Replay { message: Sent::Next { request, process }, after } => {
+                self.arm_message(action, &request.to_string(), process, MessageFault::Replay(*after));
+            }
+            Action::SyncError { on } => {
+                self.arm(action, store, on_file(on, OperationKind::Sync), FaultAction::SyncError)
+            }
+            Action::WriteError { on } => {
+                self.arm(action, store, on_file(on, OperationKind::Write), FaultAction::WriteError);
+            }
+            Action::FullDisk { lasting: For::For { lasting } } => {
+                nemesis.add(vec![Fault { machine: store, trigger: now(), action: FaultAction::FullDisk(*lasting) }]);
+            }
+            Action::SlowDisk { least, most, lasting: For::For { lasting } } => {
+                let action = FaultAction::SlowDisk { least: *least, most: *most, lasting: *lasting };
+                nemesis.add(vec![Fault { machine: store, trigger: now(), action }]);
+            }
+            Action::JumpClock { process, by } => {
+                let ms = i64::try_from(by.by.as_millis()).unwrap_or(i64::MAX);
+                world.clock(cast.machine(process)).jump_wall(if by.back { -ms } else { ms });
+            }
+        }
+    }
+
+    /// Ends what is wrong: links are whole, and whoever is paused goes on. Who is down stays down.
+    pub fn calm_down(&self) {
+        self.heal(|_, _| true);
+        let world = &self.0.cluster.program.world;
+        for process in world.machines().into_iter().flat_map(|machine| world.living(machine)) {
+            world.resume(process);
+        }
+    }
+
+    /// Everybody leaves.
+    pub fn strike(&self) {
+        let world = &self.0.cluster.program.world;
+        self.0.state.lock().unwrap().over = true;
+        for process in world.machines().into_iter().flat_map(|machine| world.living(machine)) {
+            world.crash(process);
+        }
+    }
+
+    /// Drops what would keep the stage in memory.
+    pub fn forget(&self) {
+        *self.0.state.lock().unwrap() = State { over: true, ..State::default() };
+    }
+
+    /// Faults that waited for a moment which never came, as they stand in the file.
+    pub fn faults_without_effect(&self) -> Vec<String> {
+        let waiting = self.0.nemesis.waiting();
+        let state = self.0.state.lock().unwrap();
+        let waiting = waiting.into_iter().filter_map(|place| state.armed.get(place));
+        waiting.map(|line| format!("`{line}` struck nothing: its moment never came")).collect()
+    }
+
+    /// What everybody saw so far, and where.
+    pub fn entries(&self) -> Vec<(MachineId, Entry<Event>)> {
+        let Program { world, recorder, .. } = &self.0.cluster.program;
+        let machines = world.times().into_iter().map(|times| (times.process, times.machine)).collect();
+        placed(recorder.history().entries(), &machines)
+    }
+
+    /// What the file says.
+    pub fn rows(&self) -> Result<Rows, String> {
+        let disk = self.0.cluster.program.world.disk(self.0.cast.machines.store);
+        Rows::read(&disk.image(View::Cache), PATH)
+    }
+
+    /// The processes of somebody that have died since then.
+    pub fn deaths(&self, who: &Who, since: Duration) -> Vec<i64> {
+        let machine = self.0.cast.machine(who);
+        let world = &self.0.cluster.program.world;
+        let died = |times: &outlive_sim::Times| times.ended.is_some_and(|ended| ended >= since);
+        let crashed = |process: ProcessId| world.exit(process) != Some(Exit::Finished);
+        let times = world.times().into_iter().filter(|times| times.machine == machine && died(times));
+        times.filter(|times| crashed(times.process)).map(|times| i64::from(times.process.0)).collect()
+    }
+
+    /// The tokens of leases that have expired since then: the file says so.
+    pub fn expired_leases(&self, job: Option<&JobName>, since: Duration) -> Vec<i64> {
+        let Ok(rows) = self.rows() else { return Vec::new() };
+        let expired = |ended: Option<&str>| matches!(ended, Some("expired" | "crashed"));
+        let attempts = rows.attempts.iter().filter(|(_, attempt)| self.is(&rows, attempt.job, job));
+        let attempts =
+            attempts.filter(|(_, attempt)| expired(attempt.ended.as_deref()) && self.ended_since(attempt, since));
+        attempts.map(|(token, _)| *token).collect()
+    }
+
+    fn ended_since(&self, attempt: &crate::image::AttemptRow, since: Duration) -> bool {
+        let wall = self.0.cluster.program.world.clock(self.0.cast.machines.store).wall();
+        let ago = wall.saturating_sub(Duration::from_millis(attempt.ended_ms.unwrap_or(0).max(0).cast_unsigned()));
+        true_time().saturating_sub(ago) + Duration::from_millis(1) >= since
+    }
+
+    /// The attempts after which a rest has ended since then, by the wall clock of the store.
+    pub fn ended_rests(&self, job: Option<&JobName>, since: Duration) -> Vec<i64> {
+        let Ok(rows) = self.rows() else { return Vec::new() };
+        let wall = self.0.cluster.program.world.clock(self.0.cast.machines.store).wall();
+        let wall_ms = i64::try_from(wall.as_millis()).expect("a date of our time");
+        let since_ms = wall_ms - i64::try_from((true_time() - since).as_millis()).expect("a run is short");
+        let over = |due_ms: i64| since_ms <= due_ms && due_ms <= wall_ms;
+        let jobs = rows.jobs.iter().filter(|(id, _)| self.is(&rows, **id, job));
+        jobs.filter(|(_, row)| over(row.due_wall_ms)).map(|(id, row)| id * 1_000 + row.attempts).collect()
+    }
+
+    fn is(&self, rows: &Rows, id: i64, job: Option<&JobName>) -> bool {
+        let number = rows.jobs.get(&id).and_then(|row| number_of(&row.payload));
+        job.is_none_or(|JobName(name)| number == Some(self.0.cast.number(name)))
+    }
+
+    fn living(&self, who: &Who) -> Vec<ProcessId> {
+        self.0.cluster.program.world.living(self.0.cast.machine(who))
+    }
+
+    fn link(&self, from: &Who, to: &Who) -> (MachineId, MachineId) {
+        (self.0.cast.end_of_link(from), self.0.cast.end_of_link(to))
+    }
+
+    fn cut(&self, from: MachineId, to: MachineId, fault: LinkFault) {
+        let id = self.0.cluster.program.world.network().begin(from, to, fault);
+        self.0.state.lock().unwrap().links.push((id, from, to));
+    }
+
+    fn heal(&self, which: impl Fn(MachineId, MachineId) -> bool) {
+        let mut state = self.0.state.lock().unwrap();
+        for (id, _, _) in state.links.extract_if(.., |(_, from, to)| which(*from, *to)) {
+            self.0.cluster.program.world.network().end(id);
+        }
+    }
+
+    /// A fault that waits for its moment: the file is stale if that never comes.
+    fn arm(&self, line: &Action, machine: MachineId, trigger: Trigger, action: FaultAction) {
+        let place = self.0.nemesis.add(vec![Fault { machine, trigger, action }]);
+        let mut state = self.0.state.lock().unwrap();
+        state.armed.resize(place.start, String::new());
+        state.armed.push(line.to_string());
+    }
+
+    fn arm_message(&self, line: &Action, request: &str, who: &Who, fault: MessageFault) {
+        let trigger = Trigger::AtEvent { name: format!("request {request}"), nth: 1 };
+        self.arm(line, self.0.cast.machine(who), trigger, FaultAction::Message(fault));
+    }
+
+    fn enqueue(&self, JobName(job): &JobName) {
+        let cast = &self.0.cast;
+        let number = cast.number(job);
+        let intent = &self.0.cluster.program.plan.intents[number as usize - 1];
+        let place = cast.client_of(&cast.jobs[number as usize - 1]);
+        self.tell_client(place, Errand::Enqueue(number, intent.enqueue.clone()));
+    }
+
+    fn tell_client(&self, place: usize, errand: Errand) {
+        let machine = self.0.cast.machines.clients[place];
+        let state = self.0.state.lock().unwrap();
+        // Who is down hears nothing.
+        let _ = state.clients.iter().rev().find(|(at, _)| *at == machine).map(|(_, ear)| ear.send(errand));
+    }
+
+    fn tell_worker(&self, worker: &WorkerName, within: Duration) {
+        let machine = self.0.cast.machine(&Who::Worker(worker.clone()));
+        let state = self.0.state.lock().unwrap();
+        let _ = state.workers.iter().rev().find(|(at, _)| *at == machine).map(|(_, ear)| ear.send(Stop { within }));
+    }
+
+    /// Boots a worker or a client. The store starts again by itself.
+    fn boot(&self, machine: MachineId) {
+        let world = &self.0.cluster.program.world;
+        let machines = &self.0.cast.machines;
+        if !world.living(machine).is_empty() {
+            return;
+        }
+        let cluster = self.0.cluster.clone();
+        if let Some(number) = machines.workers.iter().position(|it| *it == machine) {
+            let (sender, ear) = mpsc::unbounded_channel();
+            self.0.state.lock().unwrap().workers.push((machine, sender));
+            world.boot(machine, "worker", move |process| programs::work(cluster, process, number, ear));
+        } else if machines.clients.contains(&machine) {
+            let (sender, ear) = mpsc::unbounded_channel();
+            self.0.state.lock().unwrap().clients.push((machine, sender));
+            let known = self.0.known.clone();
+            world.boot(machine, "client", move |process| programs::ask(cluster, process, known, ear));
+        }
+    }
+
+    /// Keeps a program running: it starts again after its downtime.
+    fn keep<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        machine: MachineId,
+        name: &'static str,
+        main: impl Fn(Process) -> F + Clone + Send + 'static,
+    ) {
+        let Program { world, plan, .. } = self.0.cluster.program.clone();
+        let inner = Arc::downgrade(&self.0);
+        let kept = world.clone().spawn(async move {
+            while inner.upgrade().is_some_and(|inner| !inner.state.lock().unwrap().over) {
+                let process = world.boot(machine, name, main.clone());
+                world.exited(process).await;
+                sleep_true(plan.downtime).await;
+            }
+        });
+        self.0.state.lock().unwrap().kept.push(kept);
+    }
+
+    fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let task = self.0.cluster.program.world.spawn(work);
+        self.0.state.lock().unwrap().kept.push(task);
+    }
+}
+
+fn now() -> Trigger {
+    Trigger::At(true_time())
+}
+
+fn suffix(file: DiskFile) -> String {
+    match file {
+        DiskFile::Log => "-wal".into(),
+        DiskFile::Database => ".db".into(),
+    }
+}
+
+fn nth(nth: Nth) -> u64 {
+    nth.0.get().cast_unsigned()
+}
+
+fn operation(at: &AtOperation) -> Trigger {
+    let AtOperation::At { file, operation, nth: which } = at;
+    Trigger::AtMatching { suffix: suffix(*file), kind: *operation, nth: nth(*which) }
+}
+
+fn on_file(on: &Option<OnFile>, kind: OperationKind) -> Trigger {
+    match on {
+        Some(OnFile::On { file, nth: which }) => Trigger::AtMatching { suffix: suffix(*file), kind, nth: nth(*which) },
+        None => now(),
+    }
+}
