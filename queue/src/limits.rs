@@ -73,6 +73,9 @@ pub const REQUEST_RETENTION_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 /// Most remembered answers dropped with one group.
 pub const PRUNE_REQUESTS_MAX: usize = 64;
 
+/// Most refusals that a server remembers; then another opening of it begins.
+pub const REFUSALS_REMEMBERED_MAX: usize = 4_096;
+
 /// Frames in the write-ahead log at which it is checkpointed, unless [`Options`](crate::Options)
 /// says otherwise: about 4 MB.
 pub const CHECKPOINT_FRAMES_DEFAULT: u64 = 1_000;

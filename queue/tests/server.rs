@@ -2,11 +2,12 @@
 //! is known when something fails.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
-use outlive::client::ConnectOptions;
+use outlive::client::{ConnectOptions, Remote};
 use outlive::host::Os;
-use outlive::job::State;
+use outlive::job::{RequestId, State};
+use outlive::protocol::{Call, CallError, Request, Service};
 use outlive::server::{ServeOptions, Server};
-use outlive::{Context, Done, Effect, Error, Failure, Job, Outlive};
+use outlive::{Context, Done, Effect, Error, Failure, Job, JobId, Options, Outlive};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -31,6 +32,18 @@ async fn double(_: Context, job: Double) -> Result<Done<i64>, Failure> {
     Ok(Done::complete(2 * job.number))
 }
 
+#[derive(Serialize, Deserialize)]
+struct Recite;
+
+impl Job for Recite {
+    const KIND: &'static str = "recite";
+    type Output = String;
+}
+
+async fn recite(_: Context, _: Recite) -> Result<Done<String>, Failure> {
+    Ok(Done::complete("x".repeat(100)))
+}
+
 struct Served {
     _directory: tempfile::TempDir,
     path: PathBuf,
@@ -39,9 +52,13 @@ struct Served {
 }
 
 async fn serve_with(options: ServeOptions) -> Served {
+    serve_queue(options, Options::default()).await
+}
+
+async fn serve_queue(options: ServeOptions, queue: Options) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("queue.db");
-    let outlive = Outlive::open(&path).await.unwrap();
+    let outlive = Outlive::open_with(&path, queue).await.unwrap();
     let server = Server::start(&outlive, "127.0.0.1:0", options).await.unwrap();
     Served { _directory: directory, path, server, outlive }
 }
@@ -55,8 +72,29 @@ impl Served {
         Outlive::connect(&format!("http://{}", self.server.address())).unwrap()
     }
 
+    /// Starts the server anew, at the same address.
+    async fn restart(self) -> Self {
+        let Self { _directory, path, server, outlive } = self;
+        let address = server.address().to_owned();
+        drop(server);
+        let server = loop {
+            match Server::start(&outlive, &address, ServeOptions::default()).await {
+                Ok(server) => break server,
+                // The old one is about to leave it.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        Self { _directory, path, server, outlive }
+    }
+
     /// Sends plain HTTP; the status and the body of the answer.
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+        let (status, _, body) = self.exchange(method, path, headers, body);
+        (status, body)
+    }
+
+    /// Sends plain HTTP; the status, the opening and the body of the answer.
+    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, Value) {
         let host = self.server.address();
         let mut request = format!("{method} {path} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
         let fixed = [("Host", host), ("Connection", "close")];
@@ -70,7 +108,13 @@ impl Served {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer but {answer:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap())
+        let opening = head.lines().find_map(|line| line.strip_prefix("outlive-opening: "));
+        (status, opening.expect("every answer says it").to_owned(), serde_json::from_str(body).unwrap())
+    }
+
+    /// What the server's present opening is called.
+    fn opening(&self) -> String {
+        self.exchange("GET", "/v1/jobs/1", &[], "").1
     }
 
     /// A mutation under a name of its own.
@@ -79,6 +123,23 @@ impl Served {
         let headers = [("Outlive-Request-Id", id.as_str()), ("Content-Type", "application/json")];
         self.send("POST", path, &headers, &body.to_string())
     }
+
+    /// As [`post`](Served::post), made for an opening.
+    fn post_for(&self, opening: &str, path: &str, id: u128, body: &Value) -> (u16, Value) {
+        let id = format!("{id:032x}");
+        let headers =
+            [("Outlive-Request-Id", id.as_str()), ("Content-Type", "application/json"), ("Outlive-Opening", opening)];
+        self.send("POST", path, &headers, &body.to_string())
+    }
+}
+
+/// A client that says what became of one request, sent once.
+fn remote(address: &str) -> Remote<Os> {
+    Remote::new(Os::new().unwrap(), address, ConnectOptions::default()).unwrap()
+}
+
+async fn cancel(remote: &Remote<Os>) -> Result<outlive::protocol::Reply, CallError> {
+    remote.call(Call { id: RequestId([7; 16]), request: Request::Cancel { job: JobId(1) } }).await
 }
 
 async fn until_free(path: &Path) {
@@ -108,6 +169,20 @@ async fn a_worker_elsewhere_runs_jobs_and_clients_elsewhere_see_their_results() 
     let view = served.outlive.look(discarded.job).await.unwrap();
     assert_eq!(view, client.look(discarded.job).await.unwrap());
     assert_eq!(served.outlive.explain(done.job).await.unwrap(), client.explain(done.job).await.unwrap());
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+/// What follows a refused end goes by another name: the server remembers the refusal.
+#[tokio::test]
+async fn a_result_beyond_its_limit_is_a_failure_elsewhere_too() {
+    let options = Options { payload_bytes_max: 50, ..Options::default() };
+    let served = serve_queue(ServeOptions::default(), options).await;
+    let client = served.client();
+    let worker = client.worker().handle(recite).start().unwrap();
+    let job = client.enqueue(Recite).await.unwrap().job;
+    while client.look(job).await.unwrap().state != State::Discarded {
+        tokio::task::yield_now().await;
+    }
     worker.stop(Duration::from_secs(5)).await;
 }
 
@@ -210,18 +285,17 @@ async fn an_answer_that_is_lost_is_unknown_and_a_lost_question_is_not() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mute = std::thread::spawn(move || {
-        // Five tries of the mutation, and one question.
-        for _ in 0..6 {
+        for _ in 0..2 {
             let (mut stream, _) = listener.accept().unwrap();
             let mut head = [0; 20];
             stream.read_exact(&mut head).unwrap();
         }
     });
-    let client = Outlive::connect(&format!("http://{address}")).unwrap();
-    let error = client.enqueue(Double { number: 1 }).await.unwrap_err();
-    assert!(matches!(error, Error::Unknown { .. }), "{error}");
-    assert_eq!(error.effect(), Effect::Unknown);
-    let error = client.look(outlive::JobId(1)).await.unwrap_err();
+    let remote = remote(&address.to_string());
+    let error = cancel(&remote).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown, "{error}");
+    let look = Call { id: RequestId([8; 16]), request: Request::Look { job: JobId(1) } };
+    let error = remote.call(look).await.unwrap_err();
     assert_eq!(error.effect(), Effect::Impossible, "{error}");
     mute.join().unwrap();
 }
@@ -263,4 +337,164 @@ async fn a_claim_waits_for_work_and_a_caller_who_leaves_takes_none() {
         tokio::task::yield_now().await;
     }
     worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_refused_request_stays_refused_when_it_could_be_accepted() {
+    let served = serve().await;
+    let (opening, cancel) = (served.opening(), json!({"job": 1}));
+    let refused = served.post_for(&opening, "/v1/cancel", 1, &cancel);
+    assert_eq!((refused.0, &refused.1["effect"]), (404, &json!("impossible")));
+    served.post("/v1/enqueue", 2, &json!({"kind": "double", "payload": {"number": 4}}));
+    assert_eq!(served.post_for(&opening, "/v1/cancel", 1, &cancel), refused);
+    assert_eq!(served.client().look(JobId(1)).await.unwrap().state, State::Waiting);
+    // Who wants it done now asks anew; and who says no opening is served as it comes.
+    assert_eq!(served.post_for(&opening, "/v1/cancel", 3, &cancel), (200, json!({"at_once": true})));
+    assert_eq!(served.post("/v1/cancel", 4, &json!({"job": 2})).0, 404);
+    served.post("/v1/enqueue", 5, &json!({"kind": "double"}));
+    assert_eq!(served.post("/v1/cancel", 4, &json!({"job": 2})), (200, json!({"at_once": true})));
+}
+
+#[tokio::test]
+async fn a_copy_for_an_earlier_opening_is_turned_away() {
+    let served = serve().await;
+    let earlier = served.opening();
+    let (enqueue, cancel) = (json!({"kind": "double"}), json!({"job": 2}));
+    let accepted = served.post_for(&earlier, "/v1/enqueue", 1, &enqueue);
+    assert_eq!(accepted, (200, json!({"job": 1, "fresh": true})));
+    assert_eq!(served.post_for(&earlier, "/v1/cancel", 2, &cancel).0, 404);
+    let served = served.restart().await;
+    assert_eq!(served.post("/v1/enqueue", 3, &enqueue).0, 200);
+    let present = served.opening();
+    assert_ne!(present, earlier);
+    for opening in [earlier.as_str(), "none", "", "0"] {
+        let (status, error) = served.post_for(opening, "/v1/cancel", 2, &cancel);
+        assert_eq!((status, &error["effect"]), (412, &json!("unknown")), "{error}");
+    }
+    assert_eq!(served.client().look(JobId(2)).await.unwrap().state, State::Waiting);
+    // What was accepted in an earlier one is known in all.
+    assert_eq!(served.post_for(&earlier, "/v1/enqueue", 1, &enqueue).0, 412);
+    assert_eq!(served.post_for(&present, "/v1/enqueue", 1, &enqueue), accepted);
+}
+
+#[tokio::test]
+async fn a_client_goes_on_in_another_opening() {
+    let served = serve().await;
+    let client = served.client();
+    let first = client.enqueue(Double { number: 1 }).await.unwrap();
+    let served = served.restart().await;
+    let second = client.enqueue(Double { number: 2 }).await.unwrap();
+    assert!(first.fresh && second.fresh && first.job != second.job);
+    let before = served.opening();
+    for _ in 0..outlive::limits::REFUSALS_REMEMBERED_MAX {
+        let refused = client.cancel(JobId(99)).await.unwrap_err();
+        assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    }
+    assert_ne!(served.opening(), before);
+    assert!(client.enqueue(Double { number: 3 }).await.unwrap().fresh);
+}
+
+#[tokio::test]
+async fn a_copy_waits_for_the_one_before_it_and_follows_who_leaves() {
+    let served = serve().await;
+    let opening = served.opening();
+    let claim = json!({"worker": "w", "kinds": ["double"], "wait_ms": 60_000}).to_string();
+    let address = served.server.address();
+    let send = || {
+        let stream = TcpStream::connect(address).unwrap();
+        write!(
+            &stream,
+            "POST /v1/claim HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nOutlive-Request-Id: {:032x}\r\n\
+             Outlive-Opening: {opening}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{claim}",
+            7,
+            claim.len()
+        )
+        .unwrap();
+        stream
+    };
+    let pause = || tokio::time::sleep(Duration::from_millis(100));
+    let leaver = send();
+    pause().await;
+    let mut copies = [send(), send()];
+    pause().await;
+    drop(leaver);
+    pause().await;
+    served.client().enqueue(Double { number: 1 }).await.unwrap();
+    let claimed = copies.each_mut().map(|copy| {
+        let mut answer = String::new();
+        copy.read_to_string(&mut answer).unwrap();
+        serde_json::from_str::<Value>(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    });
+    assert_eq!(claimed[0]["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!(claimed[0], claimed[1]);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_no_news_of_other_copies() {
+    let served = serve_with(ServeOptions { patience: Duration::from_millis(50), ..ServeOptions::default() }).await;
+    let length = [("Content-Length", "1"), ("Outlive-Request-Id", "00112233445566778899aabbccddeeff")];
+    let mut stream = TcpStream::connect(served.server.address()).unwrap();
+    let headers: String = length.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "POST /v1/enqueue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""effect":"unknown""#), "{answer}");
+}
+
+/// A server that answers each request on a connection of its own, with this status and opening; the
+/// openings that the requests were made for.
+fn scripted(answers: &'static [(u16, &'static str)]) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        let mut asked_for = Vec::new();
+        for (status, opening) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            while !request.ends_with(r#"{"job":1}"#) {
+                let mut bytes = [0; 1_000];
+                let read = stream.read(&mut bytes).unwrap();
+                assert_ne!(read, 0, "{request}");
+                request.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+            }
+            let asked = request.lines().find_map(|line| line.strip_prefix("outlive-opening: "));
+            asked_for.push(asked.unwrap_or_default().to_owned());
+            let error = if *status == 401 { "rejected" } else { "unknown" };
+            let body = format!(r#"{{"message":"no","effect":"impossible","error":"{error}","why":"no"}}"#);
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status} -\r\nOutlive-Opening: {opening}\r\nConnection: close\r\n\
+                 Content-Length: {length}\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+        asked_for
+    });
+    (address, serving)
+}
+
+#[tokio::test]
+async fn what_was_made_for_an_opening_that_is_over_may_have_happened_in_it() {
+    // Made for none, it was turned away for sure, so the door's word stands.
+    let (address, serving) = scripted(&[(412, "a"), (401, "a")]);
+    let error = cancel(&remote(&address)).await.unwrap_err();
+    assert!(matches!(error, CallError::Rejected { .. }), "{error}");
+    assert_eq!(serving.join().unwrap(), ["none", "a"]);
+    // A copy of what was made for `a` may have come in time.
+    let (address, serving) = scripted(&[(412, "a"), (412, "b"), (401, "b")]);
+    let error = cancel(&remote(&address)).await.unwrap_err();
+    assert!(matches!(error, CallError::Unknown { .. }), "{error}");
+    assert_eq!(serving.join().unwrap(), ["none", "a", "b"]);
+    // Then nobody listens any more.
+    let (address, serving) = scripted(&[(412, "a"), (412, "b")]);
+    let error = cancel(&remote(&address)).await.unwrap_err();
+    assert!(matches!(error, CallError::Unknown { .. }), "{error}");
+    assert_eq!(serving.join().unwrap(), ["none", "a"]);
+    // It ends.
+    let (address, serving) = scripted(&[(412, "a"), (412, "b"), (412, "c"), (412, "d"), (412, "e")]);
+    let error = cancel(&remote(&address)).await.unwrap_err();
+    assert!(matches!(error, CallError::Unknown { .. }), "{error}");
+    assert_eq!(serving.join().unwrap(), ["none", "a", "b", "c", "d"]);
 }

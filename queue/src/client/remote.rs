@@ -1,14 +1,17 @@
 //! Calls over HTTP/1.1, and what is known when one fails: before a request was sent nothing has
 //! happened, and afterwards nobody knows.
+//!
+//! Each mutation says for which opening of the server it was made: see `server/openings.rs`.
 
 use crate::engine::within;
 use crate::host::{Network, Networked, Role};
 use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
-use crate::wire::{self, HyperStream, REQUEST_ID};
+use crate::wire::{self, HyperStream, NO_OPENING, OPENING, REQUEST_ID};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::StatusCode;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +20,9 @@ use std::time::Duration;
 const IDLE_MAX: usize = 16;
 /// Largest answer, in bytes: a claim of the most jobs with the largest payloads.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// How often a mutation is sent again because another opening of the server has begun. One begins
+/// once in a few thousand refusals, and when the server starts.
+const OPENINGS_MAX: u32 = 4;
 
 /// What may be chosen about a connection to a server.
 #[derive(Clone, Debug)]
@@ -70,9 +76,17 @@ struct Inner<H: Networked> {
     authorization: Option<String>,
     options: ConnectOptions,
     idle: Mutex<Vec<Connection>>,
+    /// The latest opening of the server that was seen.
+    opening: Mutex<Option<HeaderValue>>,
 }
 
 type Connection = SendRequest<Full<Bytes>>;
+
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
+}
 
 /// How far a call came.
 enum Failed {
@@ -94,7 +108,8 @@ impl<H: Networked> Remote<H> {
             return Err(ConnectError::Token);
         }
         let authorization = options.token.as_ref().map(|token| format!("Bearer {token}"));
-        Ok(Self { inner: Arc::new(Inner { host, address, authorization, options, idle: Mutex::default() }) })
+        let (idle, opening) = (Mutex::default(), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { host, address, authorization, options, idle, opening }) })
     }
 }
 
@@ -126,16 +141,33 @@ impl<H: Networked> Service for Remote<H> {
 impl<H: Networked> Inner<H> {
     async fn call(&self, call: Call) -> Result<Reply, CallError> {
         let is_read = call.request.is_read();
-        self.exchange(&call).await.unwrap_or_else(|failed| {
-            Err(match failed {
-                Failed::Unsent(why) => CallError::Unavailable { why },
-                Failed::Sent(why) if is_read => CallError::Unavailable { why },
-                Failed::Sent(why) => CallError::Unknown { why },
-            })
-        })
+        // What was made for an opening may have taken effect in it, though the copy that was answered
+        // came too late. What was made for none is always turned away.
+        let mut earlier = false;
+        let mut opening = self.opening();
+        let mut again = 0..OPENINGS_MAX;
+        let answer = loop {
+            match self.exchange(&call, opening.as_ref()).await {
+                Ok(answer) if answer.status == StatusCode::PRECONDITION_FAILED && again.next().is_some() => {
+                    earlier |= opening.is_some();
+                    opening = self.opening();
+                }
+                answer => break answer,
+            }
+        };
+        match answer.and_then(|answer| self.read(&call.request, &answer)) {
+            Ok(Err(CallError::Rejected { why })) | Err(Failed::Unsent(why)) if earlier => {
+                Err(CallError::Unknown { why })
+            }
+            Ok(outcome) => outcome,
+            Err(Failed::Unsent(why)) => Err(CallError::Unavailable { why }),
+            Err(Failed::Sent(why)) if is_read => Err(CallError::Unavailable { why }),
+            Err(Failed::Sent(why)) => Err(CallError::Unknown { why }),
+        }
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Result<Reply, CallError>, Failed> {
+    /// Sends a call as made for `opening`.
+    async fn exchange(&self, call: &Call, opening: Option<&HeaderValue>) -> Result<Answer, Failed> {
         let body = wire::body(&call.request).map_err(|error| Failed::Unsent(format!("it is not JSON: {error}")))?;
         let body = Bytes::from(body);
         let wait = match &call.request {
@@ -143,7 +175,7 @@ impl<H: Networked> Inner<H> {
             _ => Duration::ZERO,
         };
         let patience = self.options.answer_patience.saturating_add(wait);
-        let mut request = self.request(call, body)?;
+        let mut request = self.request(call, opening, body)?;
         loop {
             // One that was kept may have ended meanwhile: what it could not send is sent anew.
             let (mut connection, kept) = match self.kept() {
@@ -161,15 +193,18 @@ impl<H: Networked> Inner<H> {
                         };
                     }
                 };
+                if let Some(opening) = response.headers().get(OPENING) {
+                    *self.opening.lock().expect("nothing panics while it looks") = Some(opening.clone());
+                }
                 let status = response.status();
                 let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
                 let body = body.map_err(|error| Failed::Sent(self.lost(&*error)))?.to_bytes();
-                Ok(Ok((status, body)))
+                Ok(Ok(Answer { status, body }))
             };
             match within(&self.host, patience, answering).await {
-                Some(Ok(Ok((status, body)))) => {
+                Some(Ok(Ok(answer))) => {
                     self.keep(connection);
-                    return self.read(&call.request, status, &body);
+                    return Ok(answer);
                 }
                 Some(Ok(Err(unsent))) => request = unsent,
                 Some(Err(failed)) => return Err(failed),
@@ -181,30 +216,37 @@ impl<H: Networked> Inner<H> {
         }
     }
 
-    fn request(&self, call: &Call, body: Bytes) -> Result<hyper::Request<Full<Bytes>>, Failed> {
+    fn request(
+        &self,
+        call: &Call,
+        opening: Option<&HeaderValue>,
+        body: Bytes,
+    ) -> Result<hyper::Request<Full<Bytes>>, Failed> {
         let (method, path) = wire::route(&call.request);
         let mut request = hyper::Request::builder().method(method).uri(path).header(HOST, &self.address);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         if !call.request.is_read() {
+            let none = HeaderValue::from_static(NO_OPENING);
             request = request.header(CONTENT_TYPE, "application/json").header(REQUEST_ID, call.id.to_string());
+            request = request.header(OPENING, opening.cloned().unwrap_or(none));
         }
         request.body(Full::new(body)).map_err(|error| Failed::Unsent(error.to_string()))
     }
 
-    fn read(
-        &self,
-        request: &Request,
-        status: hyper::StatusCode,
-        body: &[u8],
-    ) -> Result<Result<Reply, CallError>, Failed> {
+    fn read(&self, request: &Request, answer: &Answer) -> Result<Result<Reply, CallError>, Failed> {
+        let Answer { status, body } = answer;
         let read =
             if status.is_success() { wire::read_reply(request, body).map(Ok) } else { wire::read_error(body).map(Err) };
         read.map_err(|error| {
             let address = &self.address;
             Failed::Sent(format!("what answers at {address} with status {status} is no queue: {error}"))
         })
+    }
+
+    fn opening(&self) -> Option<HeaderValue> {
+        self.opening.lock().expect("nothing panics while it looks").clone()
     }
 
     async fn connect(&self) -> Result<Connection, Failed> {

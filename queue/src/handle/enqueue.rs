@@ -85,7 +85,8 @@ impl EnqueueJob {
         self
     }
 
-    /// The name of this request: after [`Error::Unknown`], enqueue again under the same one.
+    /// The name of this request: after [`Error::Unknown`], enqueue again under the same one. After
+    /// [`Error::Refused`] it is done with: what is tried again then goes by another.
     pub fn request_id(mut self, id: RequestId) -> Self {
         self.request_id = id;
         self

@@ -5,7 +5,7 @@ use crate::engine::{First, first_of, within};
 use crate::host::{Clock, Networked};
 use crate::job::RequestId;
 use crate::protocol::{Call, CallError, Reply};
-use crate::wire::{self, HyperStream, Problem, Route};
+use crate::wire::{self, HyperStream, OPENING, Problem, Route};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -85,12 +85,22 @@ impl Drop for Busy<'_> {
 }
 
 async fn answer<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    match read(shared, request).await {
-        Ok(call) => {
-            let answer = shared.service.call(call).await;
-            response(wire::status(&answer), body_of(answer))
-        }
-        Err(problem) => response(problem.status, problem.body()),
+    let (status, body) = match pass_on(shared, request).await {
+        Ok(answer) => (wire::status(&answer), body_of(answer)),
+        Err(problem) => (problem.status, problem.body()),
+    };
+    response(status, body, shared.openings.current())
+}
+
+async fn pass_on<H: Networked>(
+    shared: &Shared<H>,
+    request: Request<Incoming>,
+) -> Result<Result<Reply, CallError>, Problem> {
+    let opening = request.headers().get(OPENING).cloned();
+    let call = read(shared, request).await?;
+    match opening {
+        Some(opening) if !call.request.is_read() => shared.openings.call(&opening, &*shared.service, call).await,
+        _ => Ok(shared.service.call(call).await),
     }
 }
 
@@ -111,6 +121,10 @@ async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> R
         Problem::new(StatusCode::NOT_FOUND, message)
     };
     let route = Route::of(path).ok_or_else(unknown)?;
+    if let (Route::Mutation(_), Some(opening)) = (&route, request.headers().get(OPENING)) {
+        // First of all: what is said below of one copy is right about all that were made for this opening.
+        shared.openings.check(opening)?;
+    }
     shared.guard.check(&route, request.method(), request.headers())?;
     match route {
         // The names of questions are not remembered.
@@ -133,8 +147,11 @@ async fn collect<H: Networked>(shared: &Shared<H>, body: Incoming) -> Result<Byt
             let message = format!("the body has more than {most} bytes; keep large data in files and pass their names");
             Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message))
         }
-        Some(Err(error)) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body did not arrive: {error}"))),
-        None => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, late(patience))),
+        // The body of another copy may have arrived.
+        Some(Err(error)) => {
+            Err(Problem::of_copy(StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive: {error}")))
+        }
+        None => Err(Problem::of_copy(StatusCode::REQUEST_TIMEOUT, late(patience))),
     }
 }
 
@@ -142,11 +159,12 @@ fn late(patience: Duration) -> String {
     format!("the body took longer than {patience:?} to arrive")
 }
 
-fn response(status: StatusCode, mut body: Vec<u8>) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, mut body: Vec<u8>, opening: HeaderValue) -> Response<Full<Bytes>> {
     // For people at a terminal.
     body.push(b'\n');
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(OPENING, opening);
     response
 }

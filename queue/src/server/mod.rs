@@ -5,6 +5,7 @@
 
 mod connection;
 mod guard;
+mod openings;
 mod options;
 
 pub use options::{ServeError, ServeOptions};
@@ -13,6 +14,7 @@ use crate::Outlive;
 use crate::host::{Clock, Listener, Network, Networked, Role, Task};
 use crate::protocol::Service;
 use guard::Guard;
+use openings::Openings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -33,6 +35,7 @@ struct Shared<H: Networked> {
     host: H,
     service: Arc<dyn Service>,
     guard: Guard,
+    openings: Openings<H>,
     options: ServeOptions,
 }
 
@@ -53,7 +56,8 @@ impl Server {
         let listener = host.network().listen(address).await.map_err(listen)?;
         let address = listener.address();
         let guard = Guard::new(&address, &options);
-        let shared = Arc::new(Shared { host: host.clone(), service: outlive.service(), guard, options });
+        let openings = Openings::new(host.clone());
+        let shared = Arc::new(Shared { host: host.clone(), service: outlive.service(), guard, openings, options });
         let accepting = host.spawn(Role::Control, "outlive-accept", accept(shared, listener));
         Ok(Self { address, _accepting: accepting })
     }

@@ -92,19 +92,24 @@ struct ErrorBody {
 pub struct Problem {
     /// The status of the answer.
     pub status: StatusCode,
-    /// In words: what, and what to do.
-    pub message: String,
+    /// What it is told.
+    pub error: CallError,
 }
 
 impl Problem {
-    /// What is wrong, and what to do.
-    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+    /// What is wrong, and what to do: every copy of the request is turned away.
+    pub fn new(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, error: CallError::Rejected { why: why.into() } }
+    }
+
+    /// What is wrong with this copy of the request. Another one may have reached the queue.
+    pub fn of_copy(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, error: CallError::Unknown { why: why.into() } }
     }
 
     /// The body of its answer.
     pub fn body(&self) -> Vec<u8> {
-        error_body(&CallError::Rejected { why: self.message.clone() })
+        error_body(&self.error)
     }
 }
 

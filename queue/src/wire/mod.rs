@@ -5,6 +5,8 @@
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
 //! | `GET /v1/jobs/7`, `GET /v1/jobs/7/explain` | a question |
 //!
+//! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
+//!
 //! Payloads and results are JSON inside of JSON, byte for byte as they came: numbers keep their
 //! digits.
 
@@ -23,6 +25,13 @@ use hyper::Method;
 /// Carries the request id of every mutation: 32 hexadecimal digits, with or without hyphens. No
 /// page in a browser can send it to another site unasked.
 pub const REQUEST_ID: &str = "outlive-request-id";
+
+/// Says of a mutation for which opening of the server it was made, and of an answer which one there is.
+/// Whoever sends none of it accepts that a copy of a refused request takes effect later.
+pub const OPENING: &str = "outlive-opening";
+
+/// What a mutation says that was made before any opening was known. No opening is called so.
+pub const NO_OPENING: &str = "none";
 
 /// The version of the paths and bodies.
 const PREFIX: &str = "/v1/";

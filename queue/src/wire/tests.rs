@@ -141,3 +141,10 @@ fn every_error_arrives_as_it_was_sent_and_says_whether_it_may_have_happened() {
     assert_eq!(unknown.effect(), Effect::Unknown);
     insta::assert_snapshot!(String::from_utf8(error_body(&unknown)).unwrap());
 }
+
+#[test]
+fn a_problem_of_one_copy_says_nothing_of_the_others() {
+    let effect = |problem: &Problem| read_error(&problem.body()).unwrap().effect();
+    assert_eq!(effect(&Problem::new(hyper::StatusCode::UNAUTHORIZED, "no token")), Effect::Impossible);
+    assert_eq!(effect(&Problem::of_copy(hyper::StatusCode::REQUEST_TIMEOUT, "too slow")), Effect::Unknown);
+}

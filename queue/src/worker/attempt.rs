@@ -77,15 +77,17 @@ impl Drop for Held {
 pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemaphorePermit) {
     let lease = granted.lease;
     let sent = shared.host.clock().boot();
-    // Refused, or nobody knows: then it is not ours to run, and the lease expires by itself.
-    if shared.caller.call(Request::Start { lease }).await.is_err() {
+    let trusted_until = shared.trusted_until(sent);
+    // Refused, or nobody knows: then it is not ours to run, and the lease expires by itself. A start
+    // that is confirmed later than that is of no use.
+    if shared.caller.call_until(trusted_until, Request::Start { lease }).await.is_err() {
         return;
     }
-    let standing = Standing { trusted_until: shared.trusted_until(sent), cancel: false, lost: false };
+    let standing = Standing { trusted_until, cancel: false, lost: false };
     let held = Arc::new(Held { lease, standing: Arc::new(Watched::new(standing)) });
     shared.hold(held.clone());
     // The answer may have been long on its way, and somebody else may have the job by now.
-    let verdict = if standing.trusted_until <= shared.host.clock().boot() {
+    let verdict = if trusted_until <= shared.host.clock().boot() {
         Verdict::Late
     } else {
         match begin(shared, &granted, &held, slot) {
@@ -194,9 +196,9 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
     })
 }
 
-/// Says it, again and again under one name, for as long as the lease is trusted.
+/// Says it, again and again under one name while its outcome is unknown, for as long as the lease is trusted.
 async fn send<H: Host>(shared: &Shared<H>, held: &Held, report: Request) {
-    let id = shared.caller.request_id();
+    let mut id = shared.caller.request_id();
     let mut report = report;
     loop {
         match shared.caller.once(id, &report).await {
@@ -214,11 +216,14 @@ async fn send<H: Host>(shared: &Shared<H>, held: &Held, report: Request) {
                     return;
                 }
                 report = Request::Fail { lease: held.lease, failure };
+                // The old one stands for what was refused.
+                id = shared.caller.request_id();
             }
             Err(CallError::Refused(_)) => return,
-            Err(CallError::Unknown { .. }) => {}
-            // Whoever turns it away may be told better, as long as the lease holds.
-            Err(CallError::Rejected { .. } | CallError::Unavailable { .. }) => shared.host.clock().sleep(PAUSE).await,
+            // A server may be starting again, and whoever turns it away may be told better.
+            Err(CallError::Unknown { .. } | CallError::Unavailable { .. } | CallError::Rejected { .. }) => {
+                shared.host.clock().sleep(PAUSE).await;
+            }
         }
         let Standing { trusted_until, lost, .. } = held.standing.get();
         if lost || trusted_until <= shared.host.clock().boot() {

@@ -9,12 +9,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::HOST;
-use hyper::http::request::Parts;
+use hyper::http::{request, response};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use outlive::host::{Clock, Listener, Network, Networked, Role};
 use outlive::job::RequestId;
-use outlive::protocol::Call;
+use outlive::protocol::{Call, CallError};
 use outlive::wire::{self, HyperStream, REQUEST_ID};
 use outlive_sim::{MachineId, MessageFault, Nemesis, Process};
 use std::future::Future;
@@ -46,12 +46,12 @@ pub struct Middlebox<H: Networked> {
 /// A request, whole.
 #[derive(Clone)]
 struct Message {
-    parts: Parts,
+    parts: request::Parts,
     body: Bytes,
 }
 
 /// A response, whole.
-type Answer = (StatusCode, Bytes);
+type Answer = (response::Parts, Bytes);
 
 impl<H: Networked> Middlebox<H> {
     /// Forwards what comes to `address`, until its process ends.
@@ -78,13 +78,11 @@ impl<H: Networked> Middlebox<H> {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let message = Message { parts, body };
         let fault = self.nemesis.message(sender, &format!("request {}", message.name())).first().copied();
-        let (status, body) = match fault {
+        let (parts, body) = match fault {
             None => self.forward(message).await?,
             Some(fault) => self.meddle(message, fault).await?,
         };
-        let mut response = Response::new(Full::new(body));
-        *response.status_mut() = status;
-        Ok(response)
+        Ok(Response::from_parts(parts, Full::new(body)))
     }
 
     async fn meddle(self: &Arc<Self>, message: Message, fault: MessageFault) -> io::Result<Answer> {
@@ -95,8 +93,8 @@ impl<H: Networked> Middlebox<H> {
                 std::future::pending().await
             }
             MessageFault::LoseAnswer => {
-                let (status, _) = self.forward(message).await?;
-                if status.is_success() {
+                let (parts, _) = self.forward(message).await?;
+                if parts.status.is_success() {
                     self.nemesis.took_effect(fault.kind());
                 }
                 Err(io::Error::other("the answer is lost"))
@@ -144,16 +142,17 @@ impl<H: Networked> Middlebox<H> {
         let what = Arc::new(call);
         let number = self.recorder.number();
         self.recorder.record(&self.process, Event::Invoke { call: number, what: what.clone() });
-        let (status, body) = self.forward(message.clone()).await?;
-        let answer = if status.is_success() {
-            wire::read_reply(&what.request, &body).map(Ok)
-        } else {
-            wire::read_error(&body).map(Err)
+        let (parts, body) = self.forward(message.clone()).await?;
+        let answer = match parts.status {
+            status if status.is_success() => wire::read_reply(&what.request, &body).map(Ok),
+            // This copy, which is all that is told here, was turned away for sure.
+            StatusCode::PRECONDITION_FAILED => Ok(Err(CallError::Unavailable { why: "it came too late".into() })),
+            _ => wire::read_error(&body).map(Err),
         };
         if let Ok(answer) = answer {
             self.recorder.record(&self.process, Event::Answer { call: number, answer: Arc::new(answer) });
         }
-        Ok((status, body))
+        Ok((parts, body))
     }
 
     /// Sends it to the server.
@@ -166,10 +165,10 @@ impl<H: Networked> Middlebox<H> {
         let mut request = Request::from_parts(message.parts, Full::new(message.body));
         request.headers_mut().insert(HOST, self.server.parse().expect("a name"));
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
-        let status = response.status();
-        let body = response.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         self.idle.lock().unwrap().push(sender);
-        Ok((status, body))
+        Ok((parts, body))
     }
 
     async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {

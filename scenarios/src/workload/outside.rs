@@ -25,13 +25,13 @@ struct Memory {
 /// An enqueue that somebody wants made.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// Under this name, each time it is tried, until it is said that nothing has happened.
+    /// Under this name, each time it is tried, until it is sure that nothing has happened.
     pub id: RequestId,
     /// What.
     pub intent: Intent,
     /// Its names are drawn from here.
     fork: Fork,
-    /// How often it was said that nothing has happened.
+    /// How often it was sure that nothing has happened.
     refused: u64,
     /// Whether it was tried under this name, and nobody knows what became of that.
     unknown: bool,
@@ -73,13 +73,19 @@ impl Outside {
         memory.known.insert(job);
     }
 
-    /// It was said that nothing has happened: that name is done with, and it is tried under a new one,
-    /// unless an earlier try under the old one may have come true.
+    /// The queue said no: no try under that name has come true, or ever will. It is tried under a new one.
     pub fn wish_anew(&self, id: RequestId) {
         let mut memory = self.0.lock().unwrap();
-        let Some((_, wish)) = memory.in_flight.remove(&id) else { return };
-        let again = if wish.unknown { wish } else { Wish::new(wish.intent, wish.fork, wish.refused + 1) };
-        memory.wanted.push_back(again);
+        if let Some((_, wish)) = memory.in_flight.remove(&id) {
+            memory.wanted.push_back(Wish::new(wish.intent, wish.fork, wish.refused + 1));
+        }
+    }
+
+    /// A try did not reach the queue: that name is done with, unless an earlier try under it may have come
+    /// true.
+    pub fn wish_unheard(&self, id: RequestId) {
+        let unknown = self.0.lock().unwrap().in_flight.get(&id).is_some_and(|(_, wish)| wish.unknown);
+        if unknown { self.wish_again(id) } else { self.wish_anew(id) }
     }
 
     /// Nobody knows whether a wish came true: it is tried again, under the same name.
