@@ -41,7 +41,7 @@ impl Job for Recite {
 }
 
 async fn recite(_: Context, _: Recite) -> Result<Done<String>, Failure> {
-    Ok(Done::complete("x".repeat(100)))
+    Ok(Done::complete("x".repeat(250)))
 }
 
 struct Served {
@@ -175,15 +175,22 @@ async fn a_worker_elsewhere_runs_jobs_and_clients_elsewhere_see_their_results() 
 /// What follows a refused end goes by another name: the server remembers the refusal.
 #[tokio::test]
 async fn a_result_beyond_its_limit_is_a_failure_elsewhere_too() {
-    let options = Options { payload_bytes_max: 50, ..Options::default() };
-    let served = serve_queue(ServeOptions::default(), options).await;
-    let client = served.client();
-    let worker = client.worker().handle(recite).start().unwrap();
-    let job = client.enqueue(Recite).await.unwrap().job;
-    while client.look(job).await.unwrap().state != State::Discarded {
-        tokio::task::yield_now().await;
+    let queues = Options { payload_bytes_max: 50, ..Options::default() };
+    // The job passes, and its result does not.
+    let servers = ServeOptions { body_bytes_max: 300, ..ServeOptions::default() };
+    for (server, queue) in [(ServeOptions::default(), queues), (servers, Options::default())] {
+        let served = serve_queue(server, queue).await;
+        let client = served.client();
+        let worker = client.worker().handle(recite).start().unwrap();
+        let job = client.enqueue(Recite).await.unwrap().job;
+        while client.look(job).await.unwrap().state != State::Discarded {
+            tokio::task::yield_now().await;
+        }
+        let view = client.look(job).await.unwrap();
+        let failure = view.history[0].failure.as_ref().unwrap();
+        assert!(failure.message.starts_with("the attempt's end was refused: "), "{}", failure.message);
+        worker.stop(Duration::from_secs(5)).await;
     }
-    worker.stop(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

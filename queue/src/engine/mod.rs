@@ -84,9 +84,11 @@ struct Engine<H: Host, S: Storage> {
     oldest_request: Steady,
     /// The shortest lease granted since there was none.
     shortest_lease: Option<Duration>,
+    /// When a broken store was opened anew, and how long a pause went before that.
+    reopened: Option<(Steady, Duration)>,
 }
 
-/// First and longest pause between two attempts to reopen a broken store.
+/// First and longest pause before a broken store is opened once more.
 const REOPEN_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 impl Local {
@@ -152,6 +154,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             claims: Vec::new(),
             oldest_request: Steady(0),
             shortest_lease: None,
+            reopened: None,
         };
         engine.recover().await.map_err(store_error)?;
         Ok(engine)
@@ -172,7 +175,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 arrived.push(next);
             }
             arrived.retain(|it| !it.is_abandoned_claim());
-            if self.serve(arrived).await.is_err() && !self.reopen(&mut arriving).await {
+            if let Err(error) = self.serve(arrived).await
+                && !self.reopen(&mut arriving, error.to_string()).await
+            {
                 return;
             }
         }
@@ -267,20 +272,35 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Opens the store anew, however long it takes; whoever asks meanwhile hears why. `false` if
     /// nobody is left to ask.
-    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>) -> bool {
-        let mut pause = REOPEN_PAUSE.0;
-        while let Err(why) = self.try_reopen().await {
-            let refuse = async {
-                while let Some(Arrived { answer, .. }) = arriving.recv().await {
-                    drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
+    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>, why: String) -> bool {
+        let (mut why, mut pause) = (why, self.pause_before_reopening());
+        loop {
+            if !pause.is_zero() {
+                let refuse = async {
+                    while let Some(Arrived { answer, .. }) = arriving.recv().await {
+                        drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
+                    }
+                };
+                if let First::Left(()) = wait::first_of(refuse, self.clock.sleep(pause)).await {
+                    return false;
                 }
-            };
-            if let First::Left(()) = wait::first_of(refuse, self.clock.sleep(pause)).await {
-                return false;
             }
-            pause = (pause * 2).min(REOPEN_PAUSE.1);
+            match self.try_reopen().await {
+                Ok(()) => break,
+                Err(error) => why = error,
+            }
+            pause = longer(pause);
         }
+        self.reopened = Some((self.clock.now().steady, pause));
         true
+    }
+
+    /// None, unless the store has broken again right after it was opened: it opens on a full disk, and breaks
+    /// with the first change that needs room.
+    fn pause_before_reopening(&self) -> Duration {
+        let Some((at, pause)) = self.reopened else { return Duration::ZERO };
+        let next = longer(pause);
+        if self.clock.now().steady < at.plus(2 * next) { next } else { Duration::ZERO }
     }
 
     async fn try_reopen(&mut self) -> Result<(), String> {
@@ -326,6 +346,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
     fn mark_is_old(&self, now: Now) -> bool {
         self.next_mark(now).is_some_and(|wait| wait.is_zero())
     }
+}
+
+/// The pause after this one.
+fn longer(pause: Duration) -> Duration {
+    (2 * pause).clamp(REOPEN_PAUSE.0, REOPEN_PAUSE.1)
 }
 
 /// The error of a call that was in flight when the store broke.

@@ -3,7 +3,7 @@
 use super::{Shared, guard};
 use crate::engine::{First, first_of, within};
 use crate::host::{Clock, Networked};
-use crate::job::RequestId;
+use crate::job::{Refusal, RequestId};
 use crate::protocol::{Call, CallError, Reply};
 use crate::wire::{self, HyperStream, OPENING, Problem, Route};
 use bytes::Bytes;
@@ -144,8 +144,11 @@ async fn collect<H: Networked>(shared: &Shared<H>, body: Incoming) -> Result<Byt
     match within(&shared.host, patience, Limited::new(body, most).collect()).await {
         Some(Ok(body)) => Ok(body.to_bytes()),
         Some(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the body has more than {most} bytes; keep large data in files and pass their names");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message))
+            // A limit like any other: a worker whose result is too large hears that it is.
+            let remedy = "keep large data in files and pass their names";
+            let refusal =
+                Refusal::limit("the body of the request, in bytes,", format!("more than {most}"), most, remedy);
+            Err(Problem { status: StatusCode::PAYLOAD_TOO_LARGE, error: CallError::Refused(refusal) })
         }
         // The body of another copy may have arrived.
         Some(Err(error)) => {

@@ -6,6 +6,7 @@ use super::outcome::{Done, Failure};
 use super::watched::Watched;
 use super::{Phase, Shared};
 use crate::engine::{First, catch_panic, first_of};
+use crate::error::Error;
 use crate::host::{Clock, Host, Role, Task};
 use crate::job::{How, Lease, milliseconds};
 use crate::protocol::{CallError, Granted, Reported, Request};
@@ -78,9 +79,7 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
     let lease = granted.lease;
     let sent = shared.host.clock().boot();
     let trusted_until = shared.trusted_until(sent);
-    // Refused, or nobody knows: then it is not ours to run, and the lease expires by itself. A start
-    // that is confirmed later than that is of no use.
-    if shared.caller.call_until(trusted_until, Request::Start { lease }).await.is_err() {
+    if !is_started(shared, lease, trusted_until).await {
         return;
     }
     let standing = Standing { trusted_until, cancel: false, lost: false };
@@ -104,6 +103,21 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
         send(shared, &held, report).await;
     }
     shared.let_go(lease.token);
+}
+
+/// Confirms the start. Refused, or nobody knows: then it is not ours to run, and the lease expires by
+/// itself. A start that is confirmed later than that is of no use.
+async fn is_started<H: Host>(shared: &Shared<H>, lease: Lease, trusted_until: Duration) -> bool {
+    loop {
+        match shared.caller.call_until(trusted_until, Request::Start { lease }).await {
+            Ok(_) => return true,
+            // The server may be starting again.
+            Err(Error::Unavailable { .. }) if shared.host.clock().boot() + PAUSE < trusted_until => {
+                shared.host.clock().sleep(PAUSE).await;
+            }
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Starts the handler, if the payload decodes.
