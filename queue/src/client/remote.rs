@@ -5,6 +5,7 @@
 
 use crate::engine::within;
 use crate::host::{Network, Networked, Role};
+use crate::job::Refusal;
 use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
 use crate::wire::{self, HyperStream, NO_OPENING, OPENING, REQUEST_ID};
 use bytes::Bytes;
@@ -158,6 +159,10 @@ impl<H: Networked> Inner<H> {
         match answer.and_then(|answer| self.read(&call.request, &answer)) {
             Ok(Err(CallError::Rejected { why })) | Err(Failed::Unsent(why)) if earlier => {
                 Err(CallError::Unknown { why })
+            }
+            // The door may have said so, which does not know what is in the file.
+            Ok(Err(CallError::Refused(refusal @ Refusal::Limit { .. }))) if earlier => {
+                Err(CallError::Unknown { why: refusal.to_string() })
             }
             Ok(outcome) => outcome,
             Err(Failed::Unsent(why)) => Err(CallError::Unavailable { why }),

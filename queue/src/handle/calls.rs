@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::host::{self, Clock, Host};
-use crate::job::RequestId;
+use crate::job::{Refusal, RequestId};
 use crate::protocol::{Call, CallError, Reply, Request, Service};
 use std::future::Future;
 use std::pin::Pin;
@@ -89,6 +89,8 @@ impl Caller {
             }
             match self.once(id, request).await {
                 Ok(reply) => return Ok(reply),
+                // A limit may be told at the door, which does not know of earlier tries.
+                Err(CallError::Refused(Refusal::Limit { .. })) => {}
                 // The file knows of every earlier try.
                 Err(error @ CallError::Refused(_)) => return Err(Error::of(error, id)),
                 // This try changed nothing, but an earlier one may have.

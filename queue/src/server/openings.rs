@@ -7,7 +7,7 @@
 //! begins, and none ever comes back.
 
 use crate::host::{self, Host};
-use crate::job::RequestId;
+use crate::job::{Refusal, RequestId};
 use crate::limits;
 use crate::protocol::{Call, CallError, Reply, Service};
 use crate::wire::{OPENING, Problem};
@@ -85,8 +85,11 @@ impl<H: Host> Openings<H> {
             Turn::Refused(error) => return Ok(Err(error)),
         };
         let answer = service.call(call).await;
-        if let Err(error @ (CallError::Refused(_) | CallError::Rejected { .. })) = &answer {
-            self.remember(opening, id, error);
+        match &answer {
+            // It is about this body: the file knows the first one that had this name.
+            Err(CallError::Refused(Refusal::RequestIdReused)) => {}
+            Err(error @ (CallError::Refused(_) | CallError::Rejected { .. })) => self.remember(opening, id, error),
+            _ => {}
         }
         Ok(match answer {
             // It did not reach the file, and only the file knows of the copies that did.

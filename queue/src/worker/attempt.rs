@@ -111,8 +111,10 @@ async fn is_started<H: Host>(shared: &Shared<H>, lease: Lease, trusted_until: Du
     loop {
         match shared.caller.call_until(trusted_until, Request::Start { lease }).await {
             Ok(_) => return true,
-            // The server may be starting again.
-            Err(Error::Unavailable { .. }) if shared.host.clock().boot() + PAUSE < trusted_until => {
+            // The server may be starting again, and whoever turns it away may be told better.
+            Err(Error::Unavailable { .. } | Error::Rejected { .. })
+                if shared.host.clock().boot() + PAUSE < trusted_until =>
+            {
                 shared.host.clock().sleep(PAUSE).await;
             }
             Err(_) => return false,

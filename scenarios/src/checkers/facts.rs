@@ -49,8 +49,9 @@ pub struct Grant {
     pub renewals: Vec<(Duration, Duration)>,
     /// When its holder first said that it is done with it, answered or not.
     pub given_up: Option<Duration>,
-    /// When a renewal was sent first of which nobody knows what became: it may be heard at any later time.
-    pub renewed_unknown: Option<Duration>,
+    /// When renewals were sent of which nobody knows what became: each may be heard at any later time at which
+    /// the lease still holds, once.
+    pub renewed_unknown: Vec<Duration>,
     /// From when to when steady time may not have gone on.
     outages: Arc<Vec<(Duration, Duration)>>,
 }
@@ -96,10 +97,12 @@ fn outages(
     let opened: Vec<(ProcessId, Duration)> = opened.filter_map(|entry| Some((entry.process?, entry.at))).collect();
     let next = opened.iter().skip(1).map(|(_, at)| *at).chain([Duration::MAX]);
     let written = calls.iter().filter(|call| !call.what.request.is_read());
-    let written: BTreeSet<Duration> = written.filter_map(|call| call.reply().map(|_| call.invoked)).collect();
+    let written: BTreeSet<(Duration, Duration)> =
+        written.filter_map(|call| call.reply().map(|(answered, _)| (answered, call.invoked))).collect();
     let outage = |((process, opened), next): (&(ProcessId, Duration), Duration)| {
         let died = deaths.get(process).copied()?;
-        let closed = written.range(..died.min(next)).next_back().copied().unwrap_or_default();
+        let answered = written.range(..(died.min(next), Duration::ZERO));
+        let closed = answered.map(|(_, invoked)| *invoked).max().unwrap_or_default();
         Some((closed.max(*opened), next))
     };
     opened.iter().zip(next).filter_map(outage).collect()
@@ -156,28 +159,22 @@ impl CallFact {
 }
 
 impl Grant {
-    /// From when on nobody may be sure any more that it still holds: the store granted or renewed
-    /// it before the answer came. None if that can't be told.
-    pub fn surely_expired(&self) -> Option<Duration> {
-        self.surely_expired_as_of(Duration::MAX)
-    }
-
-    /// As [`surely_expired`](Grant::surely_expired), as of `at`.
-    pub fn surely_expired_as_of(&self, at: Duration) -> Option<Duration> {
-        if self.renewed_unknown.is_some_and(|sent| sent <= at) {
-            return None;
-        }
+    /// From when on it surely holds no more, as far as can be told at `at`: the store granted or renewed it
+    /// before the answer came.
+    pub fn surely_expired_as_of(&self, at: Duration) -> Duration {
+        let unknown = self.renewed_unknown.iter().filter(|sent| **sent <= at).count();
+        let length = self.length * (1 + unknown as u32);
         let renewals = self.renewals.iter().filter(|(_, answered)| *answered <= at).map(|(_, answered)| *answered);
         let renewed = renewals.max().unwrap_or(self.answered);
-        let mut expired = renewed + self.length;
+        let mut expired = renewed + length;
         // Time in which the file is closed does not count for a worker elsewhere, and steady time goes on
         // from its last mark: a whole lease may lie ahead of each opening.
         for (closed, opened) in self.outages.iter().filter(|_| self.elsewhere) {
             if renewed < *opened && *closed <= expired {
-                expired = opened.saturating_add(self.length);
+                expired = opened.saturating_add(length);
             }
         }
-        Some(expired)
+        expired
     }
 
     /// Until when its holder relies on it, for all that it was told.
@@ -298,7 +295,7 @@ impl Facts {
                     answered,
                     renewals: Vec::new(),
                     given_up: None,
-                    renewed_unknown: None,
+                    renewed_unknown: Vec::new(),
                     outages: self.outages.clone(),
                 };
                 // A repeat of the claim is told the same.
@@ -329,8 +326,11 @@ impl Facts {
                     call.answer.as_ref().map(|(_, answer)| &**answer),
                     None | Some(Err(CallError::Unknown { .. }))
                 );
-                if let Some(grant) = self.grants.get_mut(&lease.token).filter(|grant| unknown && grant.elsewhere) {
-                    grant.renewed_unknown.get_or_insert(call.invoked);
+                if let Some(grant) = self.grants.get_mut(&lease.token).filter(|grant| grant.lease == *lease)
+                    && unknown
+                    && grant.elsewhere
+                {
+                    grant.renewed_unknown.push(call.invoked);
                 }
             }
             let (true, Some((answered, _))) = (renews, &call.answer) else { continue };
@@ -344,9 +344,16 @@ impl Facts {
         }
     }
 
-    /// Whether this call repeats an earlier one: then it is told what was answered first.
-    pub fn is_repeat(&self, call: &CallFact) -> bool {
-        self.first_sent[&call.what.id] < call.invoked
+    /// Whether this call repeats an earlier one, and is told what was answered first. A heartbeat and a start
+    /// are decided anew each time.
+    pub fn is_told_again(&self, call: &CallFact) -> bool {
+        let anew = matches!(call.what.request, Request::Heartbeat { .. } | Request::Start { .. });
+        !anew && self.first_sent[&call.what.id] < call.invoked
+    }
+
+    /// Who sent this request first: a middlebox only passes it on.
+    pub fn sender(&self, call: &CallFact) -> ProcessId {
+        self.senders[&call.what.id]
     }
 
     /// Calls of which an answer came, good or bad.

@@ -75,9 +75,9 @@ fn expiry(facts: &Facts, report: &mut Report) {
     for call in &facts.calls {
         for (lease, accepted) in call.judged_leases() {
             let Some(grant) = facts.grants.get(&lease.token).filter(|grant| grant.lease == lease) else { continue };
-            let Some(expired) = grant.surely_expired_as_of(call.invoked) else { continue };
+            let expired = grant.surely_expired_as_of(call.invoked);
             // What a repeat is told may have been answered in time.
-            if call.invoked > expired && !facts.is_repeat(call) {
+            if call.invoked > expired && !facts.is_told_again(call) {
                 report.expect("I2.b", !accepted, || {
                     let name = call.what.request.name();
                     format!(
@@ -93,7 +93,7 @@ fn expiry(facts: &Facts, report: &mut Report) {
         };
         let latest = facts.tokens.get(job).and_then(|tokens| tokens.last()).map(|token| &facts.grants[token]);
         let Some(grant) = latest.filter(|grant| grant.attempt == explanation.attempts) else { continue };
-        let Some(expired) = grant.surely_expired_as_of(call.invoked) else { continue };
+        let expired = grant.surely_expired_as_of(call.invoked);
         if call.invoked > expired && grant.answered < call.invoked {
             let running = matches!(explanation.doing, Doing::Running { .. });
             report.expect("I2.c", !running, || {
@@ -113,8 +113,8 @@ fn foreign(facts: &Facts, report: &mut Report) {
             let newer = facts.tokens.get(&lease.job).into_iter().flatten().rev().map(|token| &facts.grants[token]);
             let newer = newer.take_while(|grant| grant.lease.token > lease.token);
             let overtaken = newer.last().filter(|grant| grant.answered < call.invoked);
-            let other_process = granted.filter(|grant| grant.process != call.process);
-            if granted.is_some() && overtaken.is_none() && other_process.is_none() || facts.is_repeat(call) {
+            let other_process = granted.filter(|grant| grant.process != facts.sender(call));
+            if granted.is_some() && overtaken.is_none() && other_process.is_none() || facts.is_told_again(call) {
                 continue;
             }
             let name = call.what.request.name();

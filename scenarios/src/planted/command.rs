@@ -60,7 +60,9 @@ impl Mutants {
         if let (Some(seed), Some(name)) = (self.seed, &self.mutant) {
             choose(name).map_err(anyhow::Error::msg)?;
             let result = run_seed(Seed(seed), self.workload, Recording::Off);
-            println!("{}", print_seed(&result, &format!("cargo xtask mutants --mutant {name} --seed {seed}")));
+            let workload = self.workload.name();
+            let replay = format!("cargo xtask mutants --mutant {name} --seed {seed} --workload {workload}");
+            println!("{}", print_seed(&result, &replay));
             return Ok(result.verdict());
         }
         let bugs: Vec<&'static dyn Bug> = ALL.iter().copied().filter(|bug| self.wants(*bug)).collect();

@@ -1,13 +1,14 @@
 //! Who plays whom: machines for the names of a file, numbers for its jobs, and the plan that they follow.
 
 use crate::scn::{
-    AttemptScript, ClientName, Job, JobOption, Name, Number, Process as Who, Scenario, WorkerName, WorldItem,
+    Action, AttemptScript, CLIENTS_MAX, ClientName, Job, JobOption, Name, Number, Process as Who, Scenario, Step,
+    WORKERS_MAX, WorkerName, WorldItem,
 };
 use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, Script, Setting, WorkerPlan};
 use outlive::Options;
 use outlive::job::Backoff;
 use outlive::protocol::{Enqueue, When};
-use outlive_sim::{MachineId, World};
+use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger, World};
 use std::time::Duration;
 
 /// Who plays whom.
@@ -24,16 +25,13 @@ const LEASE: Duration = Duration::from_secs(30);
 const DOWNTIME: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Machines of workers and clients: as many as a story can have.
-const WORKERS: [&str; 8] =
+const WORKERS: [&str; WORKERS_MAX] =
     ["worker-1", "worker-2", "worker-3", "worker-4", "worker-5", "worker-6", "worker-7", "worker-8"];
-const CLIENTS: [&str; 8] =
+const CLIENTS: [&str; CLIENTS_MAX + 1] =
     ["client-1", "client-2", "client-3", "client-4", "client-5", "client-6", "client-7", "client-8"];
 
 impl Cast {
     /// The cast of a file, whose machines are added to `world`.
-    ///
-    /// # Panics
-    /// If there are more workers or clients than machines.
     pub fn of(scenario: &Scenario, world: &World) -> Self {
         let workers = [scenario.world.workers(), scenario.world.spares()].concat();
         let running = scenario.world.workers().len();
@@ -105,6 +103,16 @@ impl Cast {
         1 + self.jobs.iter().position(has_key).expect("an effect is a job's key") as u64
     }
 
+    /// Jumps of the store's wall clock: checkers must know of them. The stage plays them.
+    fn jumps(&self, scenario: &Scenario) -> Vec<Fault> {
+        let store = self.machines.store;
+        let steps = scenario.blocks.iter().flat_map(|block| &block.steps);
+        let jumps = steps.filter(|step| matches!(step, Step::Do(Action::JumpClock { process: Who::Store, .. })));
+        let fault =
+            |_| Fault { machine: store, trigger: Trigger::At(Duration::ZERO), action: FaultAction::WallJump(1) };
+        jumps.map(fault).collect()
+    }
+
     /// The plan that programs and checkers know.
     pub fn plan(&self, scenario: &Scenario) -> Plan {
         let (mut lease, mut concurrency, mut downtime, mut sync_latency) = (LEASE, 4, DOWNTIME, Duration::ZERO);
@@ -149,7 +157,7 @@ impl Cast {
             enqueue_pause: Duration::ZERO,
             burst: 1,
             sync_latency,
-            faults: Vec::new(),
+            faults: self.jumps(scenario),
             faults_end: Duration::ZERO,
             downtime,
         }

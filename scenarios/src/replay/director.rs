@@ -121,7 +121,8 @@ impl Director {
                 Step::Expect(expectation) => {
                     let (entries, rows) = (stage.entries(), stage.rows());
                     let scene = Scene::new(&self.cast, &entries, rows.as_ref().ok(), true_time());
-                    if let Some(why) = scene.judge(expectation, None) {
+                    let unread = rows.as_ref().err().map(|why| format!("the file does not read: {why}"));
+                    if let Some(why) = unread.or_else(|| scene.judge(expectation, None)) {
                         let unmet = format!("{}: expect {expectation}, but {why}", block.anchor);
                         self.state.lock().unwrap().unmet.push(unmet);
                     }
@@ -147,6 +148,9 @@ impl Onlooker for Director {
             let awaited = self.script.blocks.get(state.done);
             awaited.is_some_and(|block| moment::is(&self.cast, &state.numbers, &block.anchor, &moment))
         };
+        if let Event::OpenFailed(why) = event {
+            self.tell(&format!("the store could not open its file: {why}"));
+        }
         if is_awaited {
             self.count();
         }

@@ -52,14 +52,25 @@ impl Files {
             let scenario = read(file)?;
             let recording = self.trace.clone().map_or(Recording::Off, Recording::File);
             let played = replay(&scenario, recording);
-            print!("{}", print_replay(&scenario, &file.display().to_string(), &played));
+            print!("{}", print_replay(&scenario, &self.replay(file), &played));
             if self.story && played.passed() {
                 played.story.iter().for_each(|line| println!("  {line}"));
             }
-            worst = worse(worst, verdict(&played));
+            worst = worse(worst, verdict(&scenario, &played));
         }
         println!("{} files", files.len());
         Ok(worst)
+    }
+}
+
+impl Files {
+    /// What plays a file again.
+    fn replay(&self, file: &Path) -> String {
+        #[cfg(feature = "planted")]
+        if let Some(name) = &self.mutant {
+            return format!("{} --mutant {name}", file.display());
+        }
+        file.display().to_string()
     }
 }
 
@@ -86,13 +97,16 @@ pub fn read(file: &Path) -> anyhow::Result<Scenario> {
     parse(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))
 }
 
-fn verdict(replay: &Replay) -> Verdict {
+/// What it comes to. Only what a file is about counts as safety: a bug that merely makes it hang is not bitten.
+fn verdict(scenario: &Scenario, replay: &Replay) -> Verdict {
     if replay.passed() {
         Verdict::Good
-    } else if replay.caught() {
+    } else if replay.caught(&scenario.guards) {
         Verdict::Safety
     } else if replay.broken.is_some() {
         Verdict::Broken
+    } else if !replay.violations.is_empty() {
+        Verdict::Liveness
     } else {
         Verdict::Stale
     }
@@ -100,7 +114,7 @@ fn verdict(replay: &Replay) -> Verdict {
 
 /// The one of two that matters more: something bad, a run without an end, a file that is stale.
 fn worse(one: Verdict, other: Verdict) -> Verdict {
-    let order = [Verdict::Good, Verdict::Stale, Verdict::Broken, Verdict::Safety];
+    let order = [Verdict::Good, Verdict::Stale, Verdict::Liveness, Verdict::Broken, Verdict::Safety];
     let rank = |verdict| order.iter().position(|it| *it == verdict);
     if rank(other) > rank(one) { other } else { one }
 }

@@ -38,6 +38,7 @@ pub async fn keep_time(director: Arc<Director>, stage: Stage) {
 #[derive(Default)]
 struct Counted {
     block: usize,
+    looked: bool,
     keys: Vec<i64>,
 }
 
@@ -46,12 +47,21 @@ impl Counted {
     fn came(&mut self, stage: &Stage, lapse: &Lapse, since: Duration) -> (usize, Duration) {
         let (keys, pause) = match lapse {
             Lapse::Dies { process } => (stage.deaths(process, since), LOOK),
-            Lapse::LeaseExpires { job } => (stage.expired_leases(named(job), since), LOOK_AT_FILE),
-            Lapse::RestEnds { job } => (stage.ended_rests(named(job), since), LOOK_AT_FILE),
+            Lapse::LeaseExpires { job } => (self.since_the_first_look(stage.expired_leases(named(job))), LOOK_AT_FILE),
+            Lapse::RestEnds { job } => (self.since_the_first_look(stage.ended_rests(named(job))), LOOK_AT_FILE),
         };
         let fresh: Vec<i64> = keys.into_iter().filter(|key| !self.keys.contains(key)).collect();
         self.keys.extend(&fresh);
         (fresh.len(), pause)
+    }
+
+    /// What had come before anybody waited for it does not count.
+    fn since_the_first_look(&mut self, keys: Vec<i64>) -> Vec<i64> {
+        if !self.looked {
+            self.looked = true;
+            self.keys.extend(&keys);
+        }
+        keys
     }
 }
 

@@ -19,7 +19,7 @@ use crate::checkers::{self, Facts, Report, Violation};
 use crate::drive::Evidence;
 use crate::event::Recorder;
 use crate::image::Rows;
-use crate::scn::{Rest, Scenario};
+use crate::scn::{Invariant, Rest, Scenario};
 use crate::workload::{Outside, PATH, Program};
 use cast::Cast;
 use director::Director;
@@ -62,9 +62,13 @@ impl Replay {
         self.stale.is_empty() && self.unmet.is_empty() && self.violations.is_empty() && self.broken.is_none()
     }
 
-    /// Whether something was caught: an expectation or an invariant that does not hold.
-    pub fn caught(&self) -> bool {
-        !self.unmet.is_empty() || !self.violations.is_empty()
+    /// Whether something was caught that a file with these guards is about: an expectation of its own, or one of
+    /// the invariants that it guards.
+    pub fn caught(&self, guards: &[Invariant]) -> bool {
+        let guarded = |violation: &Violation| {
+            guards.iter().any(|guard| violation.clause.split('.').next() == Some(guard.as_str()))
+        };
+        !self.unmet.is_empty() || self.violations.iter().any(guarded)
     }
 }
 

@@ -10,8 +10,8 @@ pub fn print_replay(scenario: &Scenario, file: &str, replay: &Replay) -> String 
     let mut line = |line: String| writeln!(text, "{line}").expect("a string takes it");
     let verdict = match replay {
         _ if replay.passed() => "passed",
+        _ if !replay.unmet.is_empty() || !replay.violations.is_empty() => "FAILED",
         _ if replay.broken.is_some() => "BROKEN",
-        _ if replay.caught() => "FAILED",
         _ => "STALE",
     };
     let (simulated, wall) = (replay.simulated.as_secs_f64(), replay.wall.as_secs_f64());

@@ -5,7 +5,7 @@ use super::expect::placed;
 use super::programs::{self, Errand, Known, Stop};
 use crate::checkers::number_of;
 use crate::event::Event;
-use crate::image::Rows;
+use crate::image::{JobRow, Rows};
 use crate::scn::{
     Action, AtOperation, DiskFile, For, JobName, Keep, Message, Nth, OnFile, Process as Who, Scenario, Sent, Within,
     WorkerName,
@@ -15,6 +15,7 @@ use outlive_sim::{
     Action as FaultAction, Entry, Exit, Fault, LinkFault, LinkFaultId, MachineId, MessageFault, Nemesis, OperationKind,
     Process, ProcessId, Task, Trigger, View, sleep_true, true_time,
 };
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,11 +39,21 @@ struct State {
     /// Who can be told something, by machine.
     workers: Vec<(MachineId, mpsc::UnboundedSender<Stop>)>,
     clients: Vec<(MachineId, mpsc::UnboundedSender<Errand>)>,
-    /// What is wrong with links, and which.
-    links: Vec<(LinkFaultId, MachineId, MachineId)>,
-    /// Faults that wait for their moment, as they stand in the file, and how many of their kind had fired.
+    links: Vec<StruckLink>,
+    /// Faults that wait for their moment, as they stand in the file, by their place in the nemesis's schedule.
     armed: Vec<String>,
+    /// Messages to which something is to be done: their names, by that place.
+    messages: Vec<(usize, MachineId, String)>,
+    /// Lines that changed nothing.
+    idle: Vec<String>,
     kept: Vec<Task<()>>,
+}
+
+/// What is wrong with a link, and the line of the file that says so.
+struct StruckLink {
+    id: LinkFaultId,
+    ends: (MachineId, MachineId),
+    line: String,
 }
 
 /// Between two who come on.
@@ -83,7 +94,9 @@ impl Stage {
         let store = cast.machines.store;
         match action {
             Action::Pause { process, lasting } => {
-                for paused in self.living(process) {
+                let paused = self.living(process);
+                self.note(action, paused.iter().any(|it| !world.process(*it).is_paused()));
+                for paused in paused {
                     world.pause(paused);
                     if let Some(For::For { lasting }) = lasting {
                         let (world, lasting) = (world.clone(), *lasting);
@@ -95,25 +108,27 @@ impl Stage {
                 }
             }
             Action::Resume { process } => {
-                for paused in self.living(process) {
-                    world.resume(paused);
-                }
+                let resumed = self.living(process).into_iter().filter(|it| world.resume(*it)).count();
+                self.note(action, resumed > 0);
             }
             Action::PowerLoss { at, keep: Keep::Keep { survivors } } => match at {
-                Some(at) => self.arm(action, store, operation(at), FaultAction::PowerLoss(*survivors)),
+                Some(at) => {
+                    self.arm(action, store, operation(at), FaultAction::PowerLoss(*survivors));
+                }
                 None => {
                     world.power_loss(store, *survivors);
                 }
             },
             Action::Crash { process, at } => match at {
-                Some(at) => self.arm(action, cast.machine(process), operation(at), FaultAction::Crash),
+                Some(at) => {
+                    self.arm(action, cast.machine(process), operation(at), FaultAction::Crash);
+                }
                 None => {
-                    for victim in self.living(process) {
-                        world.crash(victim);
-                    }
+                    let crashed = self.living(process).into_iter().filter(|it| world.crash(*it)).count();
+                    self.note(action, crashed > 0);
                 }
             },
-            Action::Start { process } => self.boot(cast.machine(process)),
+            Action::Start { process } => self.note(action, self.boot(cast.machine(process))),
             Action::Stop { worker, within } => {
                 let within = within.as_ref().map_or(Duration::ZERO, |Within::Within { lasting }| *lasting);
                 self.tell_worker(worker, within);
@@ -130,33 +145,32 @@ impl Stage {
             }
             Action::Partition { from, to, one_way } => {
                 let (from, to) = self.link(from, to);
-                self.cut(from, to, LinkFault::Cut);
+                self.cut(action, from, to, LinkFault::Cut);
                 if one_way.is_none() {
-                    self.cut(to, from, LinkFault::Cut);
+                    self.cut(action, to, from, LinkFault::Cut);
                 }
             }
             Action::Clog { from, to, lasting } => {
                 let (from, to) = self.link(from, to);
                 let clog = LinkFault::Clog { least: CLOG.0, most: CLOG.1 };
-                self.cut(from, to, clog);
-                self.cut(to, from, clog);
+                let ids = [self.cut(action, from, to, clog), self.cut(action, to, from, clog)];
                 if let Some(For::For { lasting }) = lasting {
                     let (stage, lasting) = (self.clone(), *lasting);
                     self.later(async move {
                         sleep_true(lasting).await;
-                        stage.heal(|one, other| (one, other) == (from, to) || (one, other) == (to, from));
+                        stage.heal(|link| ids.contains(&link.id));
                     });
                 }
             }
             Action::Reset { from, to } => {
                 let (from, to) = self.link(from, to);
-                world.network().reset_connections(from, to);
+                self.note(action, world.network().reset_connections(from, to) > 0);
             }
             Action::HealLink { from, to } => {
                 let (from, to) = self.link(from, to);
-                self.heal(|one, other| (one, other) == (from, to) || (one, other) == (to, from));
+                self.heal(|link| [(from, to), (to, from)].contains(&link.ends));
             }
-            Action::Heal {} => self.heal(|_, _| true),
+            Action::Heal {} => self.heal(|_| true),
             Action::Lose { message: Message::Request { request, process } } => {
                 self.arm_message(action, &request.to_string(), process, MessageFault::Lose);
             }
@@ -173,7 +187,7 @@ impl Stage {
                 self.arm_message(action, &request.to_string(), process, MessageFault::Replay(*after));
             }
             Action::SyncError { on } => {
-                self.arm(action, store, on_file(on, OperationKind::Sync), FaultAction::SyncError)
+                self.arm(action, store, on_file(on, OperationKind::Sync), FaultAction::SyncError);
             }
             Action::WriteError { on } => {
                 self.arm(action, store, on_file(on, OperationKind::Write), FaultAction::WriteError);
@@ -194,7 +208,7 @@ impl Stage {
 
     /// Ends what is wrong: links are whole, and whoever is paused goes on. Who is down stays down.
     pub fn calm_down(&self) {
-        self.heal(|_, _| true);
+        self.heal(|_| true);
         let world = &self.0.cluster.program.world;
         for process in world.machines().into_iter().flat_map(|machine| world.living(machine)) {
             world.resume(process);
@@ -215,12 +229,19 @@ impl Stage {
         *self.0.state.lock().unwrap() = State { over: true, ..State::default() };
     }
 
-    /// Faults that waited for a moment which never came, as they stand in the file.
+    /// Lines whose moment never came, or that changed nothing.
     pub fn faults_without_effect(&self) -> Vec<String> {
         let waiting = self.0.nemesis.waiting();
         let state = self.0.state.lock().unwrap();
         let waiting = waiting.into_iter().filter_map(|place| state.armed.get(place));
-        waiting.map(|line| format!("`{line}` struck nothing: its moment never came")).collect()
+        let waiting = waiting.map(|line| format!("`{line}` struck nothing: its moment never came"));
+        let idle = state.idle.iter().map(|line| format!("`{line}` changed nothing"));
+        let counts = self.0.nemesis.counts();
+        let counts = counts.iter().filter(|(_, count)| count.fired > count.effective);
+        let spent = counts.map(|(kind, count)| {
+            format!("{} of {} faults of the kind {kind:?} changed nothing", count.fired - count.effective, count.fired)
+        });
+        waiting.chain(idle).chain(spent).collect()
     }
 
     /// What everybody saw so far, and where.
@@ -246,31 +267,25 @@ impl Stage {
         times.filter(|times| crashed(times.process)).map(|times| i64::from(times.process.0)).collect()
     }
 
-    /// The tokens of leases that have expired since then: the file says so.
-    pub fn expired_leases(&self, job: Option<&JobName>, since: Duration) -> Vec<i64> {
+    /// The tokens of leases that have expired: the file says so.
+    pub fn expired_leases(&self, job: Option<&JobName>) -> Vec<i64> {
         let Ok(rows) = self.rows() else { return Vec::new() };
         let expired = |ended: Option<&str>| matches!(ended, Some("expired" | "crashed"));
         let attempts = rows.attempts.iter().filter(|(_, attempt)| self.is(&rows, attempt.job, job));
-        let attempts =
-            attempts.filter(|(_, attempt)| expired(attempt.ended.as_deref()) && self.ended_since(attempt, since));
+        let attempts = attempts.filter(|(_, attempt)| expired(attempt.ended.as_deref()));
         attempts.map(|(token, _)| *token).collect()
     }
 
-    fn ended_since(&self, attempt: &crate::image::AttemptRow, since: Duration) -> bool {
-        let wall = self.0.cluster.program.world.clock(self.0.cast.machines.store).wall();
-        let ago = wall.saturating_sub(Duration::from_millis(attempt.ended_ms.unwrap_or(0).max(0).cast_unsigned()));
-        true_time().saturating_sub(ago) + Duration::from_millis(1) >= since
-    }
-
-    /// The attempts after which a rest has ended since then, by the wall clock of the store.
-    pub fn ended_rests(&self, job: Option<&JobName>, since: Duration) -> Vec<i64> {
+    /// The rests that are over, by the wall clock of the store: a job, and when its rest was to end.
+    pub fn ended_rests(&self, job: Option<&JobName>) -> Vec<i64> {
         let Ok(rows) = self.rows() else { return Vec::new() };
         let wall = self.0.cluster.program.world.clock(self.0.cast.machines.store).wall();
         let wall_ms = i64::try_from(wall.as_millis()).expect("a date of our time");
-        let since_ms = wall_ms - i64::try_from((true_time() - since).as_millis()).expect("a run is short");
-        let over = |due_ms: i64| since_ms <= due_ms && due_ms <= wall_ms;
-        let jobs = rows.jobs.iter().filter(|(id, _)| self.is(&rows, **id, job));
-        jobs.filter(|(_, row)| over(row.due_wall_ms)).map(|(id, row)| id * 1_000 + row.attempts).collect()
+        let rested = |row: &JobRow| {
+            matches!(row.wait.as_str(), "delay" | "backoff" | "crash-backoff" | "snooze") && row.due_wall_ms <= wall_ms
+        };
+        let jobs = rows.jobs.iter().filter(|(id, row)| self.is(&rows, **id, job) && rested(row));
+        jobs.map(|(id, row)| id * 1_000_000_000_000_000 + row.due_wall_ms).collect()
     }
 
     fn is(&self, rows: &Rows, id: i64, job: Option<&JobName>) -> bool {
@@ -286,29 +301,51 @@ impl Stage {
         (self.0.cast.end_of_link(from), self.0.cast.end_of_link(to))
     }
 
-    fn cut(&self, from: MachineId, to: MachineId, fault: LinkFault) {
+    fn cut(&self, line: &Action, from: MachineId, to: MachineId, fault: LinkFault) -> LinkFaultId {
         let id = self.0.cluster.program.world.network().begin(from, to, fault);
-        self.0.state.lock().unwrap().links.push((id, from, to));
+        let struck = StruckLink { id, ends: (from, to), line: line.to_string() };
+        self.0.state.lock().unwrap().links.push(struck);
+        id
     }
 
-    fn heal(&self, which: impl Fn(MachineId, MachineId) -> bool) {
+    /// Ends what is wrong with these links. A line that withheld nothing in any direction changed nothing.
+    fn heal(&self, which: impl Fn(&StruckLink) -> bool) {
         let mut state = self.0.state.lock().unwrap();
-        for (id, _, _) in state.links.extract_if(.., |(_, from, to)| which(*from, *to)) {
-            self.0.cluster.program.world.network().end(id);
+        let healed: Vec<StruckLink> = state.links.extract_if(.., |link| which(link)).collect();
+        let mut withheld: BTreeMap<String, u64> = BTreeMap::new();
+        for StruckLink { id, line, .. } in healed {
+            *withheld.entry(line).or_default() += self.0.cluster.program.world.network().end(id);
+        }
+        state.idle.extend(withheld.into_iter().filter(|(_, count)| *count == 0).map(|(line, _)| line));
+    }
+
+    /// Remembers a line that changed nothing.
+    fn note(&self, line: &Action, changed: bool) {
+        if !changed {
+            self.0.state.lock().unwrap().idle.push(line.to_string());
         }
     }
 
     /// A fault that waits for its moment: the file is stale if that never comes.
-    fn arm(&self, line: &Action, machine: MachineId, trigger: Trigger, action: FaultAction) {
-        let place = self.0.nemesis.add(vec![Fault { machine, trigger, action }]);
+    fn arm(&self, line: &Action, machine: MachineId, trigger: Trigger, action: FaultAction) -> usize {
+        let place = self.0.nemesis.add(vec![Fault { machine, trigger, action }]).start;
         let mut state = self.0.state.lock().unwrap();
-        state.armed.resize(place.start, String::new());
+        state.armed.resize(place, String::new());
         state.armed.push(line.to_string());
+        place
     }
 
     fn arm_message(&self, line: &Action, request: &str, who: &Who, fault: MessageFault) {
-        let trigger = Trigger::AtEvent { name: format!("request {request}"), nth: 1 };
-        self.arm(line, self.0.cast.machine(who), trigger, FaultAction::Message(fault));
+        let (machine, name) = (self.0.cast.machine(who), format!("request {request}"));
+        // The next one that nothing is to be done to yet.
+        let waiting = self.0.nemesis.waiting();
+        let mut state = self.0.state.lock().unwrap();
+        state.messages.retain(|(place, _, _)| waiting.contains(place));
+        let before = state.messages.iter().filter(|(_, at, it)| (*at, it) == (machine, &name)).count() as u64;
+        drop(state);
+        let trigger = Trigger::AtEvent { name: name.clone(), nth: 1 + before };
+        let place = self.arm(line, machine, trigger, FaultAction::Message(fault));
+        self.0.state.lock().unwrap().messages.push((place, machine, name));
     }
 
     fn enqueue(&self, JobName(job): &JobName) {
@@ -322,22 +359,26 @@ impl Stage {
     fn tell_client(&self, place: usize, errand: Errand) {
         let machine = self.0.cast.machines.clients[place];
         let state = self.0.state.lock().unwrap();
-        // Who is down hears nothing.
-        let _ = state.clients.iter().rev().find(|(at, _)| *at == machine).map(|(_, ear)| ear.send(errand));
+        if let Some((_, ear)) = state.clients.iter().rev().find(|(at, _)| *at == machine) {
+            // Who is down hears nothing.
+            let _ = ear.send(errand);
+        }
     }
 
     fn tell_worker(&self, worker: &WorkerName, within: Duration) {
         let machine = self.0.cast.machine(&Who::Worker(worker.clone()));
         let state = self.0.state.lock().unwrap();
-        let _ = state.workers.iter().rev().find(|(at, _)| *at == machine).map(|(_, ear)| ear.send(Stop { within }));
+        if let Some((_, ear)) = state.workers.iter().rev().find(|(at, _)| *at == machine) {
+            let _ = ear.send(Stop { within });
+        }
     }
 
-    /// Boots a worker or a client. The store starts again by itself.
-    fn boot(&self, machine: MachineId) {
+    /// Boots a worker or a client, unless it is up. The store starts again by itself.
+    fn boot(&self, machine: MachineId) -> bool {
         let world = &self.0.cluster.program.world;
         let machines = &self.0.cast.machines;
         if !world.living(machine).is_empty() {
-            return;
+            return false;
         }
         let cluster = self.0.cluster.clone();
         if let Some(number) = machines.workers.iter().position(|it| *it == machine) {
@@ -350,6 +391,7 @@ impl Stage {
             let known = self.0.known.clone();
             world.boot(machine, "client", move |process| programs::ask(cluster, process, known, ear));
         }
+        true
     }
 
     /// Keeps a program running: it starts again after its downtime.

@@ -46,7 +46,7 @@ fn hurts(evidence: &Evidence, facts: &Facts, times: &Times) -> bool {
     };
     let live = facts.grants.values().any(|grant| {
         let given_up = grant.given_up.unwrap_or(Duration::MAX);
-        let expired = grant.surely_expired_as_of(died).unwrap_or(Duration::MAX);
+        let expired = grant.surely_expired_as_of(died);
         concerns(grant.process) && grant.answered <= died && died < expired && died < given_up
     });
     live || facts.calls.iter().any(unanswered)

@@ -27,7 +27,7 @@ mod tests;
 
 pub use error::{Expected, SyntaxError};
 pub use nouns::{Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Rejection, RequestKind, WaitReason};
-pub use parser::parse;
+pub use parser::{CLIENTS_MAX, WORKERS_MAX, parse};
 pub use phrases::{
     Action, Anchor, AtOperation, AttemptScript, Deed, Expectation, For, Happening, JobOption, Keep, Lapse, Message, On,
     OnFile, OneWay, Rest, Sent, Within, WorldItem,

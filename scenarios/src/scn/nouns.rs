@@ -89,8 +89,6 @@ nouns! {
         Snooze = "snooze",
         /// A client wants a job to stop.
         Cancel = "cancel",
-        /// A client asks why a job waits.
-        Explain = "explain",
     }
 
     /// What is counted of one job.

@@ -8,10 +8,16 @@ use super::keyword::{Keyword, check_order};
 use super::lexer::{Line, Token, lines};
 use super::nouns::Invariant;
 use super::phrases::{Action, Anchor, Expectation, JobOption, Lapse, Rest, WorldItem, reserved};
-use super::pieces::{Name, Nth, Quote};
+use super::pieces::{Name, Nth, Process, Quote};
 use super::scenario::{Block, Job, Scenario, Step, World};
+use outlive::limits::{LEASE_MAX, LEASE_MIN};
 use std::mem::discriminant;
 use std::time::Duration;
+
+/// Workers and spares that a file may have.
+pub const WORKERS_MAX: usize = 8;
+/// Clients that a file may have, beside the one that has no name.
+pub const CLIENTS_MAX: usize = 7;
 
 /// Reads a scenario file.
 ///
@@ -152,6 +158,7 @@ impl Parser<'_> {
         };
         let items = self.rest_of(line, read)?;
         check_kinds(line, &items)?;
+        check_world(line, &items)?;
         for (position, item) in &items {
             let (WorldItem::Workers { names } | WorldItem::Spares { names } | WorldItem::Clients { names }) = item
             else {
@@ -236,6 +243,7 @@ impl Parser<'_> {
             }
         };
         let step = whole(line, &self.declared, read, Trailing::Refused)?;
+        check_step(line, &step)?;
         if let Step::Do(
             Action::Partition { from, to, .. }
             | Action::Clog { from, to, .. }
@@ -322,6 +330,53 @@ fn check_block(before: Option<(Keyword, &Line<'_>)>, found: &Found) -> Result<()
         }
         _ => Ok(()),
     }
+}
+
+/// A step can be played where it stands.
+fn check_step(line: &Line<'_>, step: &Step) -> Result<(), Box<SyntaxError>> {
+    let wrong =
+        |problem: &str, help: &str| Err(SyntaxError::wrong(line, (&line.tokens[1]).into(), problem).with_help(help));
+    match step {
+        Step::Expect(Expectation::ClauseReached { .. } | Expectation::InvariantsHold {}) => {
+            wrong("this can be told at the end alone", "put it below the blocks, not indented")
+        }
+        Step::Do(Action::Start { process: Process::Store }) => {
+            wrong("the store starts again by itself", "say how long it is down in the `world` line: downtime 5s")
+        }
+        Step::Do(Action::SlowDisk { least, most, .. }) if least > most => {
+            wrong("the least is more than the most", "for example: slow-disk store from 1ms to 5ms for 10s")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The world can be played.
+fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<SyntaxError>> {
+    let named = |pick: fn(&WorldItem) -> usize| items.iter().map(|(_, item)| pick(item)).sum::<usize>();
+    let workers = named(|item| match item {
+        WorldItem::Workers { names } | WorldItem::Spares { names } => names.len(),
+        _ => 0,
+    });
+    let clients = named(|item| if let WorldItem::Clients { names } = item { names.len() } else { 0 });
+    for (position, item) in items {
+        let problem = match item {
+            WorldItem::Workers { .. } if workers > WORKERS_MAX => {
+                format!("{workers} workers are too many: {WORKERS_MAX} are the most")
+            }
+            WorldItem::Clients { .. } if clients > CLIENTS_MAX => {
+                format!("{clients} clients are too many: {CLIENTS_MAX} are the most")
+            }
+            WorldItem::Page { bytes } if !bytes.get().cast_unsigned().is_power_of_two() => {
+                format!("{} is no size of a page: a power of two is, such as 4096", bytes.get())
+            }
+            WorldItem::Lease { lease } if !(LEASE_MIN..=LEASE_MAX).contains(lease) => {
+                "a lease is from 100ms to 24h".into()
+            }
+            _ => continue,
+        };
+        return Err(SyntaxError::wrong(line, (&line.tokens[*position]).into(), problem));
+    }
+    Ok(())
 }
 
 /// No two of `pieces`, each with the position of its first token, say the same kind of thing.

@@ -22,7 +22,7 @@ phrases! {
         /// Jobs that a worker runs at once.
         Concurrency: "concurrency" (jobs: Number<1, 1_000>);
         /// The length of the write-ahead log at which it is checkpointed.
-        Checkpoint: "checkpoint" (frames: Number<1, 1_000_000>) "frames";
+        Checkpoint: "checkpoint" (frames: Number<4, 1_000_000>) "frames";
         /// The size of the store's pages.
         Page: "page" (bytes: Number<512, 65_536>) "bytes";
         /// What a sync takes at the least.

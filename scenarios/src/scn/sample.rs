@@ -2,9 +2,10 @@
 
 use super::grammar::{Noun, canonical};
 use super::nouns::{Clause, Invariant};
-use super::phrases::{Action, JobOption, WorldItem};
+use super::phrases::{Action, Expectation, JobOption, WorldItem};
 use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, Quote, WorkerName};
 use super::scenario::{Block, Job, Scenario, Step, World};
+use outlive::limits::{LEASE_MAX, LEASE_MIN};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::mem::discriminant;
@@ -136,6 +137,11 @@ impl Sample for World {
         };
         let others = Vec::<WorldItem>::sample().prop_map(move |mut items| {
             items.retain(|item| !declared(item));
+            items.retain(|item| match item {
+                WorldItem::Lease { lease } => (LEASE_MIN..=LEASE_MAX).contains(lease),
+                WorldItem::Page { bytes } => bytes.get().cast_unsigned().is_power_of_two(),
+                _ => true,
+            });
             once_each(items)
         });
         let world = others.prop_map(|others| {
@@ -182,8 +188,18 @@ impl Sample for Step {
             | Action::HealLink { from, to } => from != to,
             _ => true,
         };
-        let action = Action::sample().prop_filter("a link has two ends", is_link).prop_map(Self::Do);
-        prop_oneof![3 => action, 1 => Sample::sample().prop_map(Self::Expect)].boxed()
+        let can_be_played = |action: &Action| match action {
+            Action::Start { process } => *process != Process::Store,
+            Action::SlowDisk { least, most, .. } => least <= most,
+            _ => true,
+        };
+        let at_any_time = |expectation: &Expectation| {
+            !matches!(expectation, Expectation::ClauseReached { .. } | Expectation::InvariantsHold {})
+        };
+        let action = Action::sample().prop_filter("a link has two ends", is_link);
+        let action = action.prop_filter("it can be played", can_be_played).prop_map(Self::Do);
+        let expectation = Expectation::sample().prop_filter("it can be told", at_any_time).prop_map(Self::Expect);
+        prop_oneof![3 => action, 1 => expectation].boxed()
     }
 }
 

@@ -86,7 +86,7 @@ impl<H: Host> Actor<H> {
                 }
             }
             // Now and then nobody asks again, and the job may be there or not.
-            Err(CallError::Unknown { .. }) if rng.chance(0.1) => self.outside.give_up(id),
+            Err(CallError::Unknown { .. }) if rng.chance(0.05) => self.outside.give_up(id),
             Err(CallError::Unknown { .. }) => self.outside.wish_again(id),
             Err(CallError::Refused(_)) => self.outside.wish_anew(id),
             _ => self.outside.wish_unheard(id),

@@ -61,7 +61,7 @@ impl Draw<'_> {
 
     /// Workers and clients die, sleep through their leases, and have clocks of their own.
     fn workers(&mut self, poison: bool) {
-        let crashes = if poison { self.rng.between(2..=3) } else { self.rng.between(4..=6) };
+        let crashes = if poison { self.rng.between(3..=4) } else { self.rng.between(5..=6) };
         for crash in 0..crashes {
             let (machine, trigger) = self.moment(4 * (crash + 1));
             let action = if self.rng.chance(0.2) { Action::PowerLoss(Survivors::None) } else { Action::Crash };
