@@ -183,7 +183,7 @@ impl<H: Networked> Inner<H> {
         let mut request = self.request(call, opening, body)?;
         loop {
             // One that was kept may have ended meanwhile: what it could not send is sent anew.
-            let (mut connection, kept) = match self.kept() {
+            let (mut connection, kept) = match self.kept().await {
                 Some(connection) => (connection, true),
                 None => (self.connect().await?, false),
             };
@@ -273,9 +273,16 @@ impl<H: Networked> Inner<H> {
         Ok(sender)
     }
 
-    fn kept(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().expect("nothing panics while it looks");
-        std::iter::from_fn(|| idle.pop()).find(SendRequest::is_ready)
+    /// A connection that was kept and has not ended since.
+    async fn kept(&self) -> Option<Connection> {
+        loop {
+            let kept = self.idle.lock().expect("nothing panics while it looks").pop();
+            let mut connection = kept?;
+            // At once, or as soon as it has noticed that its last answer is read.
+            if connection.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
     }
 
     fn keep(&self, connection: Connection) {
