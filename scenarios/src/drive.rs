@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
-use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting, Workload};
+use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting};
 use outlive_sim::{
     Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
 };
@@ -45,9 +45,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const LOOK_AT_ROWS: Duration = Duration::from_secs(5);
 
 /// Drives one run.
-pub async fn drive(world: World, workload: Workload) -> Evidence {
-    let setting = Setting::make(&world, workload);
-    let plan = Arc::new(Plan::draw(&world, setting));
+pub async fn drive(world: World, plan: Arc<Plan>) -> Evidence {
+    plan.setting.build(&world, &plan.drift_ppm);
     let nemesis = Nemesis::start(&world, plan.faults.clone());
     let recorder = Recorder::new(nemesis.clone());
     let outside = Outside::new(&plan.intents, world.fork("outside"));
@@ -58,6 +57,7 @@ pub async fn drive(world: World, workload: Workload) -> Evidence {
     let machine = plan.setting.store();
     let supervisors = match &plan.setting {
         Setting::Embedded(machine) => {
+            let program = program.clone();
             vec![house.keep(*machine, "program", move |process| program.clone().run(process))]
         }
         Setting::Cluster(machines) => house.keep_cluster(machines, nemesis.clone()),
@@ -93,19 +93,32 @@ pub async fn drive(world: World, workload: Workload) -> Evidence {
     for supervisor in supervisors {
         supervisor.await;
     }
-    let disk = world.disk(machine);
-    Evidence {
-        rows,
-        entries: recorder.history().entries(),
-        times: world.times(),
-        drift_ppm: world.machines().into_iter().map(|it| (it, world.clock(it).drift_ppm())).collect(),
-        faults: nemesis.counts(),
-        anchors: nemesis.anchors(),
-        loss: nemesis.loss(),
-        disk_operations: disk.operations(),
-        plan,
-        ended,
-        calm_since,
+    Evidence::gather(&program, &nemesis, rows, calm_since, ended)
+}
+
+impl Evidence {
+    /// What a run leaves, which was calm from one time on and ended at another.
+    pub fn gather(
+        program: &Program,
+        nemesis: &Nemesis,
+        rows: Result<Rows, String>,
+        calm_since: Duration,
+        ended: Duration,
+    ) -> Self {
+        let Program { world, plan, recorder, .. } = program;
+        Self {
+            rows,
+            entries: recorder.history().entries(),
+            times: world.times(),
+            drift_ppm: world.machines().into_iter().map(|it| (it, world.clock(it).drift_ppm())).collect(),
+            faults: nemesis.counts(),
+            anchors: nemesis.anchors(),
+            loss: nemesis.loss(),
+            disk_operations: world.disk(plan.setting.store()).operations(),
+            plan: plan.clone(),
+            ended,
+            calm_since,
+        }
     }
 }
 
@@ -144,7 +157,7 @@ impl House {
         main: impl Fn(Process) -> F + Clone + Send + 'static,
     ) -> Task<()> {
         let Self { program: Program { world, plan, outside, .. }, stopped } = self.clone();
-        let mut rng = world.fork("supervisor").rng();
+        let mut rng = world.fork("supervisor").fork(name).key(u64::from(machine.0)).rng();
         let kept = world.clone();
         world.spawn(async move {
             while !stopped.load(Ordering::Relaxed) {

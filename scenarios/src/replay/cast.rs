@@ -1,14 +1,14 @@
 //! Who plays whom: machines for the names of a file, numbers for its jobs, and the plan that they follow.
 
 use crate::scn::{
-    Action, AttemptScript, CLIENTS_MAX, ClientName, Job, JobOption, Name, Number, Process as Who, Scenario, Step,
-    WORKERS_MAX, WorkerName, WorldItem,
+    Action, AttemptScript, ClientName, Job, JobOption, Name, Number, Process as Who, Scenario, Step, WorkerName,
+    WorldItem,
 };
 use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, Script, Setting, WorkerPlan};
 use outlive::Options;
 use outlive::job::Backoff;
 use outlive::protocol::{Enqueue, When};
-use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger, World};
+use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
 
 /// Who plays whom.
@@ -24,28 +24,14 @@ pub struct Cast {
 const LEASE: Duration = Duration::from_secs(30);
 const DOWNTIME: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Machines of workers and clients: as many as a story can have.
-const WORKERS: [&str; WORKERS_MAX] =
-    ["worker-1", "worker-2", "worker-3", "worker-4", "worker-5", "worker-6", "worker-7", "worker-8"];
-const CLIENTS: [&str; CLIENTS_MAX + 1] =
-    ["client-1", "client-2", "client-3", "client-4", "client-5", "client-6", "client-7", "client-8"];
-
 impl Cast {
-    /// The cast of a file, whose machines are added to `world`.
-    pub fn of(scenario: &Scenario, world: &World) -> Self {
+    /// The cast of a file.
+    pub fn of(scenario: &Scenario) -> Self {
         let workers = [scenario.world.workers(), scenario.world.spares()].concat();
         let running = scenario.world.workers().len();
         let clients = scenario.world.clients().to_vec();
-        let add = |names: &[&'static str], count: usize| -> Vec<MachineId> {
-            names[..count].iter().map(|name| world.add_machine(name)).collect()
-        };
         // Somebody enqueues the jobs of nobody in particular.
-        let machines = Machines {
-            store: world.add_machine("store"),
-            workers: add(&WORKERS, workers.len()),
-            clients: add(&CLIENTS, clients.len() + 1),
-            middlebox: scenario.meddles_with_messages().then(|| world.add_machine("middlebox")),
-        };
+        let machines = Machines::of(workers.len(), clients.len() + 1, scenario.meddles_with_messages());
         Self { machines, workers, running, clients, jobs: scenario.jobs.clone() }
     }
 
@@ -144,6 +130,7 @@ impl Cast {
         queues.dedup();
         Plan {
             setting: Setting::Cluster(self.machines.clone()),
+            drift_ppm: vec![0; self.machines.all().len()],
             features: Features::default(),
             options,
             intents,

@@ -18,12 +18,11 @@ pub use files::{Files, REGRESSIONS, all_files, read};
 use crate::checkers::{self, Facts, Report, Violation};
 use crate::drive::Evidence;
 use crate::event::Recorder;
-use crate::image::Rows;
 use crate::scn::{Invariant, Rest, Scenario};
-use crate::workload::{Outside, PATH, Program};
+use crate::workload::{Outside, Program};
 use cast::Cast;
 use director::Director;
-use outlive_sim::{Nemesis, Options, Recording, Seed, View, World, run, sleep_true, true_time};
+use outlive_sim::{Nemesis, Options, Recording, Seed, World, run, sleep_true, true_time};
 use serde::{Deserialize, Serialize};
 use stage::Stage;
 use std::sync::Arc;
@@ -117,14 +116,15 @@ struct Played {
 }
 
 async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
-    let cast = Arc::new(Cast::of(&script, &world));
+    let cast = Arc::new(Cast::of(&script));
     let plan = Arc::new(cast.plan(&script));
+    plan.setting.build(&world, &plan.drift_ppm);
     let nemesis = Nemesis::start(&world, Vec::new());
     let director = Arc::new(Director::new(script.clone(), cast.clone()));
     let recorder = Recorder::new(nemesis.clone()).with_onlooker(director.clone());
     let outside = Outside::new(&[], world.fork("outside"));
     let program = Program { world: world.clone(), plan: plan.clone(), outside, recorder: recorder.clone() };
-    let stage = Stage::new(program, cast.clone(), nemesis.clone());
+    let stage = Stage::new(program.clone(), cast.clone(), nemesis.clone());
     director.begin(stage.clone());
     world.spawn(stage.clone().raise(script.clone())).detach();
     let clock = world.spawn(lapses::keep_time(director.clone(), stage.clone()));
@@ -145,21 +145,8 @@ async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
     let ended = true_time();
     stage.strike();
     let entries = stage.entries();
-    let machine = cast.machines.store;
-    let disk = world.disk(machine);
-    let evidence = Evidence {
-        rows: Rows::read(&disk.image(View::Cache), PATH),
-        entries: recorder.history().entries(),
-        times: world.times(),
-        drift_ppm: world.machines().into_iter().map(|it| (it, world.clock(it).drift_ppm())).collect(),
-        faults: nemesis.counts(),
-        anchors: nemesis.anchors(),
-        loss: nemesis.loss(),
-        disk_operations: disk.operations(),
-        plan,
-        ended,
-        calm_since,
-    };
+    let rows = stage.rows();
+    let evidence = Evidence::gather(&program, &nemesis, rows, calm_since, ended);
     let report = checkers::judge(&evidence, &Facts::of(&evidence));
     let (mut stale, mut unmet, story) = director.end();
     stale.extend(stage.faults_without_effect());

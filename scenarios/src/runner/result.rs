@@ -4,10 +4,11 @@ use super::Verdict;
 use super::qualify;
 use crate::checkers::{self, Facts, Violation};
 use crate::drive::{Evidence, drive};
-use crate::workload::{Setting, Workload};
+use crate::workload::{Plan, Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Simulated time that a run may take: many times what the longest one does.
@@ -77,8 +78,9 @@ impl SeedResult {
 /// Runs one seed and judges it.
 pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedResult {
     let started = std::time::Instant::now();
+    let plan = Arc::new(Plan::of_seed(seed, workload));
     let options = Options { time_limit: TIME_LIMIT, recording, ..Options::default() };
-    let outcome = run(seed, options, async move |world| drive(world, workload).await);
+    let outcome = run(seed, options, async move |world| drive(world, plan).await);
     let mut result = SeedResult {
         seed: seed.0,
         hash: outcome.hash,

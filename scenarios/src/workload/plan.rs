@@ -4,11 +4,11 @@
 //! Source of the idea: A. Groce et al., "Swarm Testing", 2012.
 
 use super::faults;
-use super::setting::Setting;
+use super::setting::{Setting, Workload};
 use outlive::Options;
 use outlive::job::{Backoff, Limits};
 use outlive::protocol::{Enqueue, When};
-use outlive_sim::{Fault, Fork, Rng, World};
+use outlive_sim::{Fault, Fork, Rng, Seed};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct Plan {
     /// Where it takes place.
     pub setting: Setting,
+    /// What the clock of each machine gains, in parts in a million.
+    pub drift_ppm: Vec<i32>,
     /// Which features take part.
     pub features: Features,
     /// What the queue is opened with.
@@ -145,9 +147,10 @@ pub const QUEUES: [&str; 3] = ["default", "mail", "bulk"];
 pub const GARBAGE: &str = "garbage";
 
 impl Plan {
-    /// Draws the plan of a run.
-    pub fn draw(world: &World, setting: Setting) -> Self {
-        let fork = world.fork("plan");
+    /// The plan of a seed.
+    pub fn of_seed(seed: Seed, workload: Workload) -> Self {
+        let (setting, drift_ppm) = Setting::draw(seed, workload);
+        let fork = seed.fork("plan");
         let mut rng = fork.fork("swarm").rng();
         let features = Features::draw(&mut rng);
         let options = options(&mut rng);
@@ -178,6 +181,7 @@ impl Plan {
             faults_end,
             downtime: Duration::from_millis(rng.between(10..=3_000)),
             setting,
+            drift_ppm,
         };
         let faults = fork.fork("faults");
         match plan.setting.clone() {
