@@ -50,8 +50,12 @@ pub async fn drive(world: World, plan: Arc<Plan>) -> Evidence {
     let nemesis = Nemesis::start(&world, plan.faults.clone());
     let recorder = Recorder::new(nemesis.clone());
     let outside = Outside::new(&plan.intents, world.fork("outside"));
-    let program =
-        Program { world: world.clone(), plan: plan.clone(), outside: outside.clone(), recorder: recorder.clone() };
+    live(Program { world, plan, outside, recorder }, nemesis).await
+}
+
+/// Lets everybody do as the plan says: first with the faults of the nemesis, then without, until all is settled.
+pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
+    let Program { world, plan, outside, .. } = program.clone();
     let stopped = Arc::new(AtomicBool::new(false));
     let house = House { program: program.clone(), stopped: stopped.clone() };
     let machine = plan.setting.store();

@@ -215,6 +215,11 @@ impl Nemesis {
         }
     }
 
+    /// Whether faults have ended for good.
+    pub fn is_stopped(&self) -> bool {
+        self.0.state.lock().unwrap().stopped
+    }
+
     /// What came of the faults so far, by kind.
     pub fn counts(&self) -> BTreeMap<FaultKind, Count> {
         self.0.state.lock().unwrap().counts.clone()

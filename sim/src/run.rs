@@ -14,7 +14,7 @@ use crate::seed::Seed;
 use crate::trace::{Recording, Trace};
 use crate::world::World;
 
-/// How a simulation is run. Nothing in here changes what happens in it, but for the time limit.
+/// How a simulation is run. Nothing in here changes what happens in it, but for the time limit and the turn.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Simulated time after which the run has failed.
@@ -23,11 +23,15 @@ pub struct Options {
     pub recording: Recording,
     /// The stack of the run's thread.
     pub stack_bytes: usize,
+    /// Which of the orders in which tasks can take their turns: 0 is the seed's own. All choices that are drawn
+    /// from the seed's forks are the same in each. A shrinker tries several, because what it takes out of a run
+    /// changes that order in ways that no key can prevent.
+    pub turn: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { time_limit: Duration::from_secs(3600), recording: Recording::Off, stack_bytes: 8 << 20 }
+        Self { time_limit: Duration::from_secs(3600), recording: Recording::Off, stack_bytes: 8 << 20, turn: 0 }
     }
 }
 
@@ -93,7 +97,9 @@ where
     // Outside of `block_on` the clock is the real one.
     let started = Instant::now();
     let trace = Trace::new(&options.recording).expect("the file of the recording can be made");
-    let runtime = Runtime::with_seed_and_config(seed.fork("runtime").number(), Config::default());
+    let runtime = seed.fork("runtime");
+    let runtime = if options.turn == 0 { runtime } else { runtime.key(options.turn) };
+    let runtime = Runtime::with_seed_and_config(runtime.number(), Config::default());
     let silence = Silence::begin();
     let (result, panics, simulated) = runtime.block_on(async {
         let world = World::new(seed, trace.clone());

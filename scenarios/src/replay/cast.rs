@@ -1,26 +1,33 @@
 //! Who plays whom: machines for the names of a file, numbers for its jobs, and the plan that they follow.
 
+use super::fault::fault_of;
 use crate::scn::{
-    Action, AttemptScript, ClientName, Job, JobOption, Name, Number, Process as Who, Scenario, Step, WorkerName,
-    WorldItem,
+    Action, Anchor, AttemptScript, ClientName, Job, JobOption, Name, Number, Payload, Process as Who, Scenario, Step,
+    WorkerName, WorldItem,
 };
-use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, Script, Setting, WorkerPlan};
+use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, QUEUES, Script, Setting, WorkerPlan};
 use outlive::Options;
-use outlive::job::Backoff;
+use outlive::job::{Backoff, Wall};
 use outlive::protocol::{Enqueue, When};
 use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
 
 /// Who plays whom.
 pub struct Cast {
+    /// Their machines.
     pub machines: Machines,
+    /// Whether everybody is in the store's process.
+    embedded: bool,
     workers: Vec<Name>,
     /// How many of them run from the beginning.
     running: usize,
     clients: Vec<Name>,
+    /// Their jobs.
     pub jobs: Vec<Job>,
 }
 
+/// What is so if a file says nothing.
+const CONCURRENCY: usize = 4;
 const LEASE: Duration = Duration::from_secs(30);
 const DOWNTIME: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,24 +37,82 @@ impl Cast {
         let workers = [scenario.world.workers(), scenario.world.spares()].concat();
         let running = scenario.world.workers().len();
         let clients = scenario.world.clients().to_vec();
-        // Somebody enqueues the jobs of nobody in particular.
-        let machines = Machines::of(workers.len(), clients.len() + 1, scenario.meddles_with_messages());
-        Self { machines, workers, running, clients, jobs: scenario.jobs.clone() }
+        let has = |item: WorldItem| scenario.world.items.contains(&item);
+        let embedded = has(WorldItem::Program {});
+        let machines = if embedded {
+            Machines::of(0, 0, false)
+        } else if scenario.world.improvised().is_some() {
+            Machines::of(workers.len(), clients.len(), has(WorldItem::Middlebox {}))
+        } else {
+            // Somebody enqueues the jobs of nobody in particular.
+            Machines::of(workers.len(), clients.len() + 1, scenario.meddles_with_messages())
+        };
+        Self { machines, embedded, workers, running, clients, jobs: scenario.jobs.clone() }
+    }
+
+    /// The cast of a run of a seed: everybody has the name of a place.
+    pub fn of_plan(plan: &Plan) -> Self {
+        let names = |letter: char, count: usize| -> Vec<Name> {
+            (1..=count).map(|place| Name::new(&format!("{letter}{place}")).expect("it is a name")).collect()
+        };
+        let (embedded, machines) = match &plan.setting {
+            Setting::Embedded(_) => (true, Machines::of(0, 0, false)),
+            Setting::Cluster(machines) => (false, machines.clone()),
+        };
+        let (workers, clients) = (names('w', plan.workers.len()), names('c', machines.clients.len()));
+        Self { machines, embedded, running: workers.len(), workers, clients, jobs: Vec::new() }
+    }
+
+    /// The workers.
+    pub fn workers(&self) -> &[Name] {
+        &self.workers
+    }
+
+    /// The clients that have a name.
+    pub fn clients(&self) -> &[Name] {
+        &self.clients
     }
 
     /// The machine of a process.
     pub fn machine(&self, who: &Who) -> MachineId {
         match who {
+            _ if self.embedded => self.machines.store,
             Who::Store => self.machines.store,
             Who::Worker(WorkerName(name)) => self.machines.workers[place(&self.workers, name)],
             Who::Client(ClientName(name)) => self.machines.clients[place(&self.clients, name)],
+            Who::Middlebox => self.machines.door(),
         }
     }
 
-    /// The other end of a link from here to a process: whoever talks to the store talks to what stands
-    /// before it.
-    pub fn end_of_link(&self, who: &Who) -> MachineId {
-        if matches!(who, Who::Store) { self.machines.door() } else { self.machine(who) }
+    /// Whose machine it is.
+    pub fn process(&self, machine: MachineId) -> Who {
+        let Machines { workers, clients, store, .. } = &self.machines;
+        let at = |machines: &[MachineId]| machines.iter().position(|it| *it == machine);
+        match (at(workers), at(clients)) {
+            (Some(place), _) => Who::Worker(WorkerName(self.workers[place].clone())),
+            (_, Some(place)) => Who::Client(ClientName(self.clients[place].clone())),
+            _ if machine == *store => Who::Store,
+            _ => Who::Middlebox,
+        }
+    }
+
+    /// Whether this is a machine of workers.
+    pub fn has_workers(&self, machine: MachineId) -> bool {
+        self.embedded || self.machines.workers.contains(&machine)
+    }
+
+    /// Whether this is a machine of clients.
+    pub fn has_clients(&self, machine: MachineId) -> bool {
+        self.embedded || self.machines.clients.contains(&machine)
+    }
+
+    /// The end of a link from `who` to `other`: whoever talks to the store talks to what stands before it.
+    pub fn end_of_link(&self, who: &Who, other: &Who) -> MachineId {
+        match (who, other) {
+            (Who::Store, Who::Middlebox) => self.machines.store,
+            (Who::Store, _) => self.machines.door(),
+            _ => self.machine(who),
+        }
     }
 
     /// What a machine's process is called in the file.
@@ -79,14 +144,16 @@ impl Cast {
 
     /// The number of a job, which stands in its payload.
     pub fn number(&self, job: &Name) -> u64 {
-        1 + self.jobs.iter().position(|it| it.name == *job).expect("a job is declared") as u64
+        let place = self.jobs.iter().position(|it| it.name == *job).expect("a job is declared");
+        number(&self.jobs[place], place)
     }
 
     /// The number of the job that an effect is of.
     pub fn number_of_effect(&self, effect: &Name) -> u64 {
         let has_key =
             |job: &Job| job.options.iter().any(|option| matches!(option, JobOption::Key { key } if key == effect));
-        1 + self.jobs.iter().position(has_key).expect("an effect is a job's key") as u64
+        let place = self.jobs.iter().position(has_key).expect("an effect is a job's key");
+        number(&self.jobs[place], place)
     }
 
     /// Jumps of the store's wall clock: checkers must know of them. The stage plays them.
@@ -101,54 +168,112 @@ impl Cast {
 
     /// The plan that programs and checkers know.
     pub fn plan(&self, scenario: &Scenario) -> Plan {
-        let (mut lease, mut concurrency, mut downtime, mut sync_latency) = (LEASE, 4, DOWNTIME, Duration::ZERO);
-        let mut options = Options { reserve_bytes: 256 << 10, ..Options::default() };
+        let mut plan = self.calm_plan();
+        let (mut lease, mut concurrency, mut here) = (LEASE, vec![CONCURRENCY], None);
+        let limits = &mut plan.options.limits;
         for item in &scenario.world.items {
             match item {
                 WorldItem::Lease { lease: chosen } => lease = *chosen,
-                WorldItem::Concurrency { jobs } => concurrency = count(jobs) as usize,
-                WorldItem::Checkpoint { frames } => options.checkpoint_frames = count(frames),
-                WorldItem::Page { bytes } => options.page_bytes = count(bytes) as u32,
-                WorldItem::Sync { takes } => sync_latency = *takes,
-                WorldItem::Downtime { lasting } => downtime = *lasting,
-                WorldItem::Backoff { first, longest } => {
-                    options.limits.backoff = Backoff { first: *first, longest: *longest };
-                }
+                WorldItem::Concurrency { jobs } => concurrency = jobs.iter().map(|jobs| count(jobs) as usize).collect(),
+                WorldItem::Checkpoint { frames } => plan.options.checkpoint_frames = count(frames),
+                WorldItem::Page { bytes } => plan.options.page_bytes = count(bytes) as u32,
+                WorldItem::Sync { takes } => plan.sync_latency = *takes,
+                WorldItem::Downtime { lasting } => plan.downtime = *lasting,
+                WorldItem::Backoff { first, longest } => limits.backoff = Backoff { first: *first, longest: *longest },
                 WorldItem::CrashBackoff { first, longest } => {
-                    options.limits.crash_backoff = Backoff { first: *first, longest: *longest };
+                    limits.crash_backoff = Backoff { first: *first, longest: *longest };
                 }
-                WorldItem::CrashesMax { crashes } => options.limits.crashes_max = count(crashes) as u32,
+                WorldItem::CrashesMax { crashes } => limits.crashes_max = count(crashes) as u32,
+                WorldItem::Improvised { end } => plan.faults_end = *end,
+                WorldItem::Producers { count: producers, pause, burst } => {
+                    plan.producers = count(producers) as u32;
+                    (plan.enqueue_pause, plan.burst) = (*pause, count(burst) as usize);
+                }
+                WorldItem::Claimers { count: claimers, lease } => {
+                    (plan.raw_claimers, plan.raw_lease) = (count(claimers) as u32, *lease);
+                }
+                WorldItem::StoreWorker { jobs } => here = Some(count(jobs) as usize),
+                WorldItem::Drifts { ppm } => {
+                    for (drift, ppm) in plan.drift_ppm.iter_mut().zip(ppm) {
+                        *drift = ppm.get() as i32;
+                    }
+                }
+                WorldItem::Patience { patience } => plan.patience = *patience,
+                WorldItem::Repeats {} => plan.features.repeats = true,
+                WorldItem::Cancels {} => plan.features.cancels = true,
+                WorldItem::Restarts {} => plan.features.restarts = true,
+                WorldItem::Rivals {} => plan.features.rivals = true,
                 WorldItem::Store {}
+                | WorldItem::Program {}
+                | WorldItem::Middlebox {}
                 | WorldItem::Workers { .. }
                 | WorldItem::Spares { .. }
                 | WorldItem::Clients { .. } => {}
             }
         }
-        let intents: Vec<Intent> = self.jobs.iter().zip(1..).map(|(job, number)| intent(job, number)).collect();
-        let mut queues: Vec<String> = intents.iter().map(|intent| intent.enqueue.queue.clone()).collect();
-        queues.sort();
-        queues.dedup();
+        let worker = |concurrency: usize| WorkerPlan { concurrency, lease };
+        let each = |place: usize| concurrency.get(place).or(concurrency.first()).copied().unwrap_or(CONCURRENCY);
+        plan.workers = (0..self.workers.len()).map(|place| worker(each(place))).collect();
+        plan.workers_here = here.into_iter().map(worker).collect();
+        let improvised = scenario.world.improvised().is_some();
+        plan.intents = self.jobs.iter().enumerate().map(|(place, job)| intent(job, place, improvised)).collect();
+        if improvised {
+            plan.queues = QUEUES.map(str::to_owned).to_vec();
+            plan.faults = scheduled(scenario, self).unwrap_or_default();
+        } else {
+            plan.queues = plan.intents.iter().map(|intent| intent.enqueue.queue.clone()).collect();
+            plan.queues.sort();
+            plan.queues.dedup();
+            plan.faults = self.jumps(scenario);
+        }
+        plan
+    }
+
+    /// What is so if a file says nothing.
+    fn calm_plan(&self) -> Plan {
+        let machines = self.machines.clone();
         Plan {
-            setting: Setting::Cluster(self.machines.clone()),
-            drift_ppm: vec![0; self.machines.all().len()],
+            drift_ppm: vec![0; machines.all().len()],
+            setting: if self.embedded { Setting::Embedded(machines.store) } else { Setting::Cluster(machines) },
             features: Features::default(),
-            options,
-            intents,
-            queues,
-            workers: self.workers.iter().map(|_| WorkerPlan { concurrency, lease }).collect(),
+            options: Options { reserve_bytes: 256 << 10, ..Options::default() },
+            intents: Vec::new(),
+            queues: Vec::new(),
+            workers: Vec::new(),
             workers_here: Vec::new(),
             patience: PATIENCE,
             raw_claimers: 0,
-            raw_lease: lease,
-            producers: 0,
-            enqueue_pause: Duration::ZERO,
+            raw_lease: LEASE,
+            producers: 1,
+            enqueue_pause: Duration::from_secs(1),
             burst: 1,
-            sync_latency,
-            faults: self.jumps(scenario),
+            sync_latency: Duration::ZERO,
+            faults: Vec::new(),
             faults_end: Duration::ZERO,
-            downtime,
+            downtime: DOWNTIME,
         }
     }
+}
+
+/// The schedule of an improvised world all of whose blocks come at a time: then nobody need watch for their moments.
+/// None if one of them comes at something else, or does what is no fault.
+pub fn scheduled(scenario: &Scenario, cast: &Cast) -> Option<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for block in &scenario.blocks {
+        let Anchor::At { time } = block.anchor else { return None };
+        for step in &block.steps {
+            let Step::Do(action) = step else { return None };
+            faults.push(fault_of(action, cast, time)?);
+        }
+    }
+    Some(faults)
+}
+
+/// The number of a job: its place, or what follows the letter of a name like `j17`, which is what the jobs of seeds
+/// are called. What is drawn for a job is drawn by its number, whichever others there are.
+fn number(job: &Job, place: usize) -> u64 {
+    let digits = job.name.as_str().strip_prefix('j').filter(|digits| !digits.starts_with('0'));
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(1 + place as u64)
 }
 
 fn place(names: &[Name], name: &Name) -> usize {
@@ -159,7 +284,9 @@ fn count<const MIN: i64, const MAX: i64>(number: &Number<MIN, MAX>) -> u64 {
     number.get().cast_unsigned()
 }
 
-fn intent(job: &Job, number: u64) -> Intent {
+fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
+    let number = number(job, place);
+    let (mut repeated_by_key, mut decodes) = (false, true);
     let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000 };
     let mut enqueue = Enqueue {
         kind: KINDS[0].into(),
@@ -172,8 +299,12 @@ fn intent(job: &Job, number: u64) -> Intent {
     };
     for option in &job.options {
         match option {
+            JobOption::Kind { kind } if improvised => enqueue.kind = kind.to_string(),
             // The handlers of all kinds do what the script says.
             JobOption::Kind { .. } | JobOption::Client { .. } => {}
+            JobOption::RunAt { wall_ms } => enqueue.when = When::At(Wall(wall_ms.cast_signed())),
+            JobOption::Payload { payload: Payload::Garbage } => decodes = false,
+            JobOption::Asked { .. } => repeated_by_key = true,
             JobOption::Key { key } => enqueue.key = Some(key.to_string()),
             JobOption::Queue { queue } => enqueue.queue = queue.to_string(),
             JobOption::Priority { priority } => {
@@ -185,8 +316,8 @@ fn intent(job: &Job, number: u64) -> Intent {
             JobOption::Attempts { ends } => script.acts = ends.iter().map(act).collect(),
         }
     }
-    enqueue.payload = serde_json::to_string(&script).expect("a script is JSON");
-    Intent { number, enqueue, repeated_by_key: false }
+    enqueue.payload = script.payload(decodes);
+    Intent { number, enqueue, repeated_by_key }
 }
 
 fn act(end: &AttemptScript) -> Act {

@@ -70,8 +70,8 @@ impl Director {
     /// What never came, what was not met, and the story.
     pub fn end(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
         let mut state = self.state.lock().unwrap();
-        state.stage = None;
-        let missing = self.script.blocks.get(state.done);
+        let watched = state.stage.take().is_some();
+        let missing = self.script.blocks.get(state.done).filter(|_| watched);
         let stale = missing
             .map(|block| format!("`{}` never came; it was waited for from {:.3?} on", block.anchor, state.since));
         let (unmet, story) = (std::mem::take(&mut state.unmet), std::mem::take(&mut state.story));
@@ -99,6 +99,9 @@ impl Director {
             else {
                 return;
             };
+            if stage.is_calm() {
+                return;
+            }
             state.seen += 1;
             if state.seen < nth(&block.anchor) {
                 return;

@@ -6,23 +6,28 @@
 mod cast;
 mod director;
 mod expect;
+mod fault;
 mod files;
+mod improvised;
 mod lapses;
 mod moment;
 mod print;
 mod programs;
 mod stage;
 
+pub use improvised::scenario_of;
+
 pub use files::{Files, REGRESSIONS, all_files, read};
 
 use crate::checkers::{self, Facts, Report, Violation};
-use crate::drive::Evidence;
+use crate::drive::{Evidence, live};
 use crate::event::Recorder;
-use crate::scn::{Invariant, Rest, Scenario};
+use crate::scn::{Invariant, Rest, Scenario, Turn};
 use crate::workload::{Outside, Program};
 use cast::Cast;
 use director::Director;
-use outlive_sim::{Nemesis, Options, Recording, Seed, World, run, sleep_true, true_time};
+use fault::line_of;
+use outlive_sim::{Nemesis, Options, Recording, Seed, Task, World, run, sleep_true, true_time};
 use serde::{Deserialize, Serialize};
 use stage::Stage;
 use std::sync::Arc;
@@ -74,13 +79,14 @@ impl Replay {
 /// Plays a file.
 pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
     let started = std::time::Instant::now();
-    let seed = match scenario.rest {
-        Rest::Calm {} => CALM,
-        Rest::Seed { seed } => seed,
+    let (seed, turn) = match scenario.rest {
+        Rest::Calm {} => (CALM, 0),
+        Rest::Seed { seed, turn: None } => (seed, 0),
+        Rest::Seed { seed, turn: Some(Turn::Turn { turn }) } => (seed, turn),
     };
     let settle = scenario.settle.unwrap_or(SETTLE);
     let time_limit = (settle + SETTLE) * (scenario.blocks.len() as u32 + 2);
-    let options = Options { time_limit, recording, ..Options::default() };
+    let options = Options { time_limit, recording, turn, ..Options::default() };
     let script = Arc::new(scenario.clone());
     let outcome = run(Seed(seed), options, async move |world| play(world, script, settle).await);
     let mut replay = Replay {
@@ -119,43 +125,89 @@ async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
     let cast = Arc::new(Cast::of(&script));
     let plan = Arc::new(cast.plan(&script));
     plan.setting.build(&world, &plan.drift_ppm);
-    let nemesis = Nemesis::start(&world, Vec::new());
+    let nemesis =
+        Nemesis::start(&world, if script.world.improvised().is_some() { plan.faults.clone() } else { vec![] });
     let director = Arc::new(Director::new(script.clone(), cast.clone()));
     let recorder = Recorder::new(nemesis.clone()).with_onlooker(director.clone());
-    let outside = Outside::new(&[], world.fork("outside"));
-    let program = Program { world: world.clone(), plan: plan.clone(), outside, recorder: recorder.clone() };
+    let outside =
+        Outside::new(if script.world.improvised().is_some() { &plan.intents } else { &[] }, world.fork("outside"));
+    let program = Program { world: world.clone(), plan: plan.clone(), outside, recorder };
     let stage = Stage::new(program.clone(), cast.clone(), nemesis.clone());
-    director.begin(stage.clone());
-    world.spawn(stage.clone().raise(script.clone())).detach();
-    let clock = world.spawn(lapses::keep_time(director.clone(), stage.clone()));
-    // Each block has its time, and a file whose moment does not come is stale.
-    let mut since = (0, true_time());
-    while !director.is_done() && true_time() < since.1 + settle {
-        sleep_true(LOOK).await;
-        if director.done() > since.0 {
-            since = (director.done(), true_time());
-        }
+    let play = Play { script, cast, director, nemesis, program, stage };
+    match play.script.world.improvised() {
+        Some(_) => play.improvised().await,
+        None => play.as_told(settle).await,
     }
-    director.end_blocks();
-    stage.calm_down();
-    nemesis.stop();
-    let calm_since = true_time();
-    sleep_true(settle).await;
-    drop(clock);
-    let ended = true_time();
-    stage.strike();
-    let entries = stage.entries();
-    let rows = stage.rows();
-    let evidence = Evidence::gather(&program, &nemesis, rows, calm_since, ended);
-    let report = checkers::judge(&evidence, &Facts::of(&evidence));
-    let (mut stale, mut unmet, story) = director.end();
-    stale.extend(stage.faults_without_effect());
-    let scene = expect::Scene::new(&cast, &entries, evidence.rows.as_ref().ok(), ended);
-    let at_the_end = script.expect.iter().filter_map(|expectation| {
-        let why = scene.judge(expectation, Some(&report))?;
-        Some(format!("at the end: expect {expectation}, but {why}"))
-    });
-    unmet.extend(at_the_end);
-    stage.forget();
-    Played { stale, unmet, report, story }
+}
+
+/// All that a play has.
+struct Play {
+    script: Arc<Scenario>,
+    cast: Arc<Cast>,
+    director: Arc<Director>,
+    nemesis: Nemesis,
+    program: Program,
+    stage: Stage,
+}
+
+impl Play {
+    /// Everybody does as a run of a seed does.
+    async fn improvised(self) -> Played {
+        // Where everything comes at a time the nemesis has it all, and nobody need watch.
+        let clock = cast::scheduled(&self.script, &self.cast).is_none().then(|| self.watch());
+        let evidence = live(self.program.clone(), self.nemesis.clone()).await;
+        drop(clock);
+        let waiting = self.nemesis.waiting().into_iter();
+        let lines = waiting.filter_map(|place| line_of(self.program.plan.faults.get(place)?, &self.cast));
+        let never = lines.map(|(_, line)| format!("`{line}` struck nothing: its moment never came")).collect();
+        self.conclude(&evidence, never)
+    }
+
+    /// Everybody does as the file tells them.
+    async fn as_told(self, settle: Duration) -> Played {
+        let Self { director, stage, nemesis, program, .. } = &self;
+        program.world.spawn(stage.clone().raise(self.script.clone())).detach();
+        let clock = self.watch();
+        // Each block has its time, and a file whose moment does not come is stale.
+        let mut since = (0, true_time());
+        while !director.is_done() && true_time() < since.1 + settle {
+            sleep_true(LOOK).await;
+            if director.done() > since.0 {
+                since = (director.done(), true_time());
+            }
+        }
+        director.end_blocks();
+        stage.calm_down();
+        nemesis.stop();
+        let calm_since = true_time();
+        sleep_true(settle).await;
+        drop(clock);
+        let ended = true_time();
+        stage.strike();
+        let evidence = Evidence::gather(program, nemesis, stage.rows(), calm_since, ended);
+        self.conclude(&evidence, Vec::new())
+    }
+
+    /// From here on blocks happen.
+    fn watch(&self) -> Task<()> {
+        self.director.begin(self.stage.clone());
+        self.program.world.spawn(lapses::keep_time(self.director.clone(), self.stage.clone()))
+    }
+
+    /// What it comes to. `never` is what never came, beside what the stage knows of.
+    fn conclude(self, evidence: &Evidence, never: Vec<String>) -> Played {
+        let report = checkers::judge(evidence, &Facts::of(evidence));
+        let (mut stale, mut unmet, story) = self.director.end();
+        stale.extend(self.stage.faults_without_effect());
+        stale.extend(never);
+        let entries = self.stage.entries();
+        let scene = expect::Scene::new(&self.cast, &entries, evidence.rows.as_ref().ok(), evidence.ended);
+        let at_the_end = self.script.expect.iter().filter_map(|expectation| {
+            let why = scene.judge(expectation, Some(&report))?;
+            Some(format!("at the end: expect {expectation}, but {why}"))
+        });
+        unmet.extend(at_the_end);
+        self.stage.forget();
+        Played { stale, unmet, report, story }
+    }
 }

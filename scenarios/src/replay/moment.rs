@@ -100,14 +100,14 @@ fn is_job(cast: &Cast, wanted: &AnyOr<JobName>, number: Option<u64>) -> bool {
 
 fn is_worker(cast: &Cast, worker: &AnyOr<WorkerName>, machine: MachineId) -> bool {
     match worker {
-        AnyOr::Any => cast.machines.workers.contains(&machine),
+        AnyOr::Any => cast.has_workers(machine),
         AnyOr::The(name) => cast.machine(&Who::Worker(name.clone())) == machine,
     }
 }
 
 fn is_client(cast: &Cast, client: &AnyOr<ClientName>, machine: MachineId) -> bool {
     match client {
-        AnyOr::Any => cast.machines.clients.contains(&machine),
+        AnyOr::Any => cast.has_clients(machine),
         AnyOr::The(name) => cast.machine(&Who::Client(name.clone())) == machine,
     }
 }

@@ -2,18 +2,16 @@
 
 use super::cast::Cast;
 use super::expect::placed;
+use super::fault::fault_of;
 use super::programs::{self, Errand, Known, Stop};
 use crate::checkers::number_of;
 use crate::event::Event;
 use crate::image::{JobRow, Rows};
-use crate::scn::{
-    Action, AtOperation, DiskFile, For, JobName, Keep, Message, Nth, OnFile, Process as Who, Scenario, Sent, Within,
-    WorkerName,
-};
+use crate::scn::{Action, For, JobName, Keep, Process as Who, Scenario, Within, WorkerName};
 use crate::workload::{Cluster, PATH, Program};
 use outlive_sim::{
-    Action as FaultAction, Entry, Exit, Fault, LinkFault, LinkFaultId, MachineId, MessageFault, Nemesis, OperationKind,
-    Process, ProcessId, Task, Trigger, View, sleep_true, true_time,
+    Action as FaultAction, Entry, Exit, Fault, LinkFault, LinkFaultId, MachineId, Nemesis, Process, ProcessId, Task,
+    Trigger, View, sleep_true, true_time,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -90,10 +88,10 @@ impl Stage {
 
     /// Does what a line of a block says.
     pub fn act(&self, action: &Action) {
-        let (world, cast, nemesis) = (&self.0.cluster.program.world, &self.0.cast, &self.0.nemesis);
+        let (world, cast) = (&self.0.cluster.program.world, &self.0.cast);
         let store = cast.machines.store;
         match action {
-            Action::Pause { process, lasting } => {
+            Action::Pause { process, lasting, at: None, polls: None } => {
                 let paused = self.living(process);
                 self.note(action, paused.iter().any(|it| !world.process(*it).is_paused()));
                 for paused in paused {
@@ -111,23 +109,13 @@ impl Stage {
                 let resumed = self.living(process).into_iter().filter(|it| world.resume(*it)).count();
                 self.note(action, resumed > 0);
             }
-            Action::PowerLoss { at, keep: Keep::Keep { survivors } } => match at {
-                Some(at) => {
-                    self.arm(action, store, operation(at), FaultAction::PowerLoss(*survivors));
-                }
-                None => {
-                    world.power_loss(store, *survivors);
-                }
-            },
-            Action::Crash { process, at } => match at {
-                Some(at) => {
-                    self.arm(action, cast.machine(process), operation(at), FaultAction::Crash);
-                }
-                None => {
-                    let crashed = self.living(process).into_iter().filter(|it| world.crash(*it)).count();
-                    self.note(action, crashed > 0);
-                }
-            },
+            Action::PowerLoss { process, at: None, keep: Keep::Keep { survivors } } => {
+                world.power_loss(cast.machine(process), *survivors);
+            }
+            Action::Crash { process, at: None } => {
+                let crashed = self.living(process).into_iter().filter(|it| world.crash(*it)).count();
+                self.note(action, crashed > 0);
+            }
             Action::Start { process } => self.note(action, self.boot(cast.machine(process))),
             Action::Stop { worker, within } => {
                 let within = within.as_ref().map_or(Duration::ZERO, |Within::Within { lasting }| *lasting);
@@ -143,7 +131,7 @@ impl Stage {
                 let place = cast.client_of(&cast.jobs[number as usize - 1]);
                 self.tell_client(place, Errand::Cancel(number));
             }
-            Action::Partition { from, to, one_way } => {
+            Action::Partition { from, to, one_way, lasting: None } => {
                 let (from, to) = self.link(from, to);
                 self.cut(action, from, to, LinkFault::Cut);
                 if one_way.is_none() {
@@ -171,37 +159,16 @@ impl Stage {
                 self.heal(|link| [(from, to), (to, from)].contains(&link.ends));
             }
             Action::Heal {} => self.heal(|_| true),
-            Action::Lose { message: Message::Request { request, process } } => {
-                self.arm_message(action, &request.to_string(), process, MessageFault::Lose);
-            }
-            Action::Lose { message: Message::Answer { request, process } } => {
-                self.arm_message(action, &request.to_string(), process, MessageFault::LoseAnswer);
-            }
-            Action::Duplicate { message: Sent::Next { request, process } } => {
-                self.arm_message(action, &request.to_string(), process, MessageFault::Duplicate);
-            }
-            Action::Late { message: Sent::Next { request, process }, by } => {
-                self.arm_message(action, &request.to_string(), process, MessageFault::Withhold(*by));
-            }
-            Action::Replay { message: Sent::Next { request, process }, after } => {
-                self.arm_message(action, &request.to_string(), process, MessageFault::Replay(*after));
-            }
-            Action::SyncError { on } => {
-                self.arm(action, store, on_file(on, OperationKind::Sync), FaultAction::SyncError);
-            }
-            Action::WriteError { on } => {
-                self.arm(action, store, on_file(on, OperationKind::Write), FaultAction::WriteError);
-            }
-            Action::FullDisk { lasting: For::For { lasting } } => {
-                nemesis.add(vec![Fault { machine: store, trigger: now(), action: FaultAction::FullDisk(*lasting) }]);
-            }
-            Action::SlowDisk { least, most, lasting: For::For { lasting } } => {
-                let action = FaultAction::SlowDisk { least: *least, most: *most, lasting: *lasting };
-                nemesis.add(vec![Fault { machine: store, trigger: now(), action }]);
-            }
             Action::JumpClock { process, by } => {
                 let ms = i64::try_from(by.by.as_millis()).unwrap_or(i64::MAX);
                 world.clock(cast.machine(process)).jump_wall(if by.back { -ms } else { ms });
+            }
+            _ => {
+                let fault = fault_of(action, cast, true_time()).expect("all that is left are faults");
+                match fault.action {
+                    FaultAction::Message(_) => self.arm_message(action, fault),
+                    _ => self.arm(action, fault),
+                };
             }
         }
     }
@@ -222,6 +189,11 @@ impl Stage {
         for process in world.machines().into_iter().flat_map(|machine| world.living(machine)) {
             world.crash(process);
         }
+    }
+
+    /// Whether faults are over.
+    pub fn is_calm(&self) -> bool {
+        self.0.nemesis.is_stopped()
     }
 
     /// Drops what would keep the stage in memory.
@@ -298,7 +270,7 @@ impl Stage {
     }
 
     fn link(&self, from: &Who, to: &Who) -> (MachineId, MachineId) {
-        (self.0.cast.end_of_link(from), self.0.cast.end_of_link(to))
+        (self.0.cast.end_of_link(from, to), self.0.cast.end_of_link(to, from))
     }
 
     fn cut(&self, line: &Action, from: MachineId, to: MachineId, fault: LinkFault) -> LinkFaultId {
@@ -327,25 +299,27 @@ impl Stage {
     }
 
     /// A fault that waits for its moment: the file is stale if that never comes.
-    fn arm(&self, line: &Action, machine: MachineId, trigger: Trigger, action: FaultAction) -> usize {
-        let place = self.0.nemesis.add(vec![Fault { machine, trigger, action }]).start;
+    fn arm(&self, line: &Action, fault: Fault) -> usize {
+        let place = self.0.nemesis.add(vec![fault]).start;
         let mut state = self.0.state.lock().unwrap();
         state.armed.resize(place, String::new());
         state.armed.push(line.to_string());
         place
     }
 
-    fn arm_message(&self, line: &Action, request: &str, who: &Who, fault: MessageFault) {
-        let (machine, name) = (self.0.cast.machine(who), format!("request {request}"));
-        // The next one that nothing is to be done to yet.
+    /// The next message that nothing is to be done to yet.
+    fn arm_message(&self, line: &Action, mut fault: Fault) -> usize {
+        let Trigger::AtEvent { name, nth } = &mut fault.trigger else { unreachable!("a message is an event") };
         let waiting = self.0.nemesis.waiting();
         let mut state = self.0.state.lock().unwrap();
         state.messages.retain(|(place, _, _)| waiting.contains(place));
-        let before = state.messages.iter().filter(|(_, at, it)| (*at, it) == (machine, &name)).count() as u64;
+        let before = state.messages.iter().filter(|(_, at, it)| *at == fault.machine && it == name).count() as u64;
         drop(state);
-        let trigger = Trigger::AtEvent { name: name.clone(), nth: 1 + before };
-        let place = self.arm(line, machine, trigger, FaultAction::Message(fault));
+        *nth += before;
+        let (machine, name) = (fault.machine, name.clone());
+        let place = self.arm(line, fault);
         self.0.state.lock().unwrap().messages.push((place, machine, name));
+        place
     }
 
     fn enqueue(&self, JobName(job): &JobName) {
@@ -416,32 +390,5 @@ impl Stage {
     fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
         let task = self.0.cluster.program.world.spawn(work);
         self.0.state.lock().unwrap().kept.push(task);
-    }
-}
-
-fn now() -> Trigger {
-    Trigger::At(true_time())
-}
-
-fn suffix(file: DiskFile) -> String {
-    match file {
-        DiskFile::Log => "-wal".into(),
-        DiskFile::Database => ".db".into(),
-    }
-}
-
-fn nth(nth: Nth) -> u64 {
-    nth.0.get().cast_unsigned()
-}
-
-fn operation(at: &AtOperation) -> Trigger {
-    let AtOperation::At { file, operation, nth: which } = at;
-    Trigger::AtMatching { suffix: suffix(*file), kind: *operation, nth: nth(*which) }
-}
-
-fn on_file(on: &Option<OnFile>, kind: OperationKind) -> Trigger {
-    match on {
-        Some(OnFile::On { file, nth: which }) => Trigger::AtMatching { suffix: suffix(*file), kind, nth: nth(*which) },
-        None => now(),
     }
 }

@@ -9,6 +9,8 @@ pub(super) struct Declared {
     pub jobs: Vec<String>,
     /// Keys of jobs, by which their effects are named.
     pub keys: Vec<String>,
+    /// Whether something stands before the store.
+    pub middlebox: bool,
 }
 
 impl Declared {

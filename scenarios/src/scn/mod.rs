@@ -26,11 +26,13 @@ mod scenario;
 mod tests;
 
 pub use error::{Expected, SyntaxError};
-pub use nouns::{Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Rejection, RequestKind, WaitReason};
+pub use nouns::{
+    Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Payload, Rejection, RequestKind, WaitReason,
+};
 pub use parser::{CLIENTS_MAX, WORKERS_MAX, parse};
 pub use phrases::{
     Action, Anchor, AtOperation, AttemptScript, Deed, Expectation, For, Happening, JobOption, Keep, Lapse, Message, On,
-    OnFile, OneWay, Rest, Sent, Within, WorldItem,
+    OnFile, OneWay, Polls, Rest, Sent, Times, Turn, Within, WorldItem,
 };
-pub use pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, Quote, WorkerName};
+pub use pieces::{AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, Quote, WorkerName};
 pub use scenario::{Block, Job, Scenario, Step, World};

@@ -173,8 +173,9 @@ impl Parser<'_> {
             }
         }
         let items: Vec<WorldItem> = items.into_iter().map(|(_, item)| item).collect();
+        self.declared.middlebox = items.contains(&WorldItem::Middlebox {});
         let keyword = Place::from(&line.tokens[0]);
-        if !items.contains(&WorldItem::Store {}) {
+        if !items.contains(&WorldItem::Store {}) && !items.contains(&WorldItem::Program {}) {
             return Err(SyntaxError::wrong(line, keyword, "this world has no store").with_help("begin with: 1 store"));
         }
         if self.declared.workers.is_empty() {
@@ -228,10 +229,10 @@ impl Parser<'_> {
 
     fn step(&mut self, line: &Line<'_>, before: Option<(Keyword, &Line<'_>)>) -> Result<(), Box<SyntaxError>> {
         let in_block = before.is_some_and(|(keyword, _)| keyword.rank() == Keyword::At.rank());
-        let Some(block) = self.found.blocks.last_mut().filter(|_| in_block) else {
+        if !in_block || self.found.blocks.is_empty() {
             return Err(SyntaxError::wrong(line, (&line.tokens[0]).into(), "an indented line belongs to a block")
                 .with_help("put it below an `after`, `before` or `at` line, or do not indent it"));
-        };
+        }
         let read = |cursor: &mut Cursor<'_>| {
             let expectation = cursor.attempt(|cursor| {
                 cursor.literal(&[Keyword::Expect.as_str()])?;
@@ -244,9 +245,21 @@ impl Parser<'_> {
         };
         let step = whole(line, &self.declared, read, Trailing::Refused)?;
         check_step(line, &step)?;
+        let improvised = self.found.world.as_ref().is_some_and(|world| world.improvised().is_some());
+        if let Step::Do(action) = &step
+            && improvised
+            && action.is_an_errand()
+        {
+            return Err(SyntaxError::wrong(line, (&line.tokens[0]).into(), "nobody is told what to do in this world")
+                .with_help("take `improvised` out of the `world` line, or this line out of the block"));
+        }
         if let Step::Do(
             Action::Partition { from, to, .. }
             | Action::Clog { from, to, .. }
+            | Action::SlowLink { from, to, .. }
+            | Action::HangConnects { from, to, .. }
+            | Action::LateEnds { from, to, .. }
+            | Action::HalfOpen { from, to }
             | Action::Reset { from, to }
             | Action::HealLink { from, to },
         ) = &step
@@ -255,7 +268,7 @@ impl Parser<'_> {
             return Err(SyntaxError::wrong(line, (&line.tokens[2]).into(), "a link has two ends")
                 .with_help("name two processes, for example: partition w1 store"));
         }
-        block.steps.push(step);
+        self.found.blocks.last_mut().expect("the line is in a block").steps.push(step);
         Ok(())
     }
 }
@@ -343,8 +356,14 @@ fn check_step(line: &Line<'_>, step: &Step) -> Result<(), Box<SyntaxError>> {
         Step::Do(Action::Start { process: Process::Store }) => {
             wrong("the store starts again by itself", "say how long it is down in the `world` line: downtime 5s")
         }
+        Step::Do(Action::Pause { at, polls, lasting: None, .. }) if at.is_some() || polls.is_some() => {
+            wrong("nobody knows when this pause begins, so none could end it", "say how long it lasts: for 5s")
+        }
         Step::Do(Action::SlowDisk { least, most, .. }) if least > most => {
             wrong("the least is more than the most", "for example: slow-disk store from 1ms to 5ms for 10s")
+        }
+        Step::Do(Action::SlowLink { least, most, .. } | Action::LateEnds { least, most, .. }) if least > most => {
+            wrong("the least is more than the most", "for example: slow-link w1 store by 1ms to 2s for 10s")
         }
         _ => Ok(()),
     }
@@ -358,8 +377,19 @@ fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<
         _ => 0,
     });
     let clients = named(|item| if let WorldItem::Clients { names } = item { names.len() } else { 0 });
+    let improvised = items.iter().any(|(_, item)| matches!(item, WorldItem::Improvised { .. }));
+    let has_store = items.iter().any(|(_, item)| matches!(item, WorldItem::Store {}));
     for (position, item) in items {
         let problem = match item {
+            WorldItem::Program {} if has_store => "a program has the store in it: there is one of the two".into(),
+            WorldItem::Spares { .. } if improvised => "nobody starts spares in an improvised world".into(),
+            WorldItem::Concurrency { jobs } if ![1, workers].contains(&jobs.len()) => {
+                format!("{} numbers are not one for all, or one for each of {workers} workers", jobs.len())
+            }
+            item if item.is_of_the_improvised() && !improvised => {
+                let word = line.tokens[*position].text;
+                format!("{word:?} is for those who improvise: add `improvised until 30s`, or take it out")
+            }
             WorldItem::Workers { .. } if workers > WORKERS_MAX => {
                 format!("{workers} workers are too many: {WORKERS_MAX} are the most")
             }

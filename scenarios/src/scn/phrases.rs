@@ -1,8 +1,8 @@
 //! Every sentence of the language. A new one is one line; docs/SCENARIO_FILES.md must have it too.
 
 use super::grammar::phrases;
-use super::nouns::{Answer, Clause, Comparison, Count, DiskFile, Outcome, Rejection, RequestKind, WaitReason};
-use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, WorkerName};
+use super::nouns::{Answer, Clause, Comparison, Count, DiskFile, Outcome, Payload, Rejection, RequestKind, WaitReason};
+use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, WorkerName};
 use outlive_sim::{OperationKind, Survivors};
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ phrases! {
     pub enum WorldItem (glued " ") {
         /// The store, on a machine of its own. There is one.
         Store: "1" "store";
+        /// One program with the store and the workers in it.
+        Program: "1" "program";
         /// Workers that run from the beginning, each a process of its own.
         Workers: "workers" (names: Vec<Name>);
         /// Workers that run only once they are started.
@@ -20,7 +22,7 @@ phrases! {
         /// The lease that workers ask for.
         Lease: "lease" (lease: Duration);
         /// Jobs that a worker runs at once.
-        Concurrency: "concurrency" (jobs: Number<1, 1_000>);
+        Concurrency: "concurrency" (jobs: Vec<Number<1, 1_000>>);
         /// The length of the write-ahead log at which it is checkpointed.
         Checkpoint: "checkpoint" (frames: Number<4, 1_000_000>) "frames";
         /// The size of the store's pages.
@@ -35,6 +37,28 @@ phrases! {
         CrashBackoff: "crash-backoff" (first: Duration) "to" (longest: Duration);
         /// Crashes after which a job is quarantined.
         CrashesMax: "quarantine" "after" (crashes: Number<1, 1_000>) "crashes";
+        /// Everybody does as a run of a seed does, with faults until then.
+        Improvised: "improvised" "until" (end: Duration);
+        /// Who enqueues: how many, the longest pause between two, and the most at once.
+        Producers: "producers" (count: Number<1, 100>) "pause" (pause: Duration) "burst" (burst: Number<1, 1_000>);
+        /// Who claims by hand, and is late, silent or wrong.
+        Claimers: "claimers" (count: Number<1, 100>) "lease" (lease: Duration);
+        /// A worker in the store's process.
+        StoreWorker: "store-worker" "concurrency" (jobs: Number<1, 1_000>);
+        /// Something stands before the store, and could lose, repeat and withhold requests.
+        Middlebox: "middlebox";
+        /// What each machine's clock gains: workers, clients, the store, what stands before it.
+        Drifts: "drifts" (ppm: Vec<Number<-10_000, 10_000>>) "ppm";
+        /// How long a caller waits for an answer.
+        Patience: "patience" (patience: Duration);
+        /// Some requests are made again under the same name.
+        Repeats: "repeats";
+        /// Somebody asks for jobs to stop.
+        Cancels: "cancels";
+        /// Workers stop and start.
+        Restarts: "restarts";
+        /// A second process tries to open the file now and then.
+        Rivals: "rivals";
     }
 
     /// One option of `job`.
@@ -55,8 +79,20 @@ phrases! {
         Work: "work" "=" (work: Duration);
         /// How its attempts end, in order; the last one is repeated.
         Attempts: "attempts" "=" (ends: Vec<AttemptScript>);
+        /// What it carries instead of what its handler asks for.
+        Payload: "payload" "=" (payload: Payload);
         /// Who enqueues it.
         Client: "client" "=" (client: ClientName);
+        /// From when on it may run, by the wall clock: milliseconds since 1970.
+        RunAt: "run_at" "=" (wall_ms: u64);
+        /// Another client asks for the same under the same key.
+        Asked: "asked" "=" (times: Times);
+    }
+
+    /// How often something is asked for.
+    pub enum Times (glued "") {
+        /// Two times.
+        Twice: "twice";
     }
 
     /// How an attempt ends, if nothing else ends it.
@@ -84,7 +120,13 @@ phrases! {
         /// Nothing else goes wrong.
         Calm: "calm";
         /// Latencies, jitter and the order of tasks are those of another seed.
-        Seed: "seed" (seed: u64);
+        Seed: "seed" (seed: u64) (turn: Option<Turn>);
+    }
+
+    /// Which order of tasks.
+    pub enum Turn (glued " ") {
+        /// Of those that the seed has, besides its first.
+        Turn: "turn" (turn: u64);
     }
 
     /// When a block happens.
@@ -146,11 +188,11 @@ phrases! {
     /// What a block does.
     pub enum Action (glued " ") {
         /// The process stands still, and does not notice.
-        Pause: "pause" (process: Process) (lasting: Option<For>);
+        Pause: "pause" (process: Process) (at: Option<AtOperation>) (polls: Option<Polls>) (lasting: Option<For>);
         /// It goes on.
         Resume: "resume" (process: Process);
-        /// The store's machine loses power: what was not synced is at risk too.
-        PowerLoss: "power-loss" | "crash" "store" (at: Option<AtOperation>) (keep: Keep);
+        /// The machine of the process loses power: what was not synced is at risk too.
+        PowerLoss: "power-loss" | "crash" (process: Process) (at: Option<AtOperation>) (keep: Keep);
         /// The process dies.
         Crash: "crash" (process: Process) (at: Option<AtOperation>);
         /// A process that is down, or a spare worker, starts.
@@ -164,9 +206,17 @@ phrases! {
         /// A client asks for the job to stop.
         Cancel: "cancel" (job: JobName);
         /// Nothing passes between two processes; one-way, nothing from the first to the second.
-        Partition: "partition" (from: Process) (to: Process) (one_way: Option<OneWay>);
+        Partition: "partition" (from: Process) (to: Process) (one_way: Option<OneWay>) (lasting: Option<For>);
         /// What passes between two processes stalls, and arrives later.
         Clog: "clog" (from: Process) (to: Process) (lasting: Option<For>);
+        /// Each message from the first to the second takes longer.
+        SlowLink: "slow-link" (from: Process) (to: Process) "by" (least: Duration) "to" (most: Duration) (lasting: For);
+        /// Connects from the first to the second do not arrive.
+        HangConnects: "hang-connects" (from: Process) (to: Process) (lasting: For);
+        /// Ends of streams from the first to the second arrive late.
+        LateEnds: "late-ends" (from: Process) (to: Process) "by" (least: Duration) "to" (most: Duration) (lasting: For);
+        /// The first gives up its connections with the second, which hears nothing until it sends.
+        HalfOpen: "half-open" (from: Process) (to: Process);
         /// Connections between two processes break.
         Reset: "reset" (from: Process) (to: Process);
         /// The link between two processes is whole again.
@@ -193,6 +243,12 @@ phrases! {
         JumpClock: "jump" "clock" "of" (process: Process) "by" (by: Jump);
     }
 
+    /// Not at once.
+    pub enum Polls (glued " ") {
+        /// After so many polls of its tasks: at any await that follows.
+        After: "after" (polls: Number<1, 1_000>) "polls";
+    }
+
     /// How long it lasts.
     pub enum For (glued " ") {
         /// So long.
@@ -217,10 +273,12 @@ phrases! {
         Keep: "keep" (survivors: Survivors);
     }
 
-    /// At a disk operation, before it has any effect.
+    /// At a disk operation, before it has any effect, or at what somebody on the machine does.
     pub enum AtOperation (glued " ") {
-        /// The nth from now.
+        /// The nth operation from now.
         At: "at" "next" (file: DiskFile) (operation: OperationKind) (nth: Nth);
+        /// The nth such moment from now.
+        Moment: "at" "next" (moment: MomentName) (nth: Nth);
     }
 
     /// On a file.
@@ -238,15 +296,15 @@ phrases! {
     /// A message that is to come.
     pub enum Message (glued " ") {
         /// The next answer to such a request of a process.
-        Answer: "next" "answer" "to" (request: RequestKind) "of" (process: Process);
+        Answer: "next" "answer" "to" (request: RequestKind) (nth: Nth) "of" (process: Process);
         /// The next such request of a process.
-        Request: "next" (request: RequestKind) "of" (process: Process);
+        Request: "next" (request: RequestKind) (nth: Nth) "of" (process: Process);
     }
 
     /// A request that is to come.
     pub enum Sent (glued " ") {
         /// The next such request of a process.
-        Next: "next" (request: RequestKind) "of" (process: Process);
+        Next: "next" (request: RequestKind) (nth: Nth) "of" (process: Process);
     }
 
     /// What must be so: in a block at that moment, at the end of a file once everything has settled.

@@ -5,6 +5,7 @@ use super::error::Expected;
 use super::grammar::{Piece, words};
 use super::lexer::TokenKind;
 use super::phrases::AttemptScript;
+use crate::event::moments;
 use std::fmt;
 use std::time::Duration;
 
@@ -61,6 +62,57 @@ impl Piece for Vec<Name> {
 
     fn write(&self, words: &mut Vec<String>) {
         self.iter().for_each(|name| name.write(words));
+    }
+}
+
+/// Several numbers in a row.
+impl<const MIN: i64, const MAX: i64> Piece for Vec<Number<MIN, MAX>> {
+    fn shape() -> String {
+        "NUMBER ...".into()
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let mut numbers = vec![Number::read(cursor)?];
+        while cursor.peek().is_some_and(|token| token.text.parse::<i64>().is_ok()) {
+            numbers.push(Number::read(cursor)?);
+        }
+        Ok(numbers)
+    }
+
+    fn write(&self, words: &mut Vec<String>) {
+        self.iter().for_each(|number| number.write(words));
+    }
+}
+
+/// A moment of whoever is on a machine, as the nemesis knows it: `before-complete`, `handler-starts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MomentName(String);
+
+impl MomentName {
+    /// The moment of this name, if there is one.
+    pub fn new(name: &str) -> Option<Self> {
+        moments().contains(&name.to_owned()).then(|| Self(name.to_owned()))
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Piece for MomentName {
+    fn shape() -> String {
+        "MOMENT".into()
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let words: Vec<String> = moments().iter().map(|name| name.replace(' ', "-")).collect();
+        let hope = || Expected::one_of("a moment", words.iter().map(String::as_str));
+        cursor.find(hope, |word| Self::new(&word.replace('-', " ")))
+    }
+
+    fn write(&self, words: &mut Vec<String>) {
+        words.push(self.0.replace(' ', "-"));
     }
 }
 
@@ -141,6 +193,8 @@ pub enum Process {
     Worker(WorkerName),
     /// A client.
     Client(ClientName),
+    /// What stands before the store.
+    Middlebox,
 }
 
 impl Piece for Process {
@@ -158,6 +212,9 @@ impl Piece for Process {
         {
             return Ok(Self::Client(client));
         }
+        if cursor.declared.middlebox && cursor.attempt(|cursor| cursor.literal(&["middlebox"])).is_ok() {
+            return Ok(Self::Middlebox);
+        }
         cursor.literal(&["store"]).map(|()| Self::Store)
     }
 
@@ -166,6 +223,7 @@ impl Piece for Process {
             Self::Store => words.push("store".into()),
             Self::Worker(worker) => worker.write(words),
             Self::Client(client) => client.write(words),
+            Self::Middlebox => words.push("middlebox".into()),
         }
     }
 }

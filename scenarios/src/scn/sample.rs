@@ -3,7 +3,9 @@
 use super::grammar::{Noun, canonical};
 use super::nouns::{Clause, Invariant};
 use super::phrases::{Action, Expectation, JobOption, WorldItem};
-use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, Quote, WorkerName};
+use super::pieces::{
+    AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, Quote, WorkerName,
+};
 use super::scenario::{Block, Job, Scenario, Step, World};
 use outlive::limits::{LEASE_MAX, LEASE_MIN};
 use proptest::prelude::*;
@@ -96,6 +98,12 @@ impl Sample for Nth {
     }
 }
 
+impl Sample for MomentName {
+    fn sample() -> BoxedStrategy<Self> {
+        select(crate::event::moments()).prop_map(|name| Self::new(&name).unwrap()).boxed()
+    }
+}
+
 impl Sample for Duration {
     fn sample() -> BoxedStrategy<Self> {
         let unit = select(vec![1, 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000]);
@@ -137,7 +145,10 @@ impl Sample for World {
         };
         let others = Vec::<WorldItem>::sample().prop_map(move |mut items| {
             items.retain(|item| !declared(item));
+            // Improvised worlds are read and printed by the tests of what seeds are.
+            items.retain(|item| !item.is_of_the_improvised());
             items.retain(|item| match item {
+                WorldItem::Concurrency { jobs } => [1, WORKERS.len()].contains(&jobs.len()),
                 WorldItem::Lease { lease } => (LEASE_MIN..=LEASE_MAX).contains(lease),
                 WorldItem::Page { bytes } => bytes.get().cast_unsigned().is_power_of_two(),
                 _ => true,
@@ -184,13 +195,20 @@ impl Sample for Step {
         let is_link = |action: &Action| match action {
             Action::Partition { from, to, .. }
             | Action::Clog { from, to, .. }
+            | Action::SlowLink { from, to, .. }
+            | Action::HangConnects { from, to, .. }
+            | Action::LateEnds { from, to, .. }
+            | Action::HalfOpen { from, to }
             | Action::Reset { from, to }
             | Action::HealLink { from, to } => from != to,
             _ => true,
         };
         let can_be_played = |action: &Action| match action {
             Action::Start { process } => *process != Process::Store,
-            Action::SlowDisk { least, most, .. } => least <= most,
+            Action::Pause { at, polls, lasting: None, .. } => at.is_none() && polls.is_none(),
+            Action::SlowDisk { least, most, .. }
+            | Action::SlowLink { least, most, .. }
+            | Action::LateEnds { least, most, .. } => least <= most,
             _ => true,
         };
         let at_any_time = |expectation: &Expectation| {

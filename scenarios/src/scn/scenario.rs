@@ -53,8 +53,44 @@ impl World {
         self.names(|item| if let WorldItem::Clients { names } = item { Some(names) } else { None })
     }
 
+    /// Until when faults come, if everybody does as a run of a seed does; else all do as the file tells them.
+    pub fn improvised(&self) -> Option<Duration> {
+        self.items.iter().find_map(|item| if let WorldItem::Improvised { end } = item { Some(*end) } else { None })
+    }
+
     fn names(&self, pick: impl Fn(&WorldItem) -> Option<&Vec<Name>>) -> &[Name] {
         self.items.iter().find_map(pick).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl WorldItem {
+    /// Whether it says something of those who improvise.
+    pub fn is_of_the_improvised(&self) -> bool {
+        matches!(
+            self,
+            Self::Program {}
+                | Self::Improvised { .. }
+                | Self::Producers { .. }
+                | Self::Claimers { .. }
+                | Self::StoreWorker { .. }
+                | Self::Middlebox {}
+                | Self::Drifts { .. }
+                | Self::Patience { .. }
+                | Self::Repeats {}
+                | Self::Cancels {}
+                | Self::Restarts {}
+                | Self::Rivals {}
+        )
+    }
+}
+
+impl Action {
+    /// Whether somebody is told to do something, who in an improvised world does what he likes.
+    pub fn is_an_errand(&self) -> bool {
+        matches!(
+            self,
+            Self::Start { .. } | Self::Stop { .. } | Self::OpenRival {} | Self::Enqueue { .. } | Self::Cancel { .. }
+        )
     }
 }
 

@@ -12,6 +12,6 @@ mod setting;
 
 pub use cluster::Cluster;
 pub use outside::Outside;
-pub use plan::{Act, Features, GARBAGE, Intent, KINDS, Plan, Script, WorkerPlan};
+pub use plan::{Act, Features, GARBAGE, Intent, KINDS, Plan, QUEUES, Script, WorkerPlan};
 pub use program::{PATH, Program};
 pub use setting::{Machines, Setting, Workload};

@@ -8,7 +8,7 @@ use super::setting::{Setting, Workload};
 use outlive::Options;
 use outlive::job::{Backoff, Limits};
 use outlive::protocol::{Enqueue, When};
-use outlive_sim::{Fault, Fork, Rng, Seed};
+use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -111,6 +111,15 @@ pub struct Script {
 }
 
 impl Script {
+    /// What the job of this script carries.
+    pub fn payload(&self, decodes: bool) -> String {
+        if decodes {
+            serde_json::to_string(self).expect("a script is JSON")
+        } else {
+            serde_json::json!({ GARBAGE: self.number }).to_string()
+        }
+    }
+
     /// How this attempt ends.
     pub fn act(&self, attempt: u32) -> Act {
         self.acts[(attempt as usize - 1).min(self.acts.len() - 1)]
@@ -197,6 +206,8 @@ impl Plan {
                 plan.faults = faults::draw_for_cluster(faults, &machines, faults_end, longest, features.poison);
             }
         }
+        // In the order in which a file has them: what waits for something first, then what comes at a time.
+        plan.faults.sort_by_key(|fault| if let Trigger::At(time) = fault.trigger { time } else { Duration::ZERO });
         plan
     }
 
@@ -250,11 +261,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     });
     let script = Script { number, acts, work_ms };
     let undecodable = features.failures && rng.chance(0.03);
-    let payload = if undecodable {
-        serde_json::json!({ GARBAGE: number }).to_string()
-    } else {
-        serde_json::to_string(&script).expect("a script is JSON")
-    };
+    let payload = script.payload(!undecodable);
     let when = match features.delays.then(|| rng.between(0..=9)) {
         Some(0..=1) => When::After(rng.between(1..=8_000)),
         Some(2) => When::At(outlive::job::Wall(1_750_000_000_000 + rng.between(0..=20_000).cast_signed())),
