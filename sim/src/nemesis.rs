@@ -56,6 +56,8 @@ struct State {
     started: u64,
     counts: BTreeMap<FaultKind, Count>,
     anchors: BTreeMap<String, Count>,
+    /// Places in the schedule, in the order in which they fired, and when.
+    moments: Vec<(usize, Duration)>,
     loss: Loss,
 }
 
@@ -220,6 +222,11 @@ impl Nemesis {
         self.0.state.lock().unwrap().stopped
     }
 
+    /// Which faults fired, by their places in the schedule, and when: in this order.
+    pub fn moments(&self) -> Vec<(usize, Duration)> {
+        self.0.state.lock().unwrap().moments.clone()
+    }
+
     /// What came of the faults so far, by kind.
     pub fn counts(&self) -> BTreeMap<FaultKind, Count> {
         self.0.state.lock().unwrap().counts.clone()
@@ -245,6 +252,7 @@ impl Nemesis {
             let anchor = trigger.anchor();
             state.counts.entry(action.kind()).or_default().fired += 1;
             state.anchors.entry(anchor).or_default().fired += 1;
+            state.moments.push((place, true_time()));
             (machine, action)
         };
         let victim = victims.first().map_or(0, |victim| victim.0);

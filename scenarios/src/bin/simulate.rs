@@ -29,6 +29,9 @@ enum Command {
     /// Play scenario files, and print what came of each.
     #[command(name = "replay", override_usage = "cargo xtask replay [FILE]... [OPTIONS]")]
     Replay(outlive_scenarios::replay::Files),
+    /// Shrink a failing seed to the smallest story that fails in the same way, and write it.
+    #[command(name = "shrink", override_usage = "cargo xtask shrink --seed N [OPTIONS]")]
+    Shrink(outlive_scenarios::shrink::Shrink),
     /// Run the planted bugs, and print who caught them.
     #[cfg(feature = "planted")]
     Mutants(outlive_scenarios::planted::Mutants),
@@ -138,6 +141,7 @@ fn main() -> ExitCode {
     let verdict = match line.command {
         Command::Run(run) => run.chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
         Command::Replay(files) => files.run(),
+        Command::Shrink(shrink) => shrink.run(),
         #[cfg(feature = "planted")]
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),

@@ -148,6 +148,12 @@ impl Cast {
         number(&self.jobs[place], place)
     }
 
+    /// The job of this number.
+    pub fn job(&self, wanted: u64) -> Option<Name> {
+        let mut jobs = self.jobs.iter().enumerate();
+        jobs.find(|(place, job)| number(job, *place) == wanted).map(|(_, job)| job.name.clone())
+    }
+
     /// The number of the job that an effect is of.
     pub fn number_of_effect(&self, effect: &Name) -> u64 {
         let has_key =

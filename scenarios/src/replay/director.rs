@@ -1,6 +1,7 @@
 //! Whose turn it is: watches what happens, and lets each block happen at its moment, in the order of the
 //! file.
 
+use super::Taken;
 use super::cast::Cast;
 use super::expect::Scene;
 use super::moment::{self, Moment, Numbers};
@@ -31,6 +32,10 @@ struct State {
     ended: bool,
     numbers: Numbers,
     unmet: Vec<String>,
+    /// When each line that does something was played, and its place in the nemesis's schedule if it waits there.
+    lines: Vec<(Duration, Option<usize>)>,
+    /// What happened, in the words of a file: kept for whoever wants to put blocks there.
+    moments: Vec<(Duration, Anchor)>,
     story: Vec<String>,
 }
 
@@ -78,6 +83,21 @@ impl Director {
         (stale.into_iter().collect(), unmet, story)
     }
 
+    /// When each line took its turn, if `moments` are what fired.
+    pub fn taken(&self, moments: &[(usize, Duration)]) -> Vec<Taken> {
+        let fired = |place: usize| moments.iter().find(|(it, _)| *it == place).map(|(_, at)| *at);
+        let taken = |(played, place): &(Duration, Option<usize>)| Taken {
+            played: Some(*played),
+            fired: place.map_or(Some(*played), fired),
+        };
+        self.state.lock().unwrap().lines.iter().map(taken).collect()
+    }
+
+    /// What happened so far, in the words of a file, and when.
+    pub fn moments(&self) -> Vec<(Duration, Anchor)> {
+        self.state.lock().unwrap().moments.clone()
+    }
+
     /// The moment of a block has come, which is not what somebody does.
     pub fn comes(&self, block: usize) {
         if self.done() == block {
@@ -119,7 +139,10 @@ impl Director {
             match step {
                 Step::Do(action) => {
                     self.tell(&format!("  {action}"));
+                    let before = stage.armed();
                     stage.act(action);
+                    let place = (stage.armed() > before).then_some(before);
+                    self.state.lock().unwrap().lines.push((true_time(), place));
                 }
                 Step::Expect(expectation) => {
                     let (entries, rows) = (stage.entries(), stage.rows());
@@ -148,6 +171,8 @@ impl Onlooker for Director {
         let is_awaited = {
             let mut state = self.state.lock().unwrap();
             moment::learn(&mut state.numbers, &moment);
+            let names = moment::names(&self.cast, &state.numbers, &moment);
+            state.moments.extend(names.into_iter().map(|anchor| (true_time(), anchor)));
             let awaited = self.script.blocks.get(state.done);
             awaited.is_some_and(|block| moment::is(&self.cast, &state.numbers, &block.anchor, &moment))
         };

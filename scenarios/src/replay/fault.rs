@@ -8,7 +8,7 @@ use crate::scn::{
     Action, AtOperation, DiskFile, For, Jump, Keep, Message, MomentName, Nth, Number, OnFile, OneWay, Polls,
     Process as Who, RequestKind, Sent,
 };
-use outlive_sim::{Action as FaultAction, Fault, MachineId, MessageFault, OperationKind, Trigger};
+use outlive_sim::{Action as FaultAction, Fault, FaultKind, MachineId, MessageFault, OperationKind, Trigger};
 use std::time::Duration;
 
 /// The fault that a line stands for, which begins to count at `now`. None if somebody is told to do something, or if
@@ -189,6 +189,40 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
         }
     };
     Some((time, action))
+}
+
+/// The kind of fault that a line is. None if it is none.
+pub fn kind_of(action: &Action) -> Option<FaultKind> {
+    Some(match action {
+        Action::Pause { .. } => FaultKind::Pause,
+        Action::PowerLoss { .. } => FaultKind::PowerLoss,
+        Action::Crash { .. } => FaultKind::Crash,
+        Action::Partition { one_way: None, .. } => FaultKind::Partition,
+        Action::Partition { .. } => FaultKind::OneWayPartition,
+        Action::Clog { .. } | Action::SlowLink { .. } => FaultKind::Clog,
+        Action::HangConnects { .. } => FaultKind::HangingConnects,
+        Action::LateEnds { .. } => FaultKind::DelayedFins,
+        Action::HalfOpen { .. } => FaultKind::HalfOpen,
+        Action::Reset { .. } => FaultKind::ConnectionResets,
+        Action::Lose { message: Message::Request { .. } } => FaultKind::LostMessage,
+        Action::Lose { message: Message::Answer { .. } } => FaultKind::LostAnswer,
+        Action::Duplicate { .. } => FaultKind::DuplicatedMessage,
+        Action::Late { .. } => FaultKind::WithheldMessage,
+        Action::Replay { .. } => FaultKind::ReplayedMessage,
+        Action::SyncError { .. } => FaultKind::SyncError,
+        Action::WriteError { .. } => FaultKind::WriteError,
+        Action::FullDisk { .. } => FaultKind::FullDisk,
+        Action::SlowDisk { .. } => FaultKind::SlowDisk,
+        Action::JumpClock { .. } => FaultKind::WallJump,
+        Action::Resume { .. }
+        | Action::Start { .. }
+        | Action::Stop { .. }
+        | Action::OpenRival {}
+        | Action::Enqueue { .. }
+        | Action::Cancel { .. }
+        | Action::HealLink { .. }
+        | Action::Heal {} => return None,
+    })
 }
 
 fn message(

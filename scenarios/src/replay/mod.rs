@@ -15,6 +15,7 @@ mod print;
 mod programs;
 mod stage;
 
+pub use fault::kind_of;
 pub use improvised::scenario_of;
 
 pub use files::{Files, REGRESSIONS, all_files, read};
@@ -22,12 +23,12 @@ pub use files::{Files, REGRESSIONS, all_files, read};
 use crate::checkers::{self, Facts, Report, Violation};
 use crate::drive::{Evidence, live};
 use crate::event::Recorder;
-use crate::scn::{Invariant, Rest, Scenario, Turn};
-use crate::workload::{Outside, Program};
+use crate::scn::{Anchor, Invariant, Rest, Scenario, Turn};
+use crate::workload::{Outside, Plan, Program};
 use cast::Cast;
 use director::Director;
 use fault::line_of;
-use outlive_sim::{Nemesis, Options, Recording, Seed, Task, World, run, sleep_true, true_time};
+use outlive_sim::{Fault, Nemesis, Options, Recording, Seed, Task, Trigger, World, run, sleep_true, true_time};
 use serde::{Deserialize, Serialize};
 use stage::Stage;
 use std::sync::Arc;
@@ -46,6 +47,12 @@ pub struct Replay {
     pub broken: Option<String>,
     /// What happened, a line each.
     pub story: Vec<String>,
+    /// What could be the moment of a block, and when it was.
+    #[serde(skip)]
+    pub moments: Vec<(Duration, Anchor)>,
+    /// When each line took its turn, in the order of the file.
+    #[serde(skip)]
+    pub taken: Vec<Taken>,
     /// The hash over all events.
     pub hash: u64,
     /// Simulated time.
@@ -95,13 +102,16 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
         violations: Vec::new(),
         broken: None,
         story: Vec::new(),
+        moments: Vec::new(),
+        taken: Vec::new(),
         hash: outcome.hash,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
     };
     match outcome.result {
-        Ok(Played { stale, unmet, report, story }) => {
+        Ok(Played { stale, unmet, report, story, moments, taken }) => {
             (replay.stale, replay.unmet, replay.story) = (stale, unmet, story);
+            (replay.moments, replay.taken) = (moments, taken);
             replay.violations = report.violations;
         }
         Err(failure) => replay.broken = Some(format!("it did not come to its end: {failure:?}")),
@@ -114,11 +124,30 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
     replay
 }
 
+/// When a line of a block took its turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// When its block was played.
+    pub played: Option<Duration>,
+    /// When what it armed struck, or the same if it did something at once.
+    pub fired: Option<Duration>,
+}
+
+fn scheduled(plan: &Plan, nemesis: &Nemesis) -> Vec<Taken> {
+    let moments = nemesis.moments();
+    let fired = |place: usize| moments.iter().find(|(it, _)| *it == place).map(|(_, at)| *at);
+    let played = |fault: &Fault| if let Trigger::At(time) = fault.trigger { time } else { Duration::ZERO };
+    let faults = plan.faults.iter().enumerate();
+    faults.map(|(place, fault)| Taken { played: Some(played(fault)), fired: fired(place) }).collect()
+}
+
 struct Played {
     stale: Vec<String>,
     unmet: Vec<String>,
     report: Report,
     story: Vec<String>,
+    moments: Vec<(Duration, Anchor)>,
+    taken: Vec<Taken>,
 }
 
 async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
@@ -197,6 +226,12 @@ impl Play {
     /// What it comes to. `never` is what never came, beside what the stage knows of.
     fn conclude(self, evidence: &Evidence, never: Vec<String>) -> Played {
         let report = checkers::judge(evidence, &Facts::of(evidence));
+        let moments = self.director.moments();
+        let mut taken = self.director.taken(&self.nemesis.moments());
+        if taken.is_empty() {
+            // Nobody watched: each line is the fault of its place.
+            taken = scheduled(&self.program.plan, &self.nemesis);
+        }
         let (mut stale, mut unmet, story) = self.director.end();
         stale.extend(self.stage.faults_without_effect());
         stale.extend(never);
@@ -208,6 +243,6 @@ impl Play {
         });
         unmet.extend(at_the_end);
         self.stage.forget();
-        Played { stale, unmet, report, story }
+        Played { stale, unmet, report, story, moments, taken }
     }
 }

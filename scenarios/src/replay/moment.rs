@@ -3,7 +3,7 @@
 use super::cast::Cast;
 use crate::checkers::number_of;
 use crate::event::Event;
-use crate::scn::{Anchor, AnyOr, ClientName, Deed, Effect, Happening, JobName, Process as Who, WorkerName};
+use crate::scn::{Anchor, AnyOr, ClientName, Deed, Effect, Happening, JobName, Nth, Process as Who, WorkerName};
 use outlive::JobId;
 use outlive::protocol::{Call, Reply, Request};
 use outlive_sim::MachineId;
@@ -88,6 +88,62 @@ fn is_deed(cast: &Cast, numbers: &Numbers, deed: &Deed, moment: &Moment<'_>, rep
             asks(client) && job(wanted, *cancelled)
         }
         _ => false,
+    }
+}
+
+/// What a moment is called in a file: of a claim each job that it got.
+pub fn names(cast: &Cast, numbers: &Numbers, moment: &Moment<'_>) -> Vec<Anchor> {
+    match moment.event {
+        Event::Opened => vec![after(Deed::Opens {})],
+        Event::Invoke { .. } => {
+            let deeds = deeds(cast, numbers, moment, None);
+            deeds.into_iter().map(|event| Anchor::Before { event, nth: Nth::NEXT }).collect()
+        }
+        Event::Answer { answer, .. } => match &**answer {
+            Ok(reply) => deeds(cast, numbers, moment, Some(reply)).into_iter().map(after).collect(),
+            Err(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn after(deed: Deed) -> Anchor {
+    Anchor::After { event: Happening::Deed { deed }, nth: Nth::NEXT }
+}
+
+/// Nothing for a job of which nobody has heard yet.
+fn deeds(cast: &Cast, numbers: &Numbers, moment: &Moment<'_>, reply: Option<&Reply>) -> Vec<Deed> {
+    let Some(call) = moment.call else { return Vec::new() };
+    let worker = match cast.process(moment.machine) {
+        Who::Worker(name) => AnyOr::The(name),
+        _ => AnyOr::Any,
+    };
+    let client = match cast.process(moment.machine) {
+        Who::Client(name) => AnyOr::The(name),
+        _ => AnyOr::Any,
+    };
+    let named = |number: Option<u64>| cast.job(number?).map(|name| AnyOr::The(JobName(name)));
+    let known = |id: &JobId| named(numbers.get(id).copied());
+    let one = |job: Option<AnyOr<JobName>>, deed: fn(AnyOr<WorkerName>, AnyOr<JobName>) -> Deed| {
+        job.map(|job| deed(worker.clone(), job)).into_iter().collect()
+    };
+    match (&call.request, reply) {
+        (Request::Claim(_), Some(Reply::Claimed { grants })) => {
+            let jobs = grants.iter().filter_map(|granted| known(&granted.lease.job));
+            jobs.map(|job| Deed::Claims { worker: worker.clone(), job }).collect()
+        }
+        (Request::Start { lease }, _) => one(known(&lease.job), |worker, job| Deed::Starts { worker, job }),
+        (Request::Complete { lease, .. }, _) => one(known(&lease.job), |worker, job| Deed::Completes { worker, job }),
+        (Request::Fail { lease, .. }, _) => one(known(&lease.job), |worker, job| Deed::Fails { worker, job }),
+        (Request::Snooze { lease, .. }, _) => one(known(&lease.job), |worker, job| Deed::Snoozes { worker, job }),
+        (Request::Release { lease, .. }, _) => one(known(&lease.job), |worker, job| Deed::Releases { worker, job }),
+        (Request::Heartbeat { .. }, _) => vec![Deed::Heartbeats { worker }],
+        (Request::Enqueue(asked), _) => {
+            let job = named(number_of(&asked.payload));
+            job.map(|job| Deed::Enqueues { client, job }).into_iter().collect()
+        }
+        (Request::Cancel { job }, _) => known(job).map(|job| Deed::Cancels { client, job }).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -191,6 +191,11 @@ impl Stage {
         }
     }
 
+    /// How many faults the nemesis was given so far.
+    pub fn armed(&self) -> usize {
+        self.0.state.lock().unwrap().armed.len()
+    }
+
     /// Whether faults are over.
     pub fn is_calm(&self) -> bool {
         self.0.nemesis.is_stopped()

@@ -1,0 +1,126 @@
+//! `cargo xtask shrink`: a failing seed, and the smallest story that fails in the same way.
+
+use super::{Shrunk, shrink, size};
+use crate::runner::Verdict;
+use crate::scn::{Name, Quote, Scenario};
+use crate::workload::Workload;
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use outlive_sim::Seed;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a story is written unless somebody says where.
+const FOUND: &str = "target/shrunk";
+
+/// What to shrink.
+#[derive(Args)]
+pub struct Shrink {
+    /// The seed, whose run fails.
+    #[arg(long)]
+    seed: u64,
+    /// The setting of that seed.
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    workload: Workload,
+    /// With this planted bug.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Seconds that it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    budget: u64,
+    /// Where to write the scenario; a name made of the seed's in target/shrunk if not given.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Shrink {
+    /// Runs the command. The verdict is good if the story was found and written: that the seed fails is no news.
+    ///
+    /// # Errors
+    /// If the seed does not fail, or the file can't be written.
+    pub fn run(&self) -> anyhow::Result<Verdict> {
+        #[cfg(feature = "planted")]
+        if let Some(name) = &self.mutant {
+            crate::planted::choose(name).map_err(anyhow::Error::msg)?;
+        }
+        let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
+        let progress = |scenario: &Scenario| {
+            let (faults, jobs) = size(scenario);
+            bar.set_message(format!("{faults} faults, {jobs} jobs"));
+            bar.tick();
+        };
+        let limit = Duration::from_secs(self.budget);
+        let shrunk = shrink(Seed(self.seed), self.workload, None, limit, &progress).map_err(anyhow::Error::msg)?;
+        bar.finish_and_clear();
+        let scenario = self.described(&shrunk);
+        let file = self.file.clone().unwrap_or_else(|| PathBuf::from(FOUND).join(format!("{}.scn", scenario.name)));
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+        }
+        std::fs::write(&file, scenario.to_string()).with_context(|| format!("can't write {}", file.display()))?;
+        println!("{}\n{scenario}", report(&shrunk));
+        println!("written to {}; play it: cargo xtask replay {}{}", file.display(), file.display(), self.with_mutant());
+        Ok(Verdict::Good)
+    }
+
+    #[cfg(feature = "planted")]
+    fn mutant(&self) -> Option<&str> {
+        self.mutant.as_deref()
+    }
+
+    #[cfg(not(feature = "planted"))]
+    #[allow(clippy::unused_self, reason = "the other build has one")]
+    fn mutant(&self) -> Option<&str> {
+        None
+    }
+
+    fn with_mutant(&self) -> String {
+        self.mutant().map_or(String::new(), |name| format!(" --mutant {name}"))
+    }
+
+    /// The story with its name, and where it comes from.
+    fn described(&self, shrunk: &Shrunk) -> Scenario {
+        describe(shrunk, self.seed, self.mutant())
+    }
+}
+
+/// A story with its name, and where it comes from.
+pub fn describe(shrunk: &Shrunk, seed: u64, mutant: Option<&str>) -> Scenario {
+    let name = mutant.map_or(format!("seed-{seed}"), |mutant| format!("{mutant}-seed-{seed}"));
+    let ((faults, jobs), (faults_now, jobs_now)) = (size(&shrunk.whole), size(&shrunk.smallest));
+    let from = format!("Seed {seed}, shrunk from {faults} faults and {jobs} jobs to {faults_now} and {jobs_now}.");
+    let what = shrunk
+        .violation
+        .as_ref()
+        .map_or(shrunk.failure.to_string(), |violation| format!("{}: {}", violation.clause, violation.sentence));
+    let quote = |text: &str| Quote::new(&text.replace('"', "'").replace(['\n', '\r'], " "));
+    Scenario {
+        name: Name::new(&name).unwrap_or_else(|| shrunk.smallest.name.clone()),
+        bites: mutant.and_then(Name::new),
+        why: [from, what].iter().filter_map(|text| quote(text)).collect(),
+        ..shrunk.smallest.clone()
+    }
+}
+
+fn report(shrunk: &Shrunk) -> String {
+    let ((faults, jobs), (faults_now, jobs_now)) = (size(&shrunk.whole), size(&shrunk.smallest));
+    let mut text = format!(
+        "{}\n{faults} faults and {jobs} jobs became {faults_now} and {jobs_now}, in {} tries and {:.1} s\n",
+        shrunk.failure,
+        shrunk.tries,
+        shrunk.wall.as_secs_f64()
+    );
+    if shrunk.exhausted {
+        text.push_str("the time was used up: it may not be the smallest yet (--budget SECONDS gives it more)\n");
+    }
+    for (kind, necessary) in &shrunk.necessary {
+        let is = if *necessary { "is necessary: nothing fails without it" } else { "is not necessary" };
+        text.push_str(&format!("  {kind:?} {is}\n"));
+    }
+    if shrunk.necessary.is_empty() {
+        text.push_str("  it fails without any fault\n");
+    }
+    text
+}

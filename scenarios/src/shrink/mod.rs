@@ -1,0 +1,188 @@
+//! From a failing run to the smallest story that fails in the same way.
+//!
+//! Everything is a scenario: the run of a seed is one (`replay::scenario_of`), every candidate is one that is played,
+//! and the smallest is what is written. What counts as the same failure is its clause and the transition that broke.
+//!
+//! The order is that of what costs a person most to understand: faults, then jobs, then the world, then values.
+//! Between faults and jobs, faults get moments that mean something ([`anchoring`]). Delta debugging itself is
+//! `outlive_sim::Shrinker`.
+
+mod anchoring;
+mod command;
+mod failure;
+mod parts;
+mod simpler;
+
+pub use command::Shrink;
+pub use failure::Failure;
+
+use crate::checkers::Violation;
+use crate::replay::{Replay, replay, scenario_of};
+use crate::runner::{SeedResult, run_seed};
+use crate::scn::{Invariant, Name, Rest, Scenario, Turn};
+use crate::workload::{Plan, Workload};
+use outlive_sim::{Budget, FaultKind, Recording, Seed, Shrinker};
+use parts::{choices, lines, options, with_choices, with_jobs, with_lines, with_options};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Orders of tasks in which a candidate is tried before it is given up.
+const TURNS: u64 = 3;
+/// Rounds over all parts: a round that changes nothing is the last.
+const ROUNDS_MAX: usize = 6;
+
+/// What shrinking came to.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The failure.
+    pub failure: Failure,
+    /// The scenario that the seed's run is.
+    pub whole: Scenario,
+    /// The smallest one that fails in the same way.
+    pub smallest: Scenario,
+    /// What it says when it is played.
+    pub violation: Option<Violation>,
+    /// For each fault of the smallest one, its kind, and whether nothing fails without it.
+    pub necessary: Vec<(FaultKind, bool)>,
+    /// Candidates that were played, each in up to three orders of tasks.
+    pub tries: u64,
+    /// Whether the budget was used up: then it may not be the smallest.
+    pub exhausted: bool,
+    /// Real time.
+    pub wall: Duration,
+}
+
+/// How many faults and jobs a scenario has.
+pub fn size(scenario: &Scenario) -> (usize, usize) {
+    (lines(scenario).len(), scenario.jobs.len())
+}
+
+/// Plays candidates, and remembers in which order of tasks each failed.
+struct Stagehand {
+    failure: Failure,
+    /// By the text of a scenario without its turn.
+    turns: RefCell<BTreeMap<String, u64>>,
+    latest: RefCell<u64>,
+}
+
+impl Stagehand {
+    /// Plays a candidate in several orders of tasks, the one that last failed first: whether it fails so.
+    fn still_fails(&self, scenario: &Scenario) -> bool {
+        self.failing(scenario).is_some()
+    }
+
+    fn failing(&self, scenario: &Scenario) -> Option<Replay> {
+        if scenario.jobs.is_empty() {
+            return None;
+        }
+        let latest = *self.latest.borrow();
+        for turn in [latest].into_iter().chain((0..TURNS).filter(|turn| *turn != latest)) {
+            let played = replay(&with_turn(scenario, turn), Recording::Off);
+            if Failure::of_replay(&played).contains(&self.failure) {
+                *self.latest.borrow_mut() = turn;
+                self.turns.borrow_mut().insert(key(scenario), turn);
+                return Some(played);
+            }
+        }
+        None
+    }
+
+    /// As it failed.
+    fn in_its_turn(&self, scenario: &Scenario) -> Scenario {
+        with_turn(scenario, self.turns.borrow().get(&key(scenario)).copied().unwrap_or(0))
+    }
+}
+
+fn with_turn(scenario: &Scenario, turn: u64) -> Scenario {
+    let Rest::Seed { seed, .. } = scenario.rest else { return scenario.clone() };
+    let turn = (turn > 0).then_some(Turn::Turn { turn });
+    Scenario { rest: Rest::Seed { seed, turn }, ..scenario.clone() }
+}
+
+/// A scenario whatever its turn is.
+fn key(scenario: &Scenario) -> String {
+    with_turn(scenario, 0).to_string()
+}
+
+/// Shrinks the run of a seed, which failed in the way of `result`. `progress` hears of each smaller scenario.
+///
+/// # Errors
+/// If the run did not fail, or does not fail when it is played as a file: then what was seen instead.
+pub fn shrink(
+    seed: Seed,
+    workload: Workload,
+    wanted: Option<&Failure>,
+    limit: Duration,
+    progress: &dyn Fn(&Scenario),
+) -> Result<Shrunk, String> {
+    let started = Instant::now();
+    let result: SeedResult = run_seed(seed, workload, Recording::Off);
+    let failures = Failure::of_run(&result.ending);
+    let Some(failure) = wanted.or(failures.first()).filter(|failure| failures.contains(failure)).cloned() else {
+        return Err(match (wanted, failures.first()) {
+            (Some(wanted), Some(other)) => format!("seed {} does not fail by {wanted}, but by {other}", seed.0),
+            _ => format!("seed {} does not fail: there is nothing to shrink", seed.0),
+        });
+    };
+    let guards = Invariant::all().filter(|invariant| invariant.as_str() == failure.invariant()).collect();
+    let name = Name::new(&format!("seed-{}", seed.0)).expect("it is a name");
+    let whole = scenario_of(&Plan::of_seed(seed, workload), seed, 0, name, guards);
+    let stagehand = Stagehand { failure: failure.clone(), turns: RefCell::default(), latest: RefCell::new(0) };
+    let mut shrinker = Shrinker::new(Budget::UNLIMITED.within(limit), key, |scenario| stagehand.still_fails(scenario))
+        .on_try(|tried| {
+            if tried.still_fails {
+                progress(tried.case);
+            }
+        });
+    if shrinker.fails(&whole) != Some(true) {
+        return Err(format!("seed {} fails by {failure}, but its scenario does not when it is played", seed.0));
+    }
+    let mut smallest = whole.clone();
+    for _ in 0..ROUNDS_MAX {
+        let before = key(&smallest);
+        smallest = round(&mut shrinker, &stagehand, smallest);
+        if key(&smallest) == before || shrinker.is_exhausted() {
+            break;
+        }
+    }
+    let left = lines(&smallest);
+    let needed = shrinker.necessary(&left, |kept| with_lines(&smallest, kept));
+    let (tries, exhausted) = (shrinker.tries(), shrinker.is_exhausted());
+    drop(shrinker);
+    let smallest = stagehand.in_its_turn(&smallest);
+    let violation = stagehand.failing(&smallest).and_then(|played| {
+        let same = |violation: &Violation| match &failure {
+            Failure::Violation { clause, transition } => {
+                (&violation.clause, &violation.transition) == (clause, transition)
+            }
+            Failure::Broken { .. } => false,
+        };
+        played.violations.into_iter().find(same)
+    });
+    let kinds = left.iter().map(|line| crate::replay::kind_of(&line.action));
+    let necessary = kinds.zip(needed).filter_map(|(kind, needed)| Some((kind?, needed != Some(false)))).collect();
+    Ok(Shrunk { failure, whole, smallest, violation, necessary, tries, exhausted, wall: started.elapsed() })
+}
+
+/// Leaves out and simplifies every part once.
+fn round(shrinker: &mut Shrinker<'_, Scenario, String>, stagehand: &Stagehand, scenario: Scenario) -> Scenario {
+    let mut now = scenario;
+    let kept = shrinker.minimise(&lines(&now), |kept| with_lines(&now, kept));
+    now = with_lines(&now, &kept);
+    // Each line in turn gets a moment that means something, if it fails with that.
+    let mut given_up: BTreeSet<String> = BTreeSet::new();
+    while !shrinker.is_exhausted() && given_up.insert(key(&now)) {
+        let seen = replay(&stagehand.in_its_turn(&now), Recording::Off);
+        let candidates = anchoring::anchored(&now, &seen);
+        let Some(better) = candidates.into_iter().find(|it| shrinker.fails(it) == Some(true)) else { break };
+        now = better;
+    }
+    let kept = shrinker.minimise(&now.jobs, |kept| with_jobs(&now, kept));
+    now = with_jobs(&now, &kept);
+    let kept = shrinker.minimise(&choices(&now), |kept| with_choices(&now, kept));
+    now = with_choices(&now, &kept);
+    let kept = shrinker.minimise(&options(&now), |kept| with_options(&now, kept));
+    now = with_options(&now, &kept);
+    shrinker.lessen(now, simpler::simpler)
+}
