@@ -269,7 +269,10 @@ pub fn scheduled(scenario: &Scenario, cast: &Cast) -> Option<Vec<Fault>> {
         let Anchor::At { time } = block.anchor else { return None };
         for step in &block.steps {
             let Step::Do(action) = step else { return None };
-            faults.push(fault_of(action, cast, time)?);
+            let fault = fault_of(action, cast, time)?;
+            // What begins to wait later than at the beginning needs somebody who tells it to.
+            let begins_later = time > Duration::ZERO && !matches!(fault.trigger, Trigger::At(_));
+            faults.push(Some(fault).filter(|_| !begins_later)?);
         }
     }
     Some(faults)

@@ -7,9 +7,10 @@ use super::expect::Scene;
 use super::moment::{self, Moment, Numbers};
 use super::stage::Stage;
 use crate::event::{Event, Onlooker};
-use crate::scn::{Anchor, Block, Scenario, Step};
+use crate::scn::{Anchor, Block, Name, Scenario, Step};
 use outlive::protocol::Call;
 use outlive_sim::{Process, true_time};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -81,6 +82,12 @@ impl Director {
             .map(|block| format!("`{}` never came; it was waited for from {:.3?} on", block.anchor, state.since));
         let (unmet, story) = (std::mem::take(&mut state.unmet), std::mem::take(&mut state.story));
         (stale.into_iter().collect(), unmet, story)
+    }
+
+    /// What the file calls each job of the store.
+    pub fn jobs(&self) -> BTreeMap<i64, Name> {
+        let numbers = &self.state.lock().unwrap().numbers;
+        numbers.iter().filter_map(|(id, number)| Some((id.0, self.cast.job(*number)?))).collect()
     }
 
     /// When each line took its turn, if `moments` are what fired.

@@ -23,7 +23,7 @@ pub use files::{Files, REGRESSIONS, all_files, read};
 use crate::checkers::{self, Facts, Report, Violation};
 use crate::drive::{Evidence, live};
 use crate::event::Recorder;
-use crate::scn::{Anchor, Invariant, Rest, Scenario, Turn};
+use crate::scn::{Anchor, Invariant, Name, Rest, Scenario, Turn};
 use crate::workload::{Outside, Plan, Program};
 use cast::Cast;
 use director::Director;
@@ -31,6 +31,7 @@ use fault::line_of;
 use outlive_sim::{Fault, Nemesis, Options, Recording, Seed, Task, Trigger, World, run, sleep_true, true_time};
 use serde::{Deserialize, Serialize};
 use stage::Stage;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ pub struct Replay {
     /// What could be the moment of a block, and when it was.
     #[serde(skip)]
     pub moments: Vec<(Duration, Anchor)>,
+    /// What the file calls each job of the store.
+    #[serde(skip)]
+    pub jobs: BTreeMap<i64, Name>,
     /// When each line took its turn, in the order of the file.
     #[serde(skip)]
     pub taken: Vec<Taken>,
@@ -103,15 +107,16 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
         broken: None,
         story: Vec::new(),
         moments: Vec::new(),
+        jobs: BTreeMap::new(),
         taken: Vec::new(),
         hash: outcome.hash,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
     };
     match outcome.result {
-        Ok(Played { stale, unmet, report, story, moments, taken }) => {
+        Ok(Played { stale, unmet, report, story, moments, jobs, taken }) => {
             (replay.stale, replay.unmet, replay.story) = (stale, unmet, story);
-            (replay.moments, replay.taken) = (moments, taken);
+            (replay.moments, replay.jobs, replay.taken) = (moments, jobs, taken);
             replay.violations = report.violations;
         }
         Err(failure) => replay.broken = Some(format!("it did not come to its end: {failure:?}")),
@@ -147,6 +152,7 @@ struct Played {
     report: Report,
     story: Vec<String>,
     moments: Vec<(Duration, Anchor)>,
+    jobs: BTreeMap<i64, Name>,
     taken: Vec<Taken>,
 }
 
@@ -226,7 +232,7 @@ impl Play {
     /// What it comes to. `never` is what never came, beside what the stage knows of.
     fn conclude(self, evidence: &Evidence, never: Vec<String>) -> Played {
         let report = checkers::judge(evidence, &Facts::of(evidence));
-        let moments = self.director.moments();
+        let (moments, jobs) = (self.director.moments(), self.director.jobs());
         let mut taken = self.director.taken(&self.nemesis.moments());
         if taken.is_empty() {
             // Nobody watched: each line is the fault of its place.
@@ -243,6 +249,6 @@ impl Play {
         });
         unmet.extend(at_the_end);
         self.stage.forget();
-        Played { stale, unmet, report, story, moments, taken }
+        Played { stale, unmet, report, story, moments, jobs, taken }
     }
 }

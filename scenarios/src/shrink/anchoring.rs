@@ -3,25 +3,47 @@
 //! A fault that waits for the nth of something strikes elsewhere as soon as a job is left out. One that waits for
 //! what somebody does with its job does not, and a person understands it.
 
-use super::parts::{Line, lines, with_lines};
+use super::parts::{Line, lines, nth_of, with_lines};
 use crate::replay::{Replay, Taken};
-use crate::scn::{Action, Anchor, AtOperation, DiskFile, Nth, Number, OnFile, Scenario};
-use outlive_sim::OperationKind;
+use crate::scn::{Action, Anchor, AtOperation, Nth, Number, Scenario};
 use std::time::Duration;
 
 /// Moments before a fault that are tried.
-const MOMENTS_TRIED: usize = 6;
+const MOMENTS_TRIED: usize = 5;
 /// And operations after each.
-const OPERATIONS_TRIED: i64 = 4;
+const OPERATIONS_TRIED: i64 = 2;
+/// How long before it strikes a fault begins to wait.
+const SHORTLY: Duration = Duration::from_micros(1);
 
-/// Scenarios in which one line of this one, that waits for the nth of something, or for a time, waits for a moment
-/// instead. `seen` is what happened when this one was played.
+/// The scenario in which no line counts from the beginning: each waits from a time shortly before it struck for the
+/// next of what it struck at. So what is left out before it moves it less. Lines that never struck are left out.
+pub fn timed(scenario: &Scenario, seen: &Replay) -> Scenario {
+    let taken = |place: usize| seen.taken.get(place).copied().unwrap_or_default();
+    let timed = |(place, line): (usize, Line)| {
+        let fired = taken(place).fired?;
+        if !is_armed_at_the_start(&line) {
+            return Some(line);
+        }
+        let time = Duration::from_micros(fired.saturating_sub(SHORTLY).as_micros() as u64);
+        let mut action = line.action;
+        if let Some(nth) = nth_of(&mut action) {
+            *nth = Nth::NEXT;
+        }
+        Some(Line { anchor: Anchor::At { time }, action })
+    };
+    let mut lines: Vec<Line> = lines(scenario).into_iter().enumerate().filter_map(timed).collect();
+    lines.sort_by_key(|line| if let Anchor::At { time } = line.anchor { time } else { Duration::MAX });
+    with_lines(scenario, &lines)
+}
+
+/// Scenarios in which one line of this one, that waits for a time, waits for a moment that means something instead.
+/// `seen` is what happened when this one was played.
 pub fn anchored(scenario: &Scenario, seen: &Replay) -> Vec<Scenario> {
     let lines = lines(scenario);
-    // When each line takes its turn, as far as is known.
+    // When each line strikes, or takes its turn, as far as is known.
     let turn = |(place, line): (usize, &Line)| {
         let Taken { played, fired } = seen.taken.get(place).copied().unwrap_or_default();
-        if is_armed_at_the_start(line) { fired } else { played }.unwrap_or(Duration::MAX)
+        if matches!(line.anchor, Anchor::At { .. }) { fired } else { played }.unwrap_or(Duration::MAX)
     };
     let turns: Vec<Duration> = lines.iter().enumerate().map(turn).collect();
     let mut all = Vec::new();
@@ -29,12 +51,9 @@ pub fn anchored(scenario: &Scenario, seen: &Replay) -> Vec<Scenario> {
         if !matches!(line.anchor, Anchor::At { .. }) || turns[place] == Duration::MAX {
             continue;
         }
-        // What stands before it in the file: what waits from the beginning, and everything that comes earlier.
-        let waits = |it: usize| it != place && is_armed_at_the_start(&lines[it]);
         let mut order: Vec<usize> = (0..lines.len()).collect();
-        order.sort_by_key(|it| (!waits(*it), if waits(*it) { Duration::ZERO } else { turns[*it] }, *it));
-        let earlier = order.iter().take_while(|it| **it != place);
-        let since = earlier.filter(|it| !waits(**it)).map(|it| turns[*it]).max().unwrap_or_default();
+        order.sort_by_key(|it| (turns[*it], *it));
+        let since = order.iter().take_while(|it| **it != place).map(|it| turns[*it]).max().unwrap_or_default();
         for anchor in moments_before(seen, since, turns[place]) {
             for action in after_that(&line.action) {
                 let mut lines = lines.clone();
@@ -79,37 +98,28 @@ fn with_nth(anchor: &Anchor, nth: i64) -> Option<Anchor> {
     })
 }
 
-/// The same fault at once, or at one of the next operations.
+/// The same fault at once, or at the next operations of the kind that it waits for.
 fn after_that(action: &Action) -> Vec<Action> {
-    let nths = || (1..=OPERATIONS_TRIED).filter_map(|nth| Number::new(nth).map(Nth));
-    let operations = || {
-        let of = |operation| move |nth| AtOperation::At { file: DiskFile::Log, operation, nth };
-        nths().map(of(OperationKind::Sync)).chain(nths().map(of(OperationKind::Write)))
-    };
-    let errors = |operation: OperationKind| {
-        let at = move |nth| OnFile::On { file: DiskFile::Log, nth };
-        nths().map(at).map(Some).chain([None]).map(move |on| match operation {
-            OperationKind::Sync => Action::SyncError { on },
-            _ => Action::WriteError { on },
-        })
-    };
-    match action {
-        Action::Crash { process, .. } => {
-            let with = |at| Action::Crash { process: process.clone(), at };
-            [None].into_iter().chain(operations().map(Some)).map(with).collect()
-        }
-        Action::PowerLoss { process, keep, .. } => {
-            let with = |at| Action::PowerLoss { process: process.clone(), at, keep: keep.clone() };
-            [None].into_iter().chain(operations().map(Some)).map(with).collect()
-        }
-        Action::Pause { process, polls, lasting, .. } if lasting.is_some() => {
-            let with = |polls| Action::Pause { process: process.clone(), at: None, polls, lasting: lasting.clone() };
-            let mut all = vec![with(None)];
-            all.extend(polls.clone().map(|polls| with(Some(polls))));
-            all
-        }
-        Action::SyncError { .. } => errors(OperationKind::Sync).collect(),
-        Action::WriteError { .. } => errors(OperationKind::Write).collect(),
-        other => vec![other.clone()],
+    let mut at_once = action.clone();
+    match &mut at_once {
+        Action::Crash { at, .. } | Action::PowerLoss { at, .. } | Action::Pause { at, .. } => *at = None,
+        Action::SyncError { on } | Action::WriteError { on } => *on = None,
+        _ => {}
     }
+    let mut all = vec![at_once];
+    let waits_for_the_disk = matches!(
+        action,
+        Action::Crash { at: Some(AtOperation::At { .. }), .. }
+            | Action::PowerLoss { at: Some(AtOperation::At { .. }), .. }
+            | Action::SyncError { on: Some(_) }
+            | Action::WriteError { on: Some(_) }
+    );
+    for nth in (1..=OPERATIONS_TRIED).filter_map(Number::new).filter(|_| waits_for_the_disk) {
+        let mut later = action.clone();
+        if let Some(place) = nth_of(&mut later) {
+            *place = Nth(nth);
+        }
+        all.push(later);
+    }
+    all
 }

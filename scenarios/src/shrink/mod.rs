@@ -27,8 +27,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// Orders of tasks in which a candidate is tried before it is given up.
-const TURNS: u64 = 3;
+/// Orders of tasks in which a candidate is tried before it is given up: few for a large one, which takes its time,
+/// more for a small one, which has fewer occasions to fail.
+fn turns(scenario: &Scenario) -> u64 {
+    let (faults, jobs) = size(scenario);
+    (40 / (faults + jobs).max(1) as u64).clamp(1, 10)
+}
+
 /// Rounds over all parts: a round that changes nothing is the last.
 const ROUNDS_MAX: usize = 6;
 
@@ -77,7 +82,7 @@ impl Stagehand {
             return None;
         }
         let latest = *self.latest.borrow();
-        for turn in [latest].into_iter().chain((0..TURNS).filter(|turn| *turn != latest)) {
+        for turn in [latest].into_iter().chain((0..turns(scenario)).filter(|turn| *turn != latest)) {
             let played = replay(&with_turn(scenario, turn), Recording::Off);
             if Failure::of_replay(&played).contains(&self.failure) {
                 *self.latest.borrow_mut() = turn;
@@ -86,6 +91,14 @@ impl Stagehand {
             }
         }
         None
+    }
+
+    /// The job that the failure is about.
+    fn subject(&self, played: &Replay) -> Option<Name> {
+        let Failure::Violation { clause, transition } = &self.failure else { return None };
+        let same = |it: &&Violation| (&it.clause, &it.transition) == (clause, transition);
+        let job = played.violations.iter().find(same)?.subject.job?;
+        played.jobs.get(&job).cloned()
     }
 
     /// As it failed.
@@ -138,7 +151,12 @@ pub fn shrink(
     if shrinker.fails(&whole) != Some(true) {
         return Err(format!("seed {} fails by {failure}, but its scenario does not when it is played", seed.0));
     }
-    let mut smallest = whole.clone();
+    let seen = replay(&stagehand.in_its_turn(&whole), Recording::Off);
+    let timed = anchoring::timed(&whole, &seen);
+    let mut smallest = if shrinker.fails(&timed) == Some(true) { timed } else { whole.clone() };
+    if let Some(subject) = stagehand.subject(&seen) {
+        smallest = leap(&mut shrinker, smallest, &subject);
+    }
     for _ in 0..ROUNDS_MAX {
         let before = key(&smallest);
         smallest = round(&mut shrinker, &stagehand, smallest);
@@ -163,6 +181,18 @@ pub fn shrink(
     let kinds = left.iter().map(|line| crate::replay::kind_of(&line.action));
     let necessary = kinds.zip(needed).filter_map(|(kind, needed)| Some((kind?, needed != Some(false)))).collect();
     Ok(Shrunk { failure, whole, smallest, violation, necessary, tries, exhausted, wall: started.elapsed() })
+}
+
+/// Leaves out most jobs at once: all but the one that the failure is about, and some that came before it.
+fn leap(shrinker: &mut Shrinker<'_, Scenario, String>, scenario: Scenario, subject: &Name) -> Scenario {
+    let Some(place) = scenario.jobs.iter().position(|job| job.name == *subject) else { return scenario };
+    for others in [0, 1, 3, 7, 15] {
+        let smaller = with_jobs(&scenario, &scenario.jobs[place.saturating_sub(others)..=place]);
+        if shrinker.fails(&smaller) == Some(true) {
+            return smaller;
+        }
+    }
+    scenario
 }
 
 /// Leaves out and simplifies every part once.

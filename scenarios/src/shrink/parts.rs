@@ -1,6 +1,8 @@
 //! What a scenario is made of, as lists from which something can be left out.
 
-use crate::scn::{Action, Anchor, Block, Job, JobOption, Scenario, Step, World, WorldItem};
+use crate::scn::{
+    Action, Anchor, AtOperation, Block, Job, JobOption, Message, Nth, OnFile, Scenario, Sent, Step, World, WorldItem,
+};
 
 /// A line of a block, and when it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,25 @@ pub fn with_options(scenario: &Scenario, options: &[(usize, JobOption)]) -> Scen
         job.options.retain(|option| options.iter().any(|(of, kept)| *of == place && kept == option));
     }
     scenario
+}
+
+/// Which of several a line waits for.
+pub fn nth_of(action: &mut Action) -> Option<&mut Nth> {
+    match action {
+        Action::Pause { at: Some(at), .. }
+        | Action::PowerLoss { at: Some(at), .. }
+        | Action::Crash { at: Some(at), .. } => {
+            let (AtOperation::At { nth, .. } | AtOperation::Moment { nth, .. }) = at;
+            Some(nth)
+        }
+        Action::SyncError { on: Some(OnFile::On { nth, .. }) }
+        | Action::WriteError { on: Some(OnFile::On { nth, .. }) } => Some(nth),
+        Action::Lose { message: Message::Request { nth, .. } | Message::Answer { nth, .. } } => Some(nth),
+        Action::Duplicate { message: Sent::Next { nth, .. } }
+        | Action::Late { message: Sent::Next { nth, .. }, .. }
+        | Action::Replay { message: Sent::Next { nth, .. }, .. } => Some(nth),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! Simpler values for what can't be left out.
 
-use super::parts::{Line, lines, with_lines};
-use crate::scn::{
-    Action, Anchor, AtOperation, AttemptScript, For, JobOption, Message, Nth, Number, OnFile, Process, Scenario, Sent,
-    World, WorldItem,
-};
+use super::parts::{Line, lines, nth_of, with_lines};
+use crate::scn::{Action, Anchor, AttemptScript, For, JobOption, Nth, Number, Process, Scenario, World, WorldItem};
 use std::time::Duration;
 
 /// Scenarios that are a little simpler than this one, the simplest first.
@@ -161,24 +158,6 @@ fn earlier(action: &Action) -> Vec<Nth> {
     let mut action = action.clone();
     let now = nth_of(&mut action).map_or(1, |Nth(nth)| nth.get());
     fewer(now).into_iter().filter_map(Number::new).map(Nth).collect()
-}
-
-fn nth_of(action: &mut Action) -> Option<&mut Nth> {
-    match action {
-        Action::Pause { at: Some(at), .. }
-        | Action::PowerLoss { at: Some(at), .. }
-        | Action::Crash { at: Some(at), .. } => {
-            let (AtOperation::At { nth, .. } | AtOperation::Moment { nth, .. }) = at;
-            Some(nth)
-        }
-        Action::SyncError { on: Some(OnFile::On { nth, .. }) }
-        | Action::WriteError { on: Some(OnFile::On { nth, .. }) } => Some(nth),
-        Action::Lose { message: Message::Request { nth, .. } | Message::Answer { nth, .. } } => Some(nth),
-        Action::Duplicate { message: Sent::Next { nth, .. } }
-        | Action::Late { message: Sent::Next { nth, .. }, .. }
-        | Action::Replay { message: Sent::Next { nth, .. }, .. } => Some(nth),
-        _ => None,
-    }
 }
 
 fn lasting_of(action: &mut Action) -> Option<&mut Duration> {
