@@ -12,6 +12,8 @@ mod moment;
 mod print;
 mod programs;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub use files::{Files, REGRESSIONS, all_files, read};
 
