@@ -1,10 +1,10 @@
 //! Who plays whom: machines for the names of a file, numbers for its jobs, and the plan that they follow.
 
 use crate::scn::{
-    Action, AttemptScript, CLIENTS_MAX, ClientName, Job, JobOption, Name, Number, Process as Who, Scenario, Step,
-    WORKERS_MAX, WorkerName, WorldItem,
+    Action, AttemptScript, CLIENTS_MAX, ClientName, Job, JobOption, Name, Number, Payload, Process as Who, Scenario,
+    Step, WORKERS_MAX, WorkerName, WorldItem,
 };
-use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, Script, Setting, WorkerPlan};
+use crate::workload::{Act, Features, GARBAGE, Intent, KINDS, Machines, Plan, Script, Setting, WorkerPlan};
 use outlive::Options;
 use outlive::job::Backoff;
 use outlive::protocol::{Enqueue, When};
@@ -173,6 +173,7 @@ fn count<const MIN: i64, const MAX: i64>(number: &Number<MIN, MAX>) -> u64 {
 }
 
 fn intent(job: &Job, number: u64) -> Intent {
+    let mut decodes = true;
     let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000 };
     let mut enqueue = Enqueue {
         kind: KINDS[0].into(),
@@ -196,9 +197,14 @@ fn intent(job: &Job, number: u64) -> Intent {
             JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
             JobOption::Work { work } => script.work_ms = ms(*work),
             JobOption::Attempts { ends } => script.acts = ends.iter().map(act).collect(),
+            JobOption::Payload { payload: Payload::Garbage } => decodes = false,
         }
     }
-    enqueue.payload = serde_json::to_string(&script).expect("a script is JSON");
+    enqueue.payload = if decodes {
+        serde_json::to_string(&script).expect("a script is JSON")
+    } else {
+        serde_json::json!({ GARBAGE: number }).to_string()
+    };
     Intent { number, enqueue, repeated_by_key: false }
 }
 

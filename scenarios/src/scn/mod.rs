@@ -26,7 +26,9 @@ mod scenario;
 mod tests;
 
 pub use error::{Expected, SyntaxError};
-pub use nouns::{Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Rejection, RequestKind, WaitReason};
+pub use nouns::{
+    Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Payload, Rejection, RequestKind, WaitReason,
+};
 pub use parser::{CLIENTS_MAX, WORKERS_MAX, parse};
 pub use phrases::{
     Action, Anchor, AtOperation, AttemptScript, Deed, Expectation, For, Happening, JobOption, Keep, Lapse, Message, On,

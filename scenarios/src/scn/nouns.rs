@@ -25,6 +25,12 @@ nouns! {
         Line = "line",
     }
 
+    /// What a job carries, if it is not what its handler asks for.
+    pub enum Payload ("a payload", "PAYLOAD") {
+        /// It does not decode.
+        Garbage = "garbage",
+    }
+
     /// How a job has ended.
     pub enum Outcome ("a terminal state", "OUTCOME") {
         /// Its result is stored.

@@ -1,7 +1,7 @@
 //! Every sentence of the language. A new one is one line; docs/SCENARIO_FILES.md must have it too.
 
 use super::grammar::phrases;
-use super::nouns::{Answer, Clause, Comparison, Count, DiskFile, Outcome, Rejection, RequestKind, WaitReason};
+use super::nouns::{Answer, Clause, Comparison, Count, DiskFile, Outcome, Payload, Rejection, RequestKind, WaitReason};
 use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, Name, Nth, Number, Process, WorkerName};
 use outlive_sim::{OperationKind, Survivors};
 use std::time::Duration;
@@ -55,6 +55,8 @@ phrases! {
         Work: "work" "=" (work: Duration);
         /// How its attempts end, in order; the last one is repeated.
         Attempts: "attempts" "=" (ends: Vec<AttemptScript>);
+        /// What it carries instead of what its handler asks for.
+        Payload: "payload" "=" (payload: Payload);
         /// Who enqueues it.
         Client: "client" "=" (client: ClientName);
     }

@@ -2,7 +2,7 @@
 
 use super::grammar::{Noun, canonical};
 use super::keyword::Keyword;
-use super::nouns::{Answer, Comparison, Count, DiskFile, Outcome, Rejection, RequestKind, WaitReason};
+use super::nouns::{Answer, Comparison, Count, DiskFile, Outcome, Payload, Rejection, RequestKind, WaitReason};
 use super::parser::parse_knowing;
 use super::phrases::{Action, Anchor, AttemptScript, Deed, Expectation, JobOption, Lapse, Message, Rest, WorldItem};
 use super::sample::Sample;
@@ -148,6 +148,7 @@ complaints! {
     a_unit_that_is_none: "settle   10m" => "settle   10min";
     a_number_out_of_bounds: "max_attempts=3" => "max_attempts=0";
     an_option_that_there_is_not: "max_attempts=3" => "max-attempts=3";
+    work_of_what_does_not_decode: "max_attempts=3" => "payload=garbage work=2s";
     a_wait_reason_that_there_is_not: "\"lease lost\"" => "lease-expires";
     survivors_that_there_are_not: "keep none" => "keep nothing";
     a_line_that_ends_too_early: "store at next wal sync keep none" => "store at next wal";
@@ -187,6 +188,7 @@ fn the_page_for_people_has_every_name_and_every_sentence() {
         names::<Keyword>(),
         names::<WaitReason>(),
         names::<Outcome>(),
+        names::<Payload>(),
         names::<Rejection>(),
         names::<Answer>(),
         names::<RequestKind>(),
