@@ -73,14 +73,18 @@ fn the_example_of_the_design_reads_and_prints_in_the_queues_own_words() {
 fn the_files_are_canonical_and_bite_bugs_that_there_are() {
     let bugs = planted_bugs();
     let bugs: Vec<&str> = bugs.iter().map(String::as_str).collect();
+    let page = include_str!("../../../docs/TESTING.md");
     let files = folder("regressions").unwrap();
-    assert!(files.len() >= 12);
+    assert!(files.len() >= 28);
     for (stem, text) in files {
         let scenario = parse_knowing(&text, &bugs).unwrap_or_else(|error| panic!("{stem}: {error}"));
         assert_eq!(scenario.to_string(), text, "{stem}");
         assert_eq!(scenario.name.as_str(), stem);
         assert!(scenario.bites.is_some(), "{stem}");
         assert!(scenario.why.len() >= 2, "{stem} says where it comes from, and what went wrong");
+        let guards: Vec<&str> = scenario.guards.iter().map(|guard| guard.as_str()).collect();
+        let row = format!("| `{stem}` | {} | `{}` |\n", guards.join(" "), scenario.bites.unwrap());
+        assert!(page.contains(&row), "docs/TESTING.md lacks the row {row}");
     }
 }
 
