@@ -20,7 +20,7 @@ pub use storage::{BuggyStorage, storage};
 use outlive::Options;
 use outlive::job::{KeyRow, RequestId};
 use outlive::protocol::{Call, CallError, Reply};
-use outlive::store::{Change, RequestRow};
+use outlive::store::{Change, Live, RequestRow};
 use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -77,6 +77,11 @@ pub trait Bug: Sync {
     /// A remembered answer on its way out of the store.
     fn request(&self, _: &Memory, _: RequestId, row: Option<RequestRow>) -> Option<RequestRow> {
         row
+    }
+
+    /// Jobs that are not terminal, on their way out of the store to whoever opens it: a page of them.
+    fn live(&self, _: &Memory, page: Vec<Live>) -> Vec<Live> {
+        page
     }
 
     /// Options on their way into the engine.

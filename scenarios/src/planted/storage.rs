@@ -6,7 +6,6 @@ use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
 use outlive::{JobId, Options};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A storage whose rows may have a bug.
 pub struct BuggyStorage {
@@ -29,9 +28,9 @@ impl Storage for BuggyStorage {
     type Store = BuggyStore<<TursoStorage<BuggyHost> as Storage>::Store>;
 
     async fn open(&mut self, options: &Options) -> Result<Self::Store, OpenError> {
-        self.memory.opening.store(true, Ordering::Relaxed);
+        self.memory.set_opening(true);
         let opened = self.inner.open(options).await;
-        self.memory.opening.store(false, Ordering::Relaxed);
+        self.memory.set_opening(false);
         Ok(BuggyStore { inner: opened?, memory: self.memory.clone() })
     }
 }
@@ -72,7 +71,11 @@ impl<S: Store> Store for BuggyStore<S> {
     }
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
-        self.inner.live(after, most).await
+        let page = self.inner.live(after, most).await?;
+        Ok(match chosen() {
+            Some(bug) => bug.live(&self.memory, page),
+            None => page,
+        })
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -18,6 +18,8 @@ pub struct Cast {
     pub machines: Machines,
     /// Whether everybody is in the store's process.
     embedded: bool,
+    /// Whether everybody does as in a run of a seed.
+    improvised: bool,
     workers: Vec<Name>,
     /// How many of them run from the beginning.
     running: usize,
@@ -39,15 +41,16 @@ impl Cast {
         let clients = scenario.world.clients().to_vec();
         let has = |item: WorldItem| scenario.world.items.contains(&item);
         let embedded = has(WorldItem::Program {});
+        let improvised = scenario.world.improvised().is_some();
         let machines = if embedded {
             Machines::of(0, 0, false)
-        } else if scenario.world.improvised().is_some() {
+        } else if improvised {
             Machines::of(workers.len(), clients.len(), has(WorldItem::Middlebox {}))
         } else {
             // Somebody enqueues the jobs of nobody in particular.
             Machines::of(workers.len(), clients.len() + 1, scenario.meddles_with_messages())
         };
-        Self { machines, embedded, workers, running, clients, jobs: scenario.jobs.clone() }
+        Self { machines, embedded, improvised, workers, running, clients, jobs: scenario.jobs.clone() }
     }
 
     /// The cast of a run of a seed: everybody has the name of a place.
@@ -60,7 +63,7 @@ impl Cast {
             Setting::Cluster(machines) => (false, machines.clone()),
         };
         let (workers, clients) = (names('w', plan.workers.len()), names('c', machines.clients.len()));
-        Self { machines, embedded, running: workers.len(), workers, clients, jobs: Vec::new() }
+        Self { machines, embedded, improvised: true, running: workers.len(), workers, clients, jobs: Vec::new() }
     }
 
     /// The workers.
@@ -145,13 +148,13 @@ impl Cast {
     /// The number of a job, which stands in its payload.
     pub fn number(&self, job: &Name) -> u64 {
         let place = self.jobs.iter().position(|it| it.name == *job).expect("a job is declared");
-        number(&self.jobs[place], place)
+        number(&self.jobs[place], place, self.improvised)
     }
 
     /// The job of this number.
     pub fn job(&self, wanted: u64) -> Option<Name> {
         let mut jobs = self.jobs.iter().enumerate();
-        jobs.find(|(place, job)| number(job, *place) == wanted).map(|(_, job)| job.name.clone())
+        jobs.find(|(place, job)| number(job, *place, self.improvised) == wanted).map(|(_, job)| job.name.clone())
     }
 
     /// The number of the job that an effect is of.
@@ -159,7 +162,7 @@ impl Cast {
         let has_key =
             |job: &Job| job.options.iter().any(|option| matches!(option, JobOption::Key { key } if key == effect));
         let place = self.jobs.iter().position(has_key).expect("an effect is a job's key");
-        number(&self.jobs[place], place)
+        number(&self.jobs[place], place, self.improvised)
     }
 
     /// Jumps of the store's wall clock: checkers must know of them. The stage plays them.
@@ -278,10 +281,10 @@ pub fn scheduled(scenario: &Scenario, cast: &Cast) -> Option<Vec<Fault>> {
     Some(faults)
 }
 
-/// The number of a job: its place, or what follows the letter of a name like `j17`, which is what the jobs of seeds
-/// are called. What is drawn for a job is drawn by its number, whichever others there are.
-fn number(job: &Job, place: usize) -> u64 {
-    let digits = job.name.as_str().strip_prefix('j').filter(|digits| !digits.starts_with('0'));
+/// The number of a job: its place, or in an improvised world what follows the letter of a name like `j17`, which is
+/// what the jobs of seeds are called. What is drawn for a job is drawn by its number, whichever others there are.
+fn number(job: &Job, place: usize, improvised: bool) -> u64 {
+    let digits = job.name.as_str().strip_prefix('j').filter(|digits| improvised && !digits.starts_with('0'));
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(1 + place as u64)
 }
 
@@ -294,7 +297,7 @@ fn count<const MIN: i64, const MAX: i64>(number: &Number<MIN, MAX>) -> u64 {
 }
 
 fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
-    let number = number(job, place);
+    let number = number(job, place, improvised);
     let (mut repeated_by_key, mut decodes) = (false, true);
     let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000 };
     let mut enqueue = Enqueue {

@@ -14,6 +14,8 @@ mod moment;
 mod print;
 mod programs;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub use fault::kind_of;
 pub use improvised::scenario_of;

@@ -6,10 +6,11 @@ use crate::seams;
 use crate::workload::Cluster;
 use outlive::JobId;
 use outlive::host::{Clock, Host};
-use outlive::job::RequestId;
+use outlive::job::{Refusal, RequestId};
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request};
 use outlive_sim::{Fork, Process};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -21,8 +22,15 @@ pub struct Stop {
 }
 
 /// What a client is told.
-#[derive(Clone)]
-pub enum Errand {
+pub struct Errand {
+    /// To do what.
+    pub wish: Wish,
+    /// Becomes true once it was asked for, unless that can have changed nothing.
+    pub did_something: Arc<AtomicBool>,
+}
+
+/// What a client is to do.
+pub enum Wish {
     /// Enqueue the job of this number.
     Enqueue(u64, Enqueue),
     /// Cancel it.
@@ -51,22 +59,29 @@ pub async fn work(cluster: Cluster, process: Process, number: usize, mut told: m
 pub async fn ask(cluster: Cluster, process: Process, known: Known, mut told: mpsc::UnboundedReceiver<Errand>) {
     let host = seams::host(SimHost::new(&process, Duration::ZERO));
     let service = cluster.connect(&process, &host);
-    while let Some(errand) = told.recv().await {
-        let (number, request) = match errand {
-            Errand::Enqueue(number, enqueue) => (number, Request::Enqueue(enqueue)),
-            Errand::Cancel(number) => {
+    while let Some(Errand { wish, did_something }) = told.recv().await {
+        let (number, request) = match wish {
+            Wish::Enqueue(number, enqueue) => (number, Request::Enqueue(enqueue)),
+            Wish::Cancel(number) => {
                 let Some(job) = known.lock().unwrap().get(&number).copied() else { continue };
                 (number, Request::Cancel { job })
             }
         };
         // One name for a thing however often it is told: a second time repeats the first.
         let id = name(cluster.program.world.fork("errand").fork(request.name()), number);
+        // From here on nobody knows.
+        did_something.store(true, Ordering::Relaxed);
         loop {
             match service.call(Call { id, request: request.clone() }).await {
                 Ok(Reply::Enqueued { job, .. }) => drop(known.lock().unwrap().insert(number, job)),
                 Err(CallError::Unavailable { .. }) => {
                     host.clock().sleep(AGAIN).await;
                     continue;
+                }
+                // A refused enqueue may be what a file is about. Nothing is to be learnt from a job that had
+                // ended before somebody cancelled it.
+                Err(CallError::Refused(Refusal::Finished { .. } | Refusal::UnknownJob { .. })) => {
+                    did_something.store(false, Ordering::Relaxed);
                 }
                 _ => {}
             }

@@ -1,20 +1,21 @@
 //! Where a file is played: the programs that run, and what its actions do to them.
 
+mod links;
+mod signs;
+
 use super::cast::Cast;
-use super::expect::placed;
 use super::fault::fault_of;
-use super::programs::{self, Errand, Known, Stop};
-use crate::checkers::number_of;
-use crate::event::Event;
-use crate::image::{JobRow, Rows};
+use super::programs::{self, Errand, Known, Stop, Wish};
 use crate::scn::{Action, For, JobName, Keep, Process as Who, Scenario, Within, WorkerName};
-use crate::workload::{Cluster, PATH, Program};
+use crate::workload::{Cluster, Program};
+use links::StruckLink;
 use outlive_sim::{
-    Action as FaultAction, Entry, Exit, Fault, LinkFault, LinkFaultId, MachineId, Nemesis, Process, ProcessId, Task,
-    Trigger, View, sleep_true, true_time,
+    Action as FaultAction, Fault, LinkFault, MachineId, Nemesis, Process, ProcessId, Task, Trigger, sleep_true,
+    true_time,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -44,14 +45,11 @@ struct State {
     messages: Vec<(usize, MachineId, String)>,
     /// Lines that changed nothing.
     idle: Vec<String>,
+    /// What clients were told to do, and whether they did something.
+    errands: Vec<(String, Arc<AtomicBool>)>,
+    /// How often each process was paused: a pause that ends by itself ends no later one.
+    pauses: BTreeMap<ProcessId, u64>,
     kept: Vec<Task<()>>,
-}
-
-/// What is wrong with a link, and the line of the file that says so.
-struct StruckLink {
-    id: LinkFaultId,
-    ends: (MachineId, MachineId),
-    line: String,
 }
 
 /// Between two who come on.
@@ -92,15 +90,15 @@ impl Stage {
         let store = cast.machines.store;
         match action {
             Action::Pause { process, lasting, at: None, polls: None } => {
-                let paused = self.living(process);
-                self.note(action, paused.iter().any(|it| !world.process(*it).is_paused()));
+                let paused: Vec<ProcessId> = self.living(process).into_iter().filter(|it| world.pause(*it)).collect();
+                self.note(action, !paused.is_empty());
                 for paused in paused {
-                    world.pause(paused);
+                    let pause = self.count_pause(paused);
                     if let Some(For::For { lasting }) = lasting {
-                        let (world, lasting) = (world.clone(), *lasting);
+                        let (stage, lasting) = (self.clone(), *lasting);
                         self.later(async move {
                             sleep_true(lasting).await;
-                            world.resume(paused);
+                            stage.end_pause(paused, pause);
                         });
                     }
                 }
@@ -110,7 +108,9 @@ impl Stage {
                 self.note(action, resumed > 0);
             }
             Action::PowerLoss { process, at: None, keep: Keep::Keep { survivors } } => {
-                world.power_loss(cast.machine(process), *survivors);
+                let died = !self.living(process).is_empty();
+                let loss = world.power_loss(cast.machine(process), *survivors);
+                self.note(action, died || loss.changed_something());
             }
             Action::Crash { process, at: None } => {
                 let crashed = self.living(process).into_iter().filter(|it| world.crash(*it)).count();
@@ -119,17 +119,21 @@ impl Stage {
             Action::Start { process } => self.note(action, self.boot(cast.machine(process))),
             Action::Stop { worker, within } => {
                 let within = within.as_ref().map_or(Duration::ZERO, |Within::Within { lasting }| *lasting);
-                self.tell_worker(worker, within);
+                self.note(action, self.tell_worker(worker, within));
             }
             Action::OpenRival {} => {
                 let rival = self.0.cluster.program.clone();
                 world.boot(store, "rival", |process| rival.run_as_rival(process));
             }
-            Action::Enqueue { job } => self.enqueue(job),
+            Action::Enqueue { job } => {
+                let asked = self.enqueue(job);
+                self.note_errand(action, asked);
+            }
             Action::Cancel { job: JobName(job) } => {
                 let number = cast.number(job);
                 let place = cast.client_of(&cast.jobs[number as usize - 1]);
-                self.tell_client(place, Errand::Cancel(number));
+                let asked = self.tell_client(place, Wish::Cancel(number));
+                self.note_errand(action, asked);
             }
             Action::Partition { from, to, one_way, lasting: None } => {
                 let (from, to) = self.link(from, to);
@@ -156,7 +160,7 @@ impl Stage {
             }
             Action::HealLink { from, to } => {
                 let (from, to) = self.link(from, to);
-                self.heal(|link| [(from, to), (to, from)].contains(&link.ends));
+                self.heal(|link| link.is_between(from, to));
             }
             Action::Heal {} => self.heal(|_| true),
             Action::JumpClock { process, by } => {
@@ -212,62 +216,15 @@ impl Stage {
         let state = self.0.state.lock().unwrap();
         let waiting = waiting.into_iter().filter_map(|place| state.armed.get(place));
         let waiting = waiting.map(|line| format!("`{line}` struck nothing: its moment never came"));
-        let idle = state.idle.iter().map(|line| format!("`{line}` changed nothing"));
+        let errands = state.errands.iter().filter(|(_, did_something)| !did_something.load(Ordering::Relaxed));
+        let idle = state.idle.iter().chain(errands.map(|(line, _)| line));
+        let idle = idle.map(|line| format!("`{line}` changed nothing"));
         let counts = self.0.nemesis.counts();
         let counts = counts.iter().filter(|(_, count)| count.fired > count.effective);
         let spent = counts.map(|(kind, count)| {
             format!("{} of {} faults of the kind {kind:?} changed nothing", count.fired - count.effective, count.fired)
         });
         waiting.chain(idle).chain(spent).collect()
-    }
-
-    /// What everybody saw so far, and where.
-    pub fn entries(&self) -> Vec<(MachineId, Entry<Event>)> {
-        let Program { world, recorder, .. } = &self.0.cluster.program;
-        let machines = world.times().into_iter().map(|times| (times.process, times.machine)).collect();
-        placed(recorder.history().entries(), &machines)
-    }
-
-    /// What the file says.
-    pub fn rows(&self) -> Result<Rows, String> {
-        let disk = self.0.cluster.program.world.disk(self.0.cast.machines.store);
-        Rows::read(&disk.image(View::Cache), PATH)
-    }
-
-    /// The processes of somebody that have died since then.
-    pub fn deaths(&self, who: &Who, since: Duration) -> Vec<i64> {
-        let machine = self.0.cast.machine(who);
-        let world = &self.0.cluster.program.world;
-        let died = |times: &outlive_sim::Times| times.ended.is_some_and(|ended| ended >= since);
-        let crashed = |process: ProcessId| world.exit(process) != Some(Exit::Finished);
-        let times = world.times().into_iter().filter(|times| times.machine == machine && died(times));
-        times.filter(|times| crashed(times.process)).map(|times| i64::from(times.process.0)).collect()
-    }
-
-    /// The tokens of leases that have expired: the file says so.
-    pub fn expired_leases(&self, job: Option<&JobName>) -> Vec<i64> {
-        let Ok(rows) = self.rows() else { return Vec::new() };
-        let expired = |ended: Option<&str>| matches!(ended, Some("expired" | "crashed"));
-        let attempts = rows.attempts.iter().filter(|(_, attempt)| self.is(&rows, attempt.job, job));
-        let attempts = attempts.filter(|(_, attempt)| expired(attempt.ended.as_deref()));
-        attempts.map(|(token, _)| *token).collect()
-    }
-
-    /// The rests that are over, by the wall clock of the store: a job, and when its rest was to end.
-    pub fn ended_rests(&self, job: Option<&JobName>) -> Vec<i64> {
-        let Ok(rows) = self.rows() else { return Vec::new() };
-        let wall = self.0.cluster.program.world.clock(self.0.cast.machines.store).wall();
-        let wall_ms = i64::try_from(wall.as_millis()).expect("a date of our time");
-        let rested = |row: &JobRow| {
-            matches!(row.wait.as_str(), "delay" | "backoff" | "crash-backoff" | "snooze") && row.due_wall_ms <= wall_ms
-        };
-        let jobs = rows.jobs.iter().filter(|(id, row)| self.is(&rows, **id, job) && rested(row));
-        jobs.map(|(id, row)| id * 1_000_000_000_000_000 + row.due_wall_ms).collect()
-    }
-
-    fn is(&self, rows: &Rows, id: i64, job: Option<&JobName>) -> bool {
-        let number = rows.jobs.get(&id).and_then(|row| number_of(&row.payload));
-        job.is_none_or(|JobName(name)| number == Some(self.0.cast.number(name)))
     }
 
     fn living(&self, who: &Who) -> Vec<ProcessId> {
@@ -327,28 +284,53 @@ impl Stage {
         place
     }
 
-    fn enqueue(&self, JobName(job): &JobName) {
+    /// Lets its client enqueue a job: whether it has asked for it, later on.
+    fn enqueue(&self, JobName(job): &JobName) -> Arc<AtomicBool> {
         let cast = &self.0.cast;
         let number = cast.number(job);
         let intent = &self.0.cluster.program.plan.intents[number as usize - 1];
         let place = cast.client_of(&cast.jobs[number as usize - 1]);
-        self.tell_client(place, Errand::Enqueue(number, intent.enqueue.clone()));
+        self.tell_client(place, Wish::Enqueue(number, intent.enqueue.clone()))
     }
 
-    fn tell_client(&self, place: usize, errand: Errand) {
+    /// Whether it did something, later on: who is down hears nothing.
+    fn tell_client(&self, place: usize, wish: Wish) -> Arc<AtomicBool> {
         let machine = self.0.cast.machines.clients[place];
+        let did_something = Arc::<AtomicBool>::default();
         let state = self.0.state.lock().unwrap();
         if let Some((_, ear)) = state.clients.iter().rev().find(|(at, _)| *at == machine) {
-            // Who is down hears nothing.
-            let _ = ear.send(errand);
+            let _ = ear.send(Errand { wish, did_something: did_something.clone() });
         }
+        did_something
     }
 
-    fn tell_worker(&self, worker: &WorkerName, within: Duration) {
-        let machine = self.0.cast.machine(&Who::Worker(worker.clone()));
-        let state = self.0.state.lock().unwrap();
-        if let Some((_, ear)) = state.workers.iter().rev().find(|(at, _)| *at == machine) {
-            let _ = ear.send(Stop { within });
+    fn note_errand(&self, line: &Action, did_something: Arc<AtomicBool>) {
+        self.0.state.lock().unwrap().errands.push((line.to_string(), did_something));
+    }
+
+    /// Tells a worker to stop, unless it is down or was told before: whether it was told.
+    fn tell_worker(&self, worker: &WorkerName, within: Duration) -> bool {
+        let who = Who::Worker(worker.clone());
+        let machine = self.0.cast.machine(&who);
+        let is_up = !self.living(&who).is_empty();
+        let mut state = self.0.state.lock().unwrap();
+        let ears = state.workers.extract_if(.., |(at, _)| *at == machine).last();
+        is_up && ears.is_some_and(|(_, ear)| ear.send(Stop { within }).is_ok())
+    }
+
+    /// One more pause of this process: which one it is.
+    fn count_pause(&self, process: ProcessId) -> u64 {
+        let mut state = self.0.state.lock().unwrap();
+        let pauses = state.pauses.entry(process).or_default();
+        *pauses += 1;
+        *pauses
+    }
+
+    /// Ends this pause, unless it has ended and another one began.
+    fn end_pause(&self, process: ProcessId, pause: u64) {
+        let latest = self.0.state.lock().unwrap().pauses.get(&process).copied();
+        if latest == Some(pause) {
+            self.0.cluster.program.world.resume(process);
         }
     }
 

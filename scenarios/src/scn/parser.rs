@@ -197,6 +197,7 @@ impl Parser<'_> {
         let (name, options) = self.rest_of(line, read)?;
         self.check_free(line, &line.tokens[1])?;
         check_kinds(line, &options)?;
+        check_payload(line, &options)?;
         for (position, option) in &options {
             let JobOption::Key { key } = option else { continue };
             if self.declared.keys.iter().any(|other| other == key.as_str()) {
@@ -407,6 +408,21 @@ fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<
         return Err(SyntaxError::wrong(line, (&line.tokens[*position]).into(), problem));
     }
     Ok(())
+}
+
+/// What no handler begins has no work.
+fn check_payload(line: &Line<'_>, options: &[(usize, JobOption)]) -> Result<(), Box<SyntaxError>> {
+    let decodes = !options.iter().any(|(_, option)| matches!(option, JobOption::Payload { .. }));
+    let of_a_handler =
+        |(_, option): &&(usize, JobOption)| matches!(option, JobOption::Work { .. } | JobOption::Attempts { .. });
+    match options.iter().find(of_a_handler).filter(|_| !decodes) {
+        Some((position, _)) => {
+            let place = (&line.tokens[*position]).into();
+            Err(SyntaxError::wrong(line, place, "this payload does not decode, so no handler begins")
+                .with_help("leave out what its attempts would do, or its payload"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// No two of `pieces`, each with the position of its first token, say the same kind of thing.

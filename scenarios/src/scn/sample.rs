@@ -173,6 +173,10 @@ fn jobs() -> BoxedStrategy<Vec<Job>> {
     let job = |number: usize| {
         Vec::<JobOption>::sample().prop_map(move |mut options| {
             options.retain(|option| !matches!(option, JobOption::Key { .. }));
+            // What does not decode does nothing.
+            if options.iter().any(|option| matches!(option, JobOption::Payload { .. })) {
+                options.retain(|option| !matches!(option, JobOption::Work { .. } | JobOption::Attempts { .. }));
+            }
             options.push(JobOption::Key { key: name(KEYS[number]) });
             Job { name: name(JOBS[number]), options: once_each(options) }
         })

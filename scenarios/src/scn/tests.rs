@@ -2,7 +2,7 @@
 
 use super::grammar::{Noun, canonical};
 use super::keyword::Keyword;
-use super::nouns::{Answer, Comparison, Count, DiskFile, Outcome, Rejection, RequestKind, WaitReason};
+use super::nouns::{Answer, Comparison, Count, DiskFile, Outcome, Payload, Rejection, RequestKind, WaitReason};
 use super::parser::parse_knowing;
 use super::phrases::{Action, Anchor, AttemptScript, Deed, Expectation, JobOption, Lapse, Message, Rest, WorldItem};
 use super::sample::Sample;
@@ -73,14 +73,18 @@ fn the_example_of_the_design_reads_and_prints_in_the_queues_own_words() {
 fn the_files_are_canonical_and_bite_bugs_that_there_are() {
     let bugs = planted_bugs();
     let bugs: Vec<&str> = bugs.iter().map(String::as_str).collect();
+    let page = include_str!("../../../docs/TESTING.md");
     let files = folder("regressions").unwrap();
-    assert!(files.len() >= 12);
+    assert!(files.len() >= 28);
     for (stem, text) in files {
         let scenario = parse_knowing(&text, &bugs).unwrap_or_else(|error| panic!("{stem}: {error}"));
         assert_eq!(scenario.to_string(), text, "{stem}");
         assert_eq!(scenario.name.as_str(), stem);
         assert!(scenario.bites.is_some(), "{stem}");
         assert!(scenario.why.len() >= 2, "{stem} says where it comes from, and what went wrong");
+        let guards: Vec<&str> = scenario.guards.iter().map(|guard| guard.as_str()).collect();
+        let row = format!("| `{stem}` | {} | `{}` |\n", guards.join(" "), scenario.bites.unwrap());
+        assert!(page.contains(&row), "docs/TESTING.md lacks the row {row}");
     }
 }
 
@@ -148,6 +152,7 @@ complaints! {
     a_unit_that_is_none: "settle   10m" => "settle   10min";
     a_number_out_of_bounds: "max_attempts=3" => "max_attempts=0";
     an_option_that_there_is_not: "max_attempts=3" => "max-attempts=3";
+    work_of_what_does_not_decode: "max_attempts=3" => "payload=garbage work=2s";
     a_wait_reason_that_there_is_not: "\"lease lost\"" => "lease-expires";
     survivors_that_there_are_not: "keep none" => "keep nothing";
     a_line_that_ends_too_early: "store at next wal sync keep none" => "store at next wal";
@@ -187,6 +192,7 @@ fn the_page_for_people_has_every_name_and_every_sentence() {
         names::<Keyword>(),
         names::<WaitReason>(),
         names::<Outcome>(),
+        names::<Payload>(),
         names::<Rejection>(),
         names::<Answer>(),
         names::<RequestKind>(),

@@ -5,23 +5,32 @@ mod address_in_the_trace;
 mod backoff_forgotten;
 mod bound_never_shrinks;
 mod cancel_dropped;
+mod claims_unheard_after_restart;
 mod completion_called_discard;
 mod completion_written_late;
+mod crash_count_rotates;
 mod crash_counted_as_failure;
 mod directory_never_synced;
 mod expired_lease_revived;
 mod failure_only_logged;
+mod half_reopened;
 mod hash_map_order;
+mod heartbeat_renews_nothing;
+mod key_before_its_job;
 mod key_forgotten;
 mod lease_a_little_too_long;
+mod lease_by_the_wall_clock;
 mod lease_never_expires;
 mod lease_too_short;
 mod lock_not_taken;
 mod log_emptied_before_file_synced;
 mod no_sync_at_open;
+mod page_never_turned;
+mod payload_cut;
 mod place_in_line_forgotten;
 mod poison_never_quarantined;
 mod real_clock;
+mod release_counted_as_failure;
 mod repeat_under_a_new_name;
 mod request_forgotten;
 mod rest_without_end;
@@ -33,7 +42,9 @@ mod stale_lease_accepted;
 mod start_not_written;
 mod sync_error_ignored;
 mod trust_too_long;
+mod undecodable_only_logged;
 mod unknown_called_impossible;
+mod unstarted_lease_without_end;
 mod wait_without_a_reason;
 mod workers_elsewhere_forgotten;
 mod zombie_told_done;
@@ -48,17 +59,25 @@ pub const ALL: &[&dyn Bug] = &[
     &directory_never_synced::DirectoryNeverSynced,
     &log_emptied_before_file_synced::LogEmptiedBeforeFileSynced,
     &unknown_called_impossible::UnknownCalledImpossible,
+    &key_before_its_job::KeyBeforeItsJob,
+    &payload_cut::PayloadCut,
     &lease_never_expires::LeaseNeverExpires,
     &lease_too_short::LeaseTooShort,
     &lease_a_little_too_long::LeaseALittleTooLong,
     &stale_completion_accepted::StaleCompletionAccepted,
     &stale_lease_accepted::StaleLeaseAccepted,
     &expired_lease_revived::ExpiredLeaseRevived,
+    &heartbeat_renews_nothing::HeartbeatRenewsNothing,
+    &unstarted_lease_without_end::UnstartedLeaseWithoutEnd,
+    &lease_by_the_wall_clock::LeaseByTheWallClock,
     &workers_elsewhere_forgotten::WorkersElsewhereForgotten,
     &trust_too_long::TrustTooLong,
     &lock_not_taken::LockNotTaken,
     &failure_only_logged::FailureOnlyLogged,
+    &undecodable_only_logged::UndecodableOnlyLogged,
     &crash_counted_as_failure::CrashCountedAsFailure,
+    &crash_count_rotates::CrashCountRotates,
+    &release_counted_as_failure::ReleaseCountedAsFailure,
     &backoff_forgotten::BackoffForgotten,
     &retryable_ignored::RetryableIgnored,
     &poison_never_quarantined::PoisonNeverQuarantined,
@@ -76,6 +95,9 @@ pub const ALL: &[&dyn Bug] = &[
     &zombie_told_done::ZombieToldDone,
     &result_of_a_retry_lost::ResultOfARetryLost,
     &rest_without_end::RestWithoutEnd,
+    &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
+    &page_never_turned::PageNeverTurned,
+    &half_reopened::HalfReopened,
     &hash_map_order::HashMapOrder,
     &real_clock::RealClock,
     &address_in_the_trace::AddressInTheTrace,
