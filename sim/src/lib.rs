@@ -54,6 +54,8 @@ mod run;
 #[cfg(madsim)]
 mod seed;
 #[cfg(madsim)]
+mod shrink;
+#[cfg(madsim)]
 mod trace;
 #[cfg(madsim)]
 mod world;
@@ -74,6 +76,7 @@ pub use self::{
     process::{Life, Process, ProcessId, Task},
     run::{Failure, Options, Outcome, run},
     seed::{Fork, Rng, Seed},
+    shrink::{Budget, Shrinker, Try},
     trace::{Recording, Trace},
     world::{Exit, MachineId, Times, World},
 };
