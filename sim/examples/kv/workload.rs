@@ -139,7 +139,7 @@ impl Case {
 
 fn draw_fault(seed: Seed, number: u64) -> Fault {
     let mut rng = seed.fork("fault").key(number).rng();
-    let moment = rng.pick(&MOMENTS).clone();
+    let moment = *rng.pick(&MOMENTS);
     let nth = rng.between(1..=NTH_MAX);
     let error =
         if moment == Moment::Operation("/log", OperationKind::Write) { Action::WriteError } else { Action::SyncError };
