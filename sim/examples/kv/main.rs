@@ -1,6 +1,6 @@
 //! A key-value store with a bug: found by seeds, shrunk, and explained.
 //!
-//!     cargo run --release --workspace --example kv [torn-record | unsynced-directory | none] [SEEDS]
+//!     cargo run --release --example kv [torn-record | unsynced-directory | none] [SEEDS]
 //!
 //! - `store.rs`: the store, some 200 lines, and two bugs that it can be given
 //! - `workload.rs`: clients, faults, and one run of them
