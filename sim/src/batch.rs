@@ -61,6 +61,9 @@ impl Batch {
     ///
     /// # Errors
     /// If no child can be started.
+    ///
+    /// # Panics
+    /// If [`children`](Batch::children) is 0.
     pub fn run<R: DeserializeOwned + Send>(
         &self,
         seeds: impl IntoIterator<Item = Seed, IntoIter: Send>,

@@ -19,7 +19,10 @@ pub struct Entry<E> {
     pub event: E,
 }
 
-/// An ordered list of events. Clones are the same list.
+/// An ordered list of events. Clones are the same list: give one to each client.
+///
+/// Record when something is *asked*, and again when it is *answered*. What was asked and not answered has an unknown
+/// outcome, and a checker must allow both. The form is Jepsen's: invoke, ok, fail, and info for unknown.
 #[derive(Clone, Debug)]
 pub struct History<E>(Arc<Mutex<Vec<Entry<E>>>>);
 

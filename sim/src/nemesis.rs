@@ -24,6 +24,22 @@ use crate::seed::Fork;
 use crate::world::{MachineId, World};
 
 /// The nemesis of a world. Clones are the same one.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use outlive_sim::{Action, Fault, FaultKind, Nemesis, Options, Seed, Trigger, run};
+///
+/// let outcome = run(Seed(1), Options::default(), async |world| {
+///     let machine = world.add_machine("one");
+///     let crash = Fault { machine, trigger: Trigger::At(Duration::from_secs(5)), action: Action::Crash };
+///     let nemesis = Nemesis::start(&world, vec![crash]);
+///     let process = world.boot(machine, "idle", async |_| std::future::pending().await);
+///     world.exited(process).await;
+///     (outlive_sim::true_time().as_secs(), nemesis.counts()[&FaultKind::Crash].effective)
+/// });
+/// assert_eq!(outcome.result.unwrap(), (5, 1));
+/// ```
 #[derive(Clone)]
 pub struct Nemesis(Arc<Inner>);
 

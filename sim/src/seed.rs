@@ -22,6 +22,9 @@ pub struct Seed(pub u64);
 
 impl Seed {
     /// The fork called `name`.
+    ///
+    /// # Panics
+    /// If `name` is longer than 64 bytes.
     pub fn fork(self, name: &str) -> Fork {
         Fork(u128::from(self.0)).fork(name)
     }
@@ -81,7 +84,10 @@ impl Fork {
         ((self.number() >> 11) as f64) < probability * (1u64 << 53) as f64
     }
 
-    /// A duration within `range`. Drawn from [`number`](Fork::number).
+    /// A duration within `range`, in whole nanoseconds. Drawn from [`number`](Fork::number).
+    ///
+    /// # Panics
+    /// If `range` is empty, or reaches beyond 584 years.
     pub fn duration(self, range: RangeInclusive<Duration>) -> Duration {
         let (low, high) = nanos(&range);
         // The product of two 64-bit numbers: its upper half is uniform enough, and costs no stream.
@@ -122,7 +128,7 @@ impl Rng {
     /// A duration within `range`, in whole nanoseconds.
     ///
     /// # Panics
-    /// If `range` is empty.
+    /// If `range` is empty, or reaches beyond 584 years.
     pub fn duration(&mut self, range: RangeInclusive<Duration>) -> Duration {
         let (low, high) = nanos(&range);
         Duration::from_nanos(self.between(low..=high))

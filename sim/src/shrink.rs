@@ -67,11 +67,14 @@ pub struct Try<'c, C> {
     pub still_fails: bool,
 }
 
+/// Who is told of each try.
+type Progress<'a, C> = Box<dyn FnMut(Try<'_, C>) + 'a>;
+
 /// Tries cases of type `C`, told apart by keys of type `K`.
 pub struct Shrinker<'a, C, K> {
     key: Box<dyn Fn(&C) -> K + 'a>,
     still_fails: Box<dyn FnMut(&C) -> bool + 'a>,
-    progress: Box<dyn FnMut(Try<'_, C>) + 'a>,
+    progress: Progress<'a, C>,
     budget: Budget,
     tries: u64,
     exhausted: bool,

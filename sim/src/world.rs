@@ -134,6 +134,9 @@ impl World {
     }
 
     /// The fork called `name` of this run's seed.
+    ///
+    /// # Panics
+    /// If `name` is longer than 64 bytes.
     pub fn fork(&self, name: &str) -> Fork {
         self.0.seed.fork(name)
     }
@@ -144,11 +147,20 @@ impl World {
     }
 
     /// Adds an event of the world itself to the trace.
+    ///
+    /// # Panics
+    /// As [`Trace::event`].
     pub fn event(&self, kind: &'static str, numbers: &[u64], bytes: &[u8]) {
         self.0.trace.event(kind, ProcessId::WORLD.0, numbers, bytes);
     }
 
-    /// Adds a machine: an empty disk, and a clock without drift.
+    /// Adds a machine: an empty disk, and a clock without drift. Add all of them before [`Nemesis::start`], which
+    /// looks after those that are there.
+    ///
+    /// # Panics
+    /// If there is a machine of this name, or the name is longer than 64 bytes.
+    ///
+    /// [`Nemesis::start`]: crate::Nemesis::start
     pub fn add_machine(&self, name: &'static str) -> MachineId {
         let mut machines = self.0.machines.lock().unwrap();
         assert!(machines.iter().all(|machine| machine.name != name), "there is a machine {name} already");
@@ -176,11 +188,17 @@ impl World {
     }
 
     /// A machine's disk.
+    ///
+    /// # Panics
+    /// If the world has no such machine.
     pub fn disk(&self, machine: MachineId) -> SimDisk {
         self.machine(machine).disk
     }
 
     /// A machine's clock.
+    ///
+    /// # Panics
+    /// If the world has no such machine.
     pub fn clock(&self, machine: MachineId) -> MachineClock {
         self.machine(machine).clock
     }
@@ -191,7 +209,11 @@ impl World {
     }
 
     /// Boots a process whose main future is what `main` returns. When that ends, so does the
-    /// process, its other tasks included.
+    /// process, its other tasks included. A panic of it ends the process too, and is kept in
+    /// [`panics`](World::panics). To start a program again, boot it again: it finds the disk as it was left.
+    ///
+    /// # Panics
+    /// If the world has no such machine, or the name is longer than 64 bytes.
     pub fn boot<F, M>(&self, machine: MachineId, name: &'static str, main: M) -> ProcessId
     where
         M: FnOnce(Process) -> F + Send + 'static,
@@ -261,6 +283,9 @@ impl World {
     /// Crashes a process, as `kill -9` does: it is dead at once. `false` if it was already.
     ///
     /// It may be called from within the process, which then runs on to its next await.
+    ///
+    /// # Panics
+    /// If there never was such a process; so do all methods that take one.
     pub fn crash(&self, process: ProcessId) -> bool {
         self.end(process, Exit::Crashed)
     }
@@ -268,6 +293,9 @@ impl World {
     /// Takes a machine's power: its processes die, its disk keeps what is durable and what
     /// survives, its connections vanish without a word, and its boot time starts anew. It is back
     /// when the next process boots on it.
+    ///
+    /// # Panics
+    /// If the world has no such machine.
     pub fn power_loss(&self, machine: MachineId, survivors: Survivors) -> Loss {
         let Machine { disk, clock, .. } = self.machine(machine);
         let dying = self.living(machine);
@@ -334,7 +362,8 @@ impl World {
         resuming
     }
 
-    /// Waits until a process has ended, and says how.
+    /// Waits until a process has ended, and says how. A paused one may never end: the run's
+    /// [time limit](crate::Options::time_limit) ends the wait.
     pub fn exited(&self, process: ProcessId) -> impl Future<Output = Exit> + Send + 'static {
         let world = self.clone();
         std::future::poll_fn(move |context| {

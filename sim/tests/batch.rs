@@ -1,9 +1,5 @@
 //! A batch in child processes. The test is a program of its own, because it is also the child.
 
-#[cfg(not(madsim))]
-fn main() {}
-
-#[cfg(madsim)]
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("child") {
         return parts::child();
@@ -12,7 +8,6 @@ fn main() {
     parts::a_seed_has_the_same_hash_in_another_process();
 }
 
-#[cfg(madsim)]
 mod parts {
     use std::time::Duration;
 

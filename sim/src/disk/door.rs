@@ -34,6 +34,10 @@ pub enum OpenMode {
 }
 
 /// One process's door to its machine's disk. Clones are the same door.
+///
+/// An operation takes no time by itself; await [`pace`](ProcessDisk::pace) before it, and it takes as long as the disk
+/// is slow. Beside the errors that each operation names, all of them fail with `BrokenPipe` once the process is dead.
+/// An injected error is of the kind that the [`Verdict`] has; the nemesis gives `Other`.
 #[derive(Clone)]
 pub struct ProcessDisk(Arc<Door>);
 
@@ -282,7 +286,8 @@ impl fmt::Debug for ProcessDisk {
     }
 }
 
-/// An open file. Dropping it closes it and lets its lock go.
+/// An open file. Dropping it closes it and lets its lock go. Once its process is dead, every operation fails with
+/// `BrokenPipe`.
 #[derive(Debug)]
 pub struct SimFile {
     door: ProcessDisk,
