@@ -1,6 +1,7 @@
 //! The simulator on the queue: runs repeat, checkers are content, and reports read as they should.
 
-use outlive_scenarios::checkers::{ALL, Report};
+use outlive::JobId;
+use outlive_scenarios::checkers::{ALL, Finding, Report};
 use outlive_scenarios::runner::{Ending, SeedResult, print_seed, run_seed};
 use outlive_scenarios::workload::Workload;
 use outlive_sim::{Recording, Seed};
@@ -43,10 +44,12 @@ fn clauses_have_ids_of_their_invariant_and_no_id_twice() {
 fn a_clause_that_does_not_hold_is_counted_and_reported() {
     let mut report = Report::default();
     report.expect("I1.a", true, || unreachable!("it holds"));
-    report.expect("I1.a", false, || "job 7 is gone".into());
+    report.expect("I1.a", false, || Finding::new("enqueue lost", "job 7 is gone".into()).job(JobId(7)).call(3));
     assert_eq!(report.counts["I1.a"], 2);
     assert_eq!(report.violations.len(), 1);
     assert_eq!(report.violations[0].sentence, "job 7 is gone");
+    assert_eq!(report.violations[0].transition, "enqueue lost");
+    assert_eq!((report.violations[0].subject.job, &report.violations[0].subject.calls[..]), (Some(7), &[3][..]));
 }
 
 /// What does not depend on what a run does: the shape of the report.
@@ -78,7 +81,8 @@ fn a_good_run_reports_what_it_reached() {
 #[test]
 fn a_bad_run_says_what_broke_and_how_to_see_it_again() {
     let mut report = Report::default();
-    report.expect("I1.a", false, || "job 7 was acknowledged at 4.2s and is not in the file".into());
+    let says = "job 7 was acknowledged at 4.2s and is not in the file".to_owned();
+    report.expect("I1.a", false, || Finding::new("enqueue lost", says));
     let ending = Ending::Violated(report.violations);
     insta::assert_snapshot!(print_seed(&result(ending), "cargo xtask sim --seed 42"));
 }

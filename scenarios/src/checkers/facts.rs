@@ -16,6 +16,8 @@ const JUST_RESUMED: Duration = Duration::from_millis(2);
 /// One call and what became of it.
 #[derive(Clone, Debug)]
 pub struct CallFact {
+    /// Its number in the run.
+    pub number: u64,
     /// What was asked, under which name.
     pub what: Arc<Call>,
     /// By whom.
@@ -41,6 +43,8 @@ pub struct Grant {
     pub elsewhere: bool,
     /// Who has it: whoever asked for it first.
     pub process: ProcessId,
+    /// The number of the call that was told of it first.
+    pub call: u64,
     /// When the claim was sent first: a repeat is told what was granted then.
     pub claimed: Duration,
     /// When the claim was answered.
@@ -199,7 +203,8 @@ impl Facts {
             match (&entry.event, entry.process) {
                 (Event::Invoke { call, what }, Some(process)) => {
                     by_number.insert(*call, calls.len());
-                    calls.push(CallFact { what: what.clone(), process, invoked: entry.at, answer: None });
+                    let (number, what) = (*call, what.clone());
+                    calls.push(CallFact { number, what, process, invoked: entry.at, answer: None });
                 }
                 (Event::Answer { call, answer }, _) => {
                     calls[by_number[call]].answer = Some((entry.at, answer.clone()));
@@ -291,6 +296,7 @@ impl Facts {
                     trust: true_length(trusted, self.drift_ppm[&process]),
                     elsewhere: !self.at_store.contains(&process),
                     process,
+                    call: call.number,
                     claimed: self.first_sent[&call.what.id],
                     answered,
                     renewals: Vec::new(),

@@ -1,12 +1,12 @@
 //! I1: work exists independently of the worker.
 
 use super::facts::number_of;
-use super::{Checker, Facts, Report};
+use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::image::Rows;
-use outlive::Effect;
 use outlive::job::{Next, RequestId};
 use outlive::protocol::{CallError, Reply, Request};
+use outlive::{Effect, JobId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -29,9 +29,12 @@ pub const CHECKER: Checker = Checker {
 fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let rows = match &evidence.rows {
         Ok(rows) => rows,
-        Err(why) => return report.expect("I1.f", false, || format!("the file does not read: {why}")),
+        Err(why) => {
+            let found = || Finding::new("file read", format!("the file does not read: {why}"));
+            return report.expect("I1.f", false, found);
+        }
     };
-    report.expect("I1.f", true, String::new);
+    report.expect("I1.f", true, || unreachable!("it holds"));
     enqueued(facts, rows, report);
     once(facts, rows, report);
     ends(facts, rows, report);
@@ -40,7 +43,9 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let row = rows.attempts.get(&token.0);
         let same = row.is_some_and(|row| row.job == grant.lease.job.0 && row.number == i64::from(grant.attempt));
         report.expect("I1.e", same, || {
-            format!("job {} was granted under token {}, but its attempt's row is {row:?}", grant.lease.job, token.0)
+            let (job, transition) = (grant.lease.job, if row.is_some() { "claim altered" } else { "claim lost" });
+            let says = format!("job {job} was granted under token {}, but its attempt's row is {row:?}", token.0);
+            Finding::new(transition, says).job(job).attempt(*token).call(grant.call).at(grant.answered)
         });
     }
 }
@@ -59,9 +64,12 @@ fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
                 && row.max_attempts == i64::from(asked.max_attempts)
                 && json(&row.payload) == json(&asked.payload)
         });
-        report.expect("I1.a", same, || match row {
-            None => format!("job {job} was acknowledged at {at:.1?} and is not in the file"),
-            Some(row) => format!("job {job} was asked for as {asked:?}, and is {row:?}"),
+        report.expect("I1.a", same, || {
+            let (transition, says) = match row {
+                None => ("enqueue lost", format!("job {job} was acknowledged at {at:.1?} and is not in the file")),
+                Some(row) => ("enqueue altered", format!("job {job} was asked for as {asked:?}, and is {row:?}")),
+            };
+            Finding::new(transition, says).job(*job).call(call.number).at(at)
         });
     }
 }
@@ -79,13 +87,22 @@ fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
     for (id, row) in &rows.jobs {
         let number = number_of(&row.payload);
         report.expect("I1.c", number.is_some_and(|number| asked.contains(&number)), || {
-            format!("job {id} is in the file, and nobody asked for {}", row.payload)
+            let says = format!("job {id} is in the file, and nobody asked for {}", row.payload);
+            Finding::new("job invented", says).job(JobId(*id))
         });
         jobs.entry(number.unwrap_or(0)).or_default().push(*id);
     }
     for number in asked {
         let there = jobs.get(&number).map_or(&[][..], Vec::as_slice);
-        report.expect("I1.b", there.len() <= 1, || format!("wish {number} was enqueued as jobs {there:?}"));
+        report.expect("I1.b", there.len() <= 1, || {
+            let wishes = facts.calls.iter().filter(|call| match &call.what.request {
+                Request::Enqueue(asked) => number_of(&asked.payload) == Some(number),
+                _ => false,
+            });
+            Finding::new("enqueue made twice", format!("wish {number} was enqueued as jobs {there:?}"))
+                .job(JobId(there[1]))
+                .calls(wishes.map(|call| call.number))
+        });
     }
 }
 
@@ -102,7 +119,10 @@ fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
         };
         let state = rows.jobs.get(&job.0).map(|row| row.state.as_str());
         report.expect("I1.d", state == Some(expected), || {
-            format!("job {job} was acknowledged as {expected} at {at:.1?}, and is {}", state.unwrap_or("gone"))
+            let now = state.unwrap_or("gone");
+            let says = format!("job {job} was acknowledged as {expected} at {at:.1?}, and is {now}");
+            let found = Finding::new(format!("{expected} undone"), says).job(job).call(call.number).at(at);
+            call.lease().into_iter().fold(found, |found, lease| found.attempt(lease.token))
         });
     }
 }
@@ -130,7 +150,11 @@ fn impossible(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repo
     for (id, error) in told {
         let Some((at, error)) = error else { continue };
         report.expect("I1.g", !rows.requests.contains(&id.0), || {
-            format!("request {id} was told at {at:.3?} that nothing was changed ({error}), and it is in the file")
+            let says =
+                format!("request {id} was told at {at:.3?} that nothing was changed ({error}), and it is in the file");
+            let calls: Vec<_> = facts.calls.iter().filter(|call| call.what.id == id).collect();
+            let name = calls.first().map_or("request", |call| call.what.request.name());
+            Finding::new(format!("{name} called impossible"), says).calls(calls.iter().map(|call| call.number)).at(at)
         });
     }
 }

@@ -1,6 +1,6 @@
 //! I2: claims expire without cooperation.
 
-use super::{Checker, Facts, Grant, Report};
+use super::{Checker, Facts, Finding, Grant, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
 use outlive::JobId;
@@ -47,11 +47,13 @@ fn handlers(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let (Some(grant), Some(process)) = (attempts.get(&(job, attempt)), entry.process) else { continue };
         let until = grant.trust_ends() + LATE;
         report.expect("I2.f", entry.at <= until || facts.slept_from(process, grant.trust_ends(), entry.at), || {
-            format!(
+            let says = format!(
                 "the handler of attempt {attempt} of job {job} {does} at {:.3?}, but its lease was trusted until {:.3?}",
                 entry.at,
                 grant.trust_ends()
-            )
+            );
+            let transition = format!("handler {does} without trust");
+            Finding::new(transition, says).job(job).attempt(grant.lease.token).call(grant.call).at(entry.at)
         });
     }
 }
@@ -62,10 +64,12 @@ fn windows(facts: &Facts, report: &mut Report) {
             let (earlier, later) = (&facts.grants[&pair[0]], &facts.grants[&pair[1]]);
             let trusted = earlier.trusted_until(facts);
             report.expect("I2.a", trusted <= later.answered, || {
-                format!(
+                let says = format!(
                     "job {job} was granted again (attempt {}) at {:.3?}, while attempt {} was trusted until {trusted:.3?}",
                     later.attempt, later.answered, earlier.attempt
-                )
+                );
+                let found = Finding::new("claim granted while another is trusted", says).job(*job);
+                found.attempt(pair[0]).attempt(pair[1]).calls([earlier.call, later.call]).at(later.answered)
             });
         }
     }
@@ -80,10 +84,12 @@ fn expiry(facts: &Facts, report: &mut Report) {
             if call.invoked > expired && !facts.is_told_again(call) {
                 report.expect("I2.b", !accepted, || {
                     let name = call.what.request.name();
-                    format!(
+                    let says = format!(
                         "{name} of job {} was accepted at {:.3?}, but its lease expired by {expired:.3?}",
                         lease.job, call.invoked
-                    )
+                    );
+                    let found = Finding::new(format!("{name} accepted after expiry"), says).job(lease.job);
+                    found.attempt(lease.token).calls([grant.call, call.number]).at(call.invoked)
                 });
             }
         }
@@ -97,10 +103,12 @@ fn expiry(facts: &Facts, report: &mut Report) {
         if call.invoked > expired && grant.answered < call.invoked {
             let running = matches!(explanation.doing, Doing::Running { .. });
             report.expect("I2.c", !running, || {
-                format!(
+                let says = format!(
                     "job {job} is called running at {:.3?}, but the lease of attempt {} expired by {expired:.3?}",
                     call.invoked, grant.attempt
-                )
+                );
+                let found = Finding::new("called running after expiry", says).job(*job).attempt(grant.lease.token);
+                found.calls([grant.call, call.number]).at(call.invoked)
             });
         }
     }
@@ -118,13 +126,25 @@ fn foreign(facts: &Facts, report: &mut Report) {
                 continue;
             }
             let name = call.what.request.name();
-            report.expect("I2.d", !accepted, || match (granted, overtaken) {
-                (None, _) => format!("{name} with a lease on job {} that was never granted was accepted", lease.job),
-                (_, Some(newer)) => format!(
-                    "{name} of job {} under token {} was accepted at {:.3?}, after token {} was granted",
-                    lease.job, lease.token.0, call.invoked, newer.lease.token.0
-                ),
-                _ => format!("{name} of job {} with the lease of a dead process was accepted", lease.job),
+            let (job, token) = (lease.job, lease.token);
+            report.expect("I2.d", !accepted, || {
+                let (which, says) = match (granted, overtaken) {
+                    (None, _) => {
+                        ("forged", format!("{name} with a lease on job {job} that was never granted was accepted"))
+                    }
+                    (_, Some(newer)) => (
+                        "stale",
+                        format!(
+                            "{name} of job {job} under token {} was accepted at {:.3?}, after token {} was granted",
+                            token.0, call.invoked, newer.lease.token.0
+                        ),
+                    ),
+                    _ => ("foreign", format!("{name} of job {job} with the lease of a dead process was accepted")),
+                };
+                let grants = granted.into_iter().chain(overtaken);
+                let found = Finding::new(format!("{which} {name} accepted"), says).job(job).attempt(token);
+                let found = overtaken.into_iter().fold(found, |found, newer| found.attempt(newer.lease.token));
+                found.calls(grants.map(|grant| grant.call)).call(call.number).at(call.invoked)
             });
         }
     }
@@ -137,12 +157,14 @@ fn completed_by_the_latest(facts: &Facts, report: &mut Report) {
         let (Request::Complete { lease, .. }, Ok(Reply::Done)) = (&call.what.request, answer) else { continue };
         let latest = facts.tokens.get(&lease.job).and_then(|tokens| tokens.last()).copied();
         report.expect("I2.d", latest.is_none_or(|latest| latest <= lease.token), || {
-            format!(
+            let latest = latest.expect("one was");
+            let says = format!(
                 "complete of job {} under token {} was accepted by {at:.3?}, although token {} was granted",
-                lease.job,
-                lease.token.0,
-                latest.expect("one was").0
-            )
+                lease.job, lease.token.0, latest.0
+            );
+            let grants = [lease.token, latest].into_iter().filter_map(|token| Some(facts.grants.get(&token)?.call));
+            let found = Finding::new("stale complete accepted", says).job(lease.job);
+            found.attempt(lease.token).attempt(latest).calls(grants).call(call.number).at(at)
         });
     }
 }
@@ -158,7 +180,8 @@ fn one_process(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let living = opened[..i].iter().find(|(other, _)| facts.deaths.get(other).is_none_or(|death| death > at));
         report.expect("I2.e", living.is_none(), || {
             let other = living.expect("one lives").0;
-            format!("process {} opened the file at {at:.3?}, while process {} had it", process.0, other.0)
+            let says = format!("process {} opened the file at {at:.3?}, while process {} had it", process.0, other.0);
+            Finding::new("file opened twice", says).at(*at)
         });
     }
 }

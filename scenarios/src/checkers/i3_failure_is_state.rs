@@ -1,10 +1,11 @@
 //! I3: failure is state, not control flow.
 
-use super::{CallFact, Checker, Facts, Report};
+use super::{CallFact, Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
 use crate::image::{FailureRow, Rows};
-use outlive::job::{Backoff, How, Lease};
+use outlive::JobId;
+use outlive::job::{Backoff, How, Lease, Token};
 use outlive::protocol::{Reply, Reported, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -46,7 +47,13 @@ fn attempts(rows: &Rows, report: &mut Report) {
         };
         report.expect("I3.a", right, || {
             let (number, job, ended) = (attempt.number, attempt.job, attempt.ended.as_deref().unwrap_or("open"));
-            format!("attempt {number} of job {job} is {ended}, and its failure is {failure:?}")
+            let says = format!("attempt {number} of job {job} is {ended}, and its failure is {failure:?}");
+            let transition = match (failure.is_some(), needs_failure) {
+                (false, true) => format!("{ended} without a failure"),
+                (true, false) => format!("{ended} with a failure"),
+                _ => format!("{ended} for ever"),
+            };
+            Finding::new(transition, says).job(JobId(job)).attempt(Token(*token))
         });
     }
 }
@@ -63,7 +70,14 @@ fn reported(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report
         });
         report.expect("I3.b", right, || {
             let expected = row.and_then(|row| decision(evidence, rows, row, lease));
-            format!("job {} failed with {said:?}, what is written is {row:?}, right is {expected:?}", lease.job)
+            let job = lease.job;
+            let says = format!("job {job} failed with {said:?}, what is written is {row:?}, right is {expected:?}");
+            let transition = match row {
+                None => "failure lost",
+                Some(row) if expected.is_some_and(|expected| expected != row.decision) => "failure decided wrongly",
+                Some(_) => "failure altered",
+            };
+            Finding::new(transition, says).job(job).attempt(lease.token).call(call.number).at(call.invoked)
         });
     }
 }
@@ -125,10 +139,13 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
         let key = (grant.lease.job.0, i64::from(grant.attempt) - 1);
         if let Some(due) = due.get(&key) {
             report.expect("I3.c", *due <= grant.answered + Duration::from_millis(1), || {
-                format!(
-                    "attempt {} of job {} was granted at {:.3?}, but the rest after the one before lasts until {due:.3?}",
-                    grant.attempt, grant.lease.job, grant.answered
-                )
+                let job = grant.lease.job;
+                let says = format!(
+                    "attempt {} of job {job} was granted at {:.3?}, but the rest after the one before lasts until {due:.3?}",
+                    grant.attempt, grant.answered
+                );
+                let found = Finding::new("claim granted before the rest was over", says).job(job);
+                found.attempt(grant.lease.token).call(grant.call).at(grant.answered)
             });
         }
     }
@@ -160,9 +177,14 @@ fn counts(rows: &Rows, report: &mut Report) {
         ];
         let written = [job.attempts, job.failures, job.crashes, job.snoozes, job.releases];
         report.expect("I3.d", counted == written && ended(&["failed"]) == job.failures, || {
-            format!(
+            let says = format!(
                 "job {id} says attempts, failures, crashes, snoozes, releases {written:?}, its rows say {counted:?}"
-            )
+            );
+            let names = ["attempts", "failures", "crashes", "snoozes", "releases"];
+            let wrong =
+                names.iter().zip(counted.iter().zip(&written)).filter(|(_, (counted, written))| counted != written);
+            let wrong: Vec<&str> = wrong.map(|(name, _)| *name).collect();
+            Finding::new(format!("{} counted wrongly", wrong.join(" and ")), says).job(JobId(*id))
         });
     }
 }
@@ -173,7 +195,11 @@ fn quarantine(evidence: &Evidence, rows: &Rows, report: &mut Report) {
         let quarantined = job.state == "quarantined";
         if quarantined || job.crashes >= most {
             let right = job.crashes == most && (quarantined || job.cancel_requested);
-            report.expect("I3.e", right, || format!("job {id} is {} after {} crashes", job.state, job.crashes));
+            report.expect("I3.e", right, || {
+                let says = format!("job {id} is {} after {} crashes", job.state, job.crashes);
+                let transition = if quarantined { "quarantined wrongly" } else { "not quarantined" };
+                Finding::new(transition, says).job(JobId(*id))
+            });
         }
     }
 }
@@ -201,7 +227,10 @@ fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report)
             row.ended.as_deref() == Some("crashed") && rows.failures.get(token).is_some_and(|row| row.how == "crash")
         });
         report.expect("I3.f", crash, || {
-            format!("attempt {attempt} of job {job} ran when its process died, and its row is {row:?}")
+            let says = format!("attempt {attempt} of job {job} ran when its process died, and its row is {row:?}");
+            let died = process.and_then(|process| facts.deaths.get(&process)).copied().expect("it died");
+            let found = Finding::new("crash not written", says).job(JobId(job)).at(died);
+            row.into_iter().fold(found, |found, (token, _)| found.attempt(Token(*token)))
         });
     }
 }

@@ -1,6 +1,6 @@
 //! I4: waiting is a valid and visible state.
 
-use super::{Checker, Facts, Report};
+use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::{Census, Event};
 use crate::image::{JobRow, Rows};
@@ -29,7 +29,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     for entry in &evidence.entries {
         if let (Event::Census(census), Some(process)) = (&entry.event, entry.process) {
             let booted = evidence.times.iter().find(|times| times.process == process).expect("it lived").booted;
-            judge_census(evidence, census, facts.shown_at_store(entry.at - booted), report);
+            judge_census(evidence, census, entry.at, facts.shown_at_store(entry.at - booted), report);
         }
     }
     answers(facts, report);
@@ -64,7 +64,9 @@ fn answers(facts: &Facts, report: &mut Report) {
         if let Some(blockers) = blockers(explanation) {
             let named = |blocker: &Blocker| !blocker.holds_while.is_empty() && agree(blocker);
             report.expect("I4.a", !blockers.is_empty() && blockers.iter().all(named), || {
-                format!("job {job} waits, and says {blockers:?}")
+                let transition = if blockers.is_empty() { "wait without a reason" } else { "wait of a wrong kind" };
+                let found = Finding::new(transition, format!("job {job} waits, and says {blockers:?}"));
+                found.job(*job).call(call.number).at(call.invoked)
             });
         }
         if let Some((_, expected)) = terminal.get(&job.0).filter(|(ended, _)| *ended < call.invoked) {
@@ -73,7 +75,11 @@ fn answers(facts: &Facts, report: &mut Report) {
                 Doing::Running { .. } => "running",
                 Doing::Waiting { .. } => "waiting",
             };
-            report.expect("I4.c", said == *expected, || format!("job {job} is {expected}, and says that it is {said}"));
+            report.expect("I4.c", said == *expected, || {
+                let says = format!("job {job} is {expected}, and says that it is {said}");
+                let found = Finding::new(format!("{expected} called {said}"), says).job(*job);
+                found.call(call.number).at(call.invoked)
+            });
         }
     }
 }
@@ -94,7 +100,7 @@ fn bounds(facts: &Facts, report: &mut Report) {
     if facts.wall_jumped {
         return;
     }
-    let mut promised: BTreeMap<(i64, i64), (Duration, u64)> = BTreeMap::new();
+    let mut promised: BTreeMap<(i64, i64), (Duration, u64, u64)> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let (Request::Explain { job }, Ok(Reply::Explained(explanation))) = (&call.what.request, answer) else {
             continue;
@@ -103,7 +109,7 @@ fn bounds(facts: &Facts, report: &mut Report) {
             let (Until::Time { wall_ms, .. }, Bound::Milliseconds { at_most }) = (blocker.until, blocker.bound) else {
                 continue;
             };
-            if let Some((before, bound)) = promised.get(&(job.0, wall_ms)) {
+            if let Some((before, bound, first)) = promised.get(&(job.0, wall_ms)) {
                 // Answers may overtake each other, and what a fast clock had gained is lost with the file's closing.
                 let lost = facts.store_drift_ppm > 0 && facts.was_closed(*before, call.invoked);
                 if call.invoked < *before || lost {
@@ -113,10 +119,14 @@ fn bounds(facts: &Facts, report: &mut Report) {
                 let passed = passed.min(facts.shown_at_store(passed));
                 let passed = u64::try_from(passed.as_millis()).expect("a run is short");
                 report.expect("I4.d", at_most <= bound.saturating_sub(passed) + 2, || {
-                    format!("job {job} had at most {bound} ms to wait, waited {passed} ms, and has {at_most} ms more")
+                    let says = format!(
+                        "job {job} had at most {bound} ms to wait, waited {passed} ms, and has {at_most} ms more"
+                    );
+                    let found = Finding::new("wait outlasted its bound", says).job(*job);
+                    found.calls([*first, call.number]).at(call.invoked)
                 });
             } else {
-                promised.insert((job.0, wall_ms), (at, at_most));
+                promised.insert((job.0, wall_ms), (at, at_most, call.number));
             }
         }
     }
@@ -128,29 +138,40 @@ fn cancels(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let again = facts.tokens.get(job).into_iter().flatten().map(|token| &facts.grants[token]);
         let again = again.into_iter().find(|grant| grant.claimed > at);
         report.expect("I4.e", again.is_none(), || {
-            format!("job {job} was cancelled at {at:.3?} and granted again at {:.3?}", again.expect("granted").answered)
+            let again = again.expect("granted");
+            let says = format!("job {job} was cancelled at {at:.3?} and granted again at {:.3?}", again.answered);
+            let found = Finding::new("claim granted after a cancel", says).job(*job).attempt(again.lease.token);
+            found.calls([call.number, again.call]).at(again.answered)
         });
         let state = evidence.rows.as_ref().ok().and_then(|rows| rows.jobs.get(&job.0)).map(|row| row.state.as_str());
         if let Some(state) = state {
             let right = matches!(state, "cancelled" | "completed" | "running");
-            report.expect("I4.e", right, || format!("job {job} was cancelled at {at:.3?}, and is {state} at the end"));
+            report.expect("I4.e", right, || {
+                let says = format!("job {job} was cancelled at {at:.3?}, and is {state} at the end");
+                Finding::new(format!("cancelled job {state}"), says).job(*job).call(call.number).at(at)
+            });
         }
     }
 }
 
 /// Compares what jobs said with what the checker's own reading of the rows comes to.
 ///
-/// Steady time was last written when the file was opened, at most `since` ago.
-fn judge_census(evidence: &Evidence, census: &Census, since: Duration, report: &mut Report) {
+/// It was taken at `at`, in true time. Steady time was last written when the file was opened, at most `since` ago.
+fn judge_census(evidence: &Evidence, census: &Census, at: Duration, since: Duration, report: &mut Report) {
     let rows = match Rows::read(&census.image, PATH) {
         Ok(rows) => rows,
-        Err(why) => return report.expect("I4.b", false, || format!("the file does not read at a census: {why}")),
+        Err(why) => {
+            let found = || Finding::new("file read", format!("the file does not read at a census: {why}")).at(at);
+            return report.expect("I4.b", false, found);
+        }
     };
     let since_ms = i64::try_from(since.as_millis()).expect("a run is short");
     let moment = Moment { wall_ms: census.wall_ms, since_ms };
     for (job, explanation) in &census.explanations {
         let Some(row) = rows.jobs.get(&job.0) else {
-            report.expect("I4.b", false, || format!("job {job} is explained, and is not in the file"));
+            let found =
+                || Finding::new("explained and absent", format!("job {job} is explained, and is not in the file"));
+            report.expect("I4.b", false, || found().job(*job).at(at));
             continue;
         };
         let expected = match row.state.as_str() {
@@ -175,9 +196,18 @@ fn judge_census(evidence: &Evidence, census: &Census, since: Duration, report: &
             Doing::Waiting { blockers } => blockers.iter().map(in_short).collect::<Vec<_>>().join(" and "),
         };
         report.expect("I4.b", said == expected, || {
-            format!("job {job} says {said:?}, but its rows say {expected:?}: {row:?}")
+            let says = format!("job {job} says {said:?}, but its rows say {expected:?}: {row:?}");
+            let transition = format!("{} called {}", without_numbers(&expected), without_numbers(&said));
+            Finding::new(transition, says).job(*job).at(at)
         });
     }
+}
+
+/// The words of a reason: what is the same in every run.
+fn without_numbers(reason: &str) -> String {
+    let words = reason.split(' ').take_while(|word| *word != "until" && *word != "in");
+    let words: Vec<&str> = words.filter(|word| word.chars().all(char::is_alphabetic) && *word != "of").collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(" ") }
 }
 
 fn in_short(blocker: &Blocker) -> String {

@@ -1,11 +1,11 @@
 //! I5: progress is idempotent by default.
 
 use super::facts::number_of;
-use super::{Checker, Facts, Report};
+use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
 use outlive::JobId;
-use outlive::job::RequestId;
+use outlive::job::{Lease, RequestId};
 use outlive::protocol::{CallError, Reply, Request};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,16 +33,19 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
-    let mut completed: BTreeMap<JobId, (RequestId, Duration, Option<&String>)> = BTreeMap::new();
+    let mut completed: BTreeMap<JobId, Completed<'_>> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let (Request::Complete { lease, result }, Ok(Reply::Done)) = (&call.what.request, answer) else { continue };
-        let first = completed.entry(lease.job).or_insert((call.what.id, at, result.as_ref()));
-        let again = first.0 != call.what.id;
+        let this = Completed { request: call.what.id, call: call.number, lease: *lease, at, result: result.as_ref() };
+        let first = completed.entry(lease.job).or_insert(this);
+        let again = first.request != call.what.id;
         report.expect("I5.a", !again, || {
-            format!("job {} was completed at {:.3?}, and again at {at:.3?}", lease.job, first.1)
+            let says = format!("job {} was completed at {:.3?}, and again at {at:.3?}", lease.job, first.at);
+            let found = Finding::new("complete accepted twice", says).job(lease.job).attempt(first.lease.token);
+            found.attempt(lease.token).calls([first.call, call.number]).at(at)
         });
     }
-    for (job, (_, at, result)) in &completed {
+    for (job, Completed { call, lease, at, result, .. }) in &completed {
         let tokens = facts.tokens.get(job).into_iter().flatten();
         let again = tokens.map(|token| &facts.grants[token]).find(|grant| grant.claimed > *at);
         let started = evidence.entries.iter().find(|entry| {
@@ -53,19 +56,34 @@ fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         });
         report.expect("I5.c", again.is_none() && started.is_none(), || {
             let when = again.map(|grant| grant.answered).or(started.map(|entry| entry.at));
-            format!("job {job} was completed at {at:.3?}, and ran again at {:.3?}", when.expect("it ran"))
+            let when = when.expect("it ran");
+            let says = format!("job {job} was completed at {at:.3?}, and ran again at {when:.3?}");
+            let transition = if again.is_some() { "completed job granted" } else { "completed job begun" };
+            let found = Finding::new(transition, says).job(*job).attempt(lease.token).call(*call).at(when);
+            again.into_iter().fold(found, |found, grant| found.attempt(grant.lease.token).call(grant.call))
         });
         let Ok(rows) = &evidence.rows else { continue };
         let stored = rows.jobs.get(&job.0).and_then(|row| row.result.as_ref());
         let same = |text: Option<&String>| text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
         report.expect("I5.d", same(stored) == same(*result), || {
-            format!("job {job} was completed with {result:?}, and its row has {stored:?}")
+            let transition = if stored.is_some() { "result altered" } else { "result lost" };
+            let says = format!("job {job} was completed with {result:?}, and its row has {stored:?}");
+            Finding::new(transition, says).job(*job).attempt(lease.token).call(*call).at(*at)
         });
     }
 }
 
+/// A completion that was accepted.
+struct Completed<'a> {
+    request: RequestId,
+    call: u64,
+    lease: Lease,
+    at: Duration,
+    result: Option<&'a String>,
+}
+
 fn repeats(facts: &Facts, report: &mut Report) {
-    let mut first: BTreeMap<RequestId, &Reply> = BTreeMap::new();
+    let mut first: BTreeMap<RequestId, (u64, &Reply)> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let remembered = match &call.what.request {
             Request::Heartbeat { .. } | Request::Start { .. } | Request::Explain { .. } | Request::Look { .. } => false,
@@ -77,16 +95,37 @@ fn repeats(facts: &Facts, report: &mut Report) {
             continue;
         }
         let name = call.what.request.name();
+        let found = |first: u64, transition: &str, says: String| {
+            let found = Finding::new(format!("repeated {name} {transition}"), says).calls([first, call.number]).at(at);
+            let found = job_of(&call.what.request, answer).into_iter().fold(found, Finding::job);
+            call.lease().into_iter().fold(found, |found, lease| found.attempt(lease.token))
+        };
         match (first.get(&call.what.id), answer) {
-            (None, Ok(reply)) => drop(first.insert(call.what.id, reply)),
-            (Some(before), Ok(reply)) => report.expect("I5.b", same(before, reply), || {
-                format!("{name} {} was answered {before:?}, and at {at:.3?} {reply:?}", call.what.id)
+            (None, Ok(reply)) => drop(first.insert(call.what.id, (call.number, reply))),
+            (Some((number, before)), Ok(reply)) => report.expect("I5.b", same(before, reply), || {
+                let says = format!("{name} {} was answered {before:?}, and at {at:.3?} {reply:?}", call.what.id);
+                found(*number, "answered anew", says)
             }),
-            (Some(before), Err(CallError::Refused(refusal))) => report.expect("I5.b", false, || {
-                format!("{name} {} was answered {before:?}, and refused at {at:.3?}: {refusal}", call.what.id)
+            (Some((number, before)), Err(CallError::Refused(refusal))) => report.expect("I5.b", false, || {
+                let says =
+                    format!("{name} {} was answered {before:?}, and refused at {at:.3?}: {refusal}", call.what.id);
+                found(*number, "refused", says)
             }),
             _ => {}
         }
+    }
+}
+
+/// The one job that a call is about.
+fn job_of(request: &Request, answer: &Result<Reply, CallError>) -> Option<JobId> {
+    match (request, answer) {
+        (_, Ok(Reply::Enqueued { job, .. })) => Some(*job),
+        (Request::Cancel { job }, _) => Some(*job),
+        (Request::Complete { lease, .. } | Request::Fail { lease, .. }, _) => Some(lease.job),
+        (Request::Release { lease, .. } | Request::Snooze { lease, .. } | Request::Obey { lease }, _) => {
+            Some(lease.job)
+        }
+        _ => None,
     }
 }
 
@@ -101,12 +140,15 @@ fn same(before: &Reply, now: &Reply) -> bool {
 }
 
 fn keys(facts: &Facts, report: &mut Report) {
-    let mut jobs: BTreeMap<(&str, &str), JobId> = BTreeMap::new();
-    for (call, _, answer) in facts.answered() {
+    let mut jobs: BTreeMap<(&str, &str), (u64, JobId)> = BTreeMap::new();
+    for (call, at, answer) in facts.answered() {
         let (Request::Enqueue(asked), Ok(Reply::Enqueued { job, .. })) = (&call.what.request, answer) else { continue };
         let Some(key) = &asked.key else { continue };
-        let first = *jobs.entry((&asked.kind, key)).or_insert(*job);
-        report.expect("I5.e", first == *job, || format!("key {key:?} stands for job {first}, and for job {job}"));
+        let (number, first) = *jobs.entry((&asked.kind, key)).or_insert((call.number, *job));
+        report.expect("I5.e", first == *job, || {
+            let says = format!("key {key:?} stands for job {first}, and for job {job}");
+            Finding::new("key taken twice", says).job(*job).calls([number, call.number]).at(at)
+        });
     }
 }
 
@@ -121,7 +163,12 @@ fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         if let Some((number, true)) = tries.get(&call.what.id).copied() {
             let jobs = rows.jobs.values().filter(|row| number_of(&row.payload) == Some(number)).count();
             report.expect("I5.f", jobs <= 1, || {
-                format!("enqueue {} was repeated because its outcome was unknown, and made {jobs} jobs", call.what.id)
+                let id = call.what.id;
+                let says = format!("enqueue {id} was repeated because its outcome was unknown, and made {jobs} jobs");
+                let tries = facts.calls.iter().filter(|call| call.what.id == id).map(|call| call.number);
+                let latest = rows.jobs.iter().rev().find(|(_, row)| number_of(&row.payload) == Some(number));
+                let found = Finding::new("repeated enqueue made twice", says).calls(tries).at(call.invoked);
+                latest.into_iter().fold(found, |found, (job, _)| found.job(JobId(*job)))
             });
         }
         tries.insert(call.what.id, (number, unknown));

@@ -1,7 +1,9 @@
 //! Liveness: once faults have ended, and no time of the calendar lies ahead, every job becomes terminal.
 
-use super::{Checker, Facts, Report};
+use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
+use crate::image::JobRow;
+use outlive::JobId;
 
 /// See the module.
 pub const CHECKER: Checker = Checker {
@@ -13,17 +15,16 @@ pub const CHECKER: Checker = Checker {
 
 fn check(evidence: &Evidence, _: &Facts, report: &mut Report) {
     let Ok(rows) = &evidence.rows else { return };
-    let pending: Vec<String> = rows
-        .jobs
-        .iter()
-        .filter(|(_, job)| !job.finished)
-        .map(|(id, job)| format!("job {id} is {} ({}, attempt {})", job.state, job.wait, job.attempts))
-        .collect();
+    let pending: Vec<_> = rows.jobs.iter().filter(|(_, job)| !job.finished).collect();
     report.expect("L.a", pending.is_empty(), || {
-        format!(
-            "{:.0?} after the last fault: {}",
-            evidence.ended.saturating_sub(evidence.calm_since),
-            pending.join("; ")
-        )
+        let says =
+            |(id, job): &(&i64, &JobRow)| format!("job {id} is {} ({}, attempt {})", job.state, job.wait, job.attempts);
+        let after = evidence.ended.saturating_sub(evidence.calm_since);
+        let all: Vec<String> = pending.iter().map(says).collect();
+        let (id, first) = pending[0];
+        let transition = format!("{} {} for ever", first.state, first.wait).replace("  ", " ");
+        Finding::new(transition, format!("{after:.0?} after the last fault: {}", all.join("; ")))
+            .job(JobId(*id))
+            .at(evidence.ended)
     });
 }

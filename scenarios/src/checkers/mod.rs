@@ -4,6 +4,7 @@
 //! A new checker is one file and one line in [`ALL`].
 
 mod facts;
+mod finding;
 mod i1_work_exists;
 mod i2_claims_expire;
 mod i3_failure_is_state;
@@ -12,6 +13,7 @@ mod i5_idempotent_progress;
 mod liveness;
 
 pub use facts::{CallFact, Facts, Grant, number_of};
+pub use finding::{Finding, Subject};
 
 use crate::drive::Evidence;
 use serde::{Deserialize, Serialize};
@@ -55,14 +57,19 @@ pub struct Violation {
     pub clause: String,
     /// What happened, in one sentence.
     pub sentence: String,
+    /// Which transition broke, in words that are the same in every run and name no id: with the clause, what two
+    /// failures have in common that have the same cause.
+    pub transition: String,
+    /// What it is about.
+    pub subject: Subject,
 }
 
 impl Report {
     /// Puts a clause to the test once.
-    pub fn expect(&mut self, clause: &'static str, holds: bool, sentence: impl FnOnce() -> String) {
+    pub fn expect(&mut self, clause: &'static str, holds: bool, found: impl FnOnce() -> Finding) {
         *self.counts.entry(clause.to_owned()).or_default() += 1;
         if !holds {
-            self.violations.push(Violation { clause: clause.to_owned(), sentence: sentence() });
+            self.violations.push(found().of(clause));
         }
     }
 }
