@@ -12,4 +12,7 @@ pub mod replay;
 pub mod runner;
 pub mod scn;
 mod seams;
+pub mod tagging;
+pub mod timeline;
+pub mod why;
 pub mod workload;

@@ -54,6 +54,8 @@ mod run;
 #[cfg(madsim)]
 mod seed;
 #[cfg(madsim)]
+pub mod timeline;
+#[cfg(madsim)]
 mod trace;
 #[cfg(madsim)]
 mod world;
@@ -68,7 +70,7 @@ pub use self::{
         SimDisk, SimFile, Speed, Survivors, Verdict, View,
     },
     history::{Entry, History},
-    nemesis::{Action, Count, Fault, FaultKind, MessageFault, Nemesis, Trigger},
+    nemesis::{Action, Count, Fault, FaultKind, Fired, MessageFault, Nemesis, Trigger},
     network::{Address, LinkFault, LinkFaultId, ProcessNetwork, SimListener, SimNetwork, SimStream},
     panics::Panic,
     process::{Life, Process, ProcessId, Task},

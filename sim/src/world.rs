@@ -175,6 +175,11 @@ impl World {
         (0..self.0.machines.lock().unwrap().len()).map(|index| MachineId(index as u32)).collect()
     }
 
+    /// What a machine is called.
+    pub fn machine_name(&self, machine: MachineId) -> &'static str {
+        self.machine(machine).name
+    }
+
     /// A machine's disk.
     pub fn disk(&self, machine: MachineId) -> SimDisk {
         self.machine(machine).disk

@@ -15,14 +15,16 @@ mod stage;
 
 pub use files::{Files, REGRESSIONS, all_files, read};
 
-use crate::checkers::{self, Facts, Report, Violation};
-use crate::drive::Evidence;
+use crate::checkers::Violation;
+use crate::drive::{Evidence, Watch};
 use crate::event::Recorder;
 use crate::image::Rows;
+use crate::runner::Judged;
 use crate::scn::{Invariant, Rest, Scenario};
 use crate::workload::{Outside, PATH, Program};
 use cast::Cast;
 use director::Director;
+use outlive_sim::timeline::Seen;
 use outlive_sim::{Nemesis, Options, Recording, Seed, View, World, run, sleep_true, true_time};
 use serde::{Deserialize, Serialize};
 use stage::Stage;
@@ -74,6 +76,11 @@ impl Replay {
 
 /// Plays a file.
 pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
+    watch(scenario, recording, Watch::Off).0
+}
+
+/// Plays a file, and keeps what there is to see of it.
+pub fn watch(scenario: &Scenario, recording: Recording, watch: Watch) -> (Replay, Option<Judged>) {
     let started = std::time::Instant::now();
     let seed = match scenario.rest {
         Rest::Calm {} => CALM,
@@ -83,7 +90,7 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
     let time_limit = (settle + SETTLE) * (scenario.blocks.len() as u32 + 2);
     let options = Options { time_limit, recording, ..Options::default() };
     let script = Arc::new(scenario.clone());
-    let outcome = run(Seed(seed), options, async move |world| play(world, script, settle).await);
+    let outcome = run(Seed(seed), options, async move |world| play(world, script, settle, watch).await);
     let mut replay = Replay {
         stale: Vec::new(),
         unmet: Vec::new(),
@@ -94,34 +101,39 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
         simulated: outcome.simulated,
         wall: Duration::ZERO,
     };
-    match outcome.result {
-        Ok(Played { stale, unmet, report, story }) => {
+    let judged = match outcome.result {
+        Ok(Played { stale, unmet, judged, story }) => {
             (replay.stale, replay.unmet, replay.story) = (stale, unmet, story);
-            replay.violations = report.violations;
+            replay.violations = judged.report.violations.clone();
+            Some(judged)
         }
-        Err(failure) => replay.broken = Some(format!("it did not come to its end: {failure:?}")),
-    }
+        Err(failure) => {
+            replay.broken = Some(format!("it did not come to its end: {failure:?}"));
+            None
+        }
+    };
     if let (None, Some(panic)) = (&replay.broken, outcome.panics.first()) {
         let (task, message, location) = (&panic.task, &panic.message, &panic.location);
         replay.broken = Some(format!("task {task} panicked at {location}: {message}"));
     }
     replay.wall = started.elapsed();
-    replay
+    (replay, judged)
 }
 
 struct Played {
     stale: Vec<String>,
     unmet: Vec<String>,
-    report: Report,
+    judged: Judged,
     story: Vec<String>,
 }
 
-async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
+async fn play(world: World, script: Arc<Scenario>, settle: Duration, watch: Watch) -> Played {
     let cast = Arc::new(Cast::of(&script, &world));
     let plan = Arc::new(cast.plan(&script));
     let nemesis = Nemesis::start(&world, Vec::new());
     let director = Arc::new(Director::new(script.clone(), cast.clone()));
-    let recorder = Recorder::new(nemesis.clone()).with_onlooker(director.clone());
+    let deeds = watch.begin(&world, cast.machines.store);
+    let recorder = Recorder::new(nemesis.clone()).with_onlooker(director.clone()).with_deeds(deeds);
     let outside = Outside::new(&[], world.fork("outside"));
     let program = Program { world: world.clone(), plan: plan.clone(), outside, recorder: recorder.clone() };
     let stage = Stage::new(program, cast.clone(), nemesis.clone());
@@ -143,6 +155,7 @@ async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
     sleep_true(settle).await;
     drop(clock);
     let ended = true_time();
+    let seen = Seen::of(&world, &nemesis);
     stage.strike();
     let entries = stage.entries();
     let machine = cast.machines.store;
@@ -156,19 +169,21 @@ async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
         anchors: nemesis.anchors(),
         loss: nemesis.loss(),
         disk_operations: disk.operations(),
+        seen,
+        deeds: recorder.deeds().all(),
         plan,
         ended,
         calm_since,
     };
-    let report = checkers::judge(&evidence, &Facts::of(&evidence));
+    let judged = Judged::of(evidence);
     let (mut stale, mut unmet, story) = director.end();
     stale.extend(stage.faults_without_effect());
-    let scene = expect::Scene::new(&cast, &entries, evidence.rows.as_ref().ok(), ended);
+    let scene = expect::Scene::new(&cast, &entries, judged.evidence.rows.as_ref().ok(), ended);
     let at_the_end = script.expect.iter().filter_map(|expectation| {
-        let why = scene.judge(expectation, Some(&report))?;
+        let why = scene.judge(expectation, Some(&judged.report))?;
         Some(format!("at the end: expect {expectation}, but {why}"))
     });
     unmet.extend(at_the_end);
     stage.forget();
-    Played { stale, unmet, report, story }
+    Played { stale, unmet, judged, story }
 }

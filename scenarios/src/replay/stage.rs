@@ -92,6 +92,9 @@ impl Stage {
     pub fn act(&self, action: &Action) {
         let (world, cast, nemesis) = (&self.0.cluster.program.world, &self.0.cast, &self.0.nemesis);
         let store = cast.machines.store;
+        if let Some(machine) = self.struck_by_hand(action) {
+            nemesis.done_by_hand(machine, action.to_string());
+        }
         match action {
             Action::Pause { process, lasting } => {
                 let paused = self.living(process);
@@ -203,6 +206,35 @@ impl Stage {
                 let ms = i64::try_from(by.by.as_millis()).unwrap_or(i64::MAX);
                 world.clock(cast.machine(process)).jump_wall(if by.back { -ms } else { ms });
             }
+        }
+    }
+
+    /// The machine to which an action does something at once; what waits for its moment, the nemesis does.
+    fn struck_by_hand(&self, action: &Action) -> Option<MachineId> {
+        let cast = &self.0.cast;
+        match action {
+            Action::Pause { process, .. } | Action::Resume { process } | Action::Start { process } => {
+                Some(cast.machine(process))
+            }
+            Action::Crash { process, at: None } | Action::JumpClock { process, .. } => Some(cast.machine(process)),
+            Action::Stop { worker, .. } => Some(cast.machine(&Who::Worker(worker.clone()))),
+            Action::PowerLoss { at: None, .. } | Action::OpenRival {} | Action::Heal {} => Some(cast.machines.store),
+            Action::Partition { from, .. }
+            | Action::Clog { from, .. }
+            | Action::Reset { from, .. }
+            | Action::HealLink { from, .. } => Some(cast.end_of_link(from)),
+            Action::Crash { at: Some(_), .. }
+            | Action::PowerLoss { at: Some(_), .. }
+            | Action::Enqueue { .. }
+            | Action::Cancel { .. }
+            | Action::Lose { .. }
+            | Action::Duplicate { .. }
+            | Action::Late { .. }
+            | Action::Replay { .. }
+            | Action::SyncError { .. }
+            | Action::WriteError { .. }
+            | Action::FullDisk { .. }
+            | Action::SlowDisk { .. } => None,
         }
     }
 
