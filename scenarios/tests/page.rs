@@ -103,7 +103,7 @@ fn the_page_of_a_run_that_fails_tells_its_story() {
     let sentences = number(&dom, "data-story");
     assert!(sentences >= 4, "a story has a beginning: {sentences}");
     assert_eq!(dom.matches("<a id=\"s").count(), sentences);
-    assert_eq!(dom.matches("aria-current").count(), 1);
+    assert_eq!(dom.matches("aria-current=\"true\"").count(), 1);
     assert!(dom.contains("class=\"mark violation\"") && dom.contains("class=\"arrow\""));
     assert!(dom.contains("class=\"arrow chosen\""), "what led to it is drawn");
 
