@@ -2,7 +2,9 @@
 
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
+use crate::tagging::{Deed, Deeds};
 use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting};
+use outlive_sim::timeline::Seen;
 use outlive_sim::{
     Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
 };
@@ -36,6 +38,32 @@ pub struct Evidence {
     pub calm_since: Duration,
     /// Disk operations of all processes on the machine with the file.
     pub disk_operations: u64,
+    /// What the simulator itself knows, for people; with the disk's record if the run was watched.
+    pub seen: Seen,
+    /// What stores did, if the run was watched.
+    pub deeds: Vec<Deed>,
+}
+
+/// Whether what only people need is kept as well: what the disk did, and what for. It changes nothing that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Nobody will look at it.
+    Off,
+    /// Somebody may.
+    On,
+}
+
+impl Watch {
+    /// Begins to watch a world in which the file will be on this machine. What stores do goes there.
+    pub(crate) fn begin(self, world: &World, machine: MachineId) -> Deeds {
+        match self {
+            Self::Off => Deeds::default(),
+            Self::On => {
+                world.disk(machine).begin_record();
+                Deeds::watched()
+            }
+        }
+    }
 }
 
 /// Simulated time for everything to become terminal once faults have ended: the longest leases and
@@ -45,10 +73,11 @@ const LOOK: Duration = Duration::from_millis(100);
 const LOOK_AT_ROWS: Duration = Duration::from_secs(5);
 
 /// Drives one run.
-pub async fn drive(world: World, plan: Arc<Plan>) -> Evidence {
+pub async fn drive(world: World, plan: Arc<Plan>, watch: Watch) -> Evidence {
     plan.setting.build(&world, &plan.drift_ppm);
+    let deeds = watch.begin(&world, plan.setting.store());
     let nemesis = Nemesis::start(&world, plan.faults.clone());
-    let recorder = Recorder::new(nemesis.clone());
+    let recorder = Recorder::new(nemesis.clone()).with_deeds(deeds);
     let outside = Outside::new(&plan.intents, world.fork("outside"));
     live(Program { world, plan, outside, recorder }, nemesis).await
 }
@@ -90,6 +119,7 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
         sleep_true(LOOK).await;
     };
     let ended = true_time();
+    let seen = Seen::of(&world, &nemesis);
     stopped.store(true, Ordering::Relaxed);
     for process in world.machines().into_iter().flat_map(|machine| world.living(machine)) {
         world.crash(process);
@@ -97,17 +127,17 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     for supervisor in supervisors {
         supervisor.await;
     }
-    Evidence::gather(&program, &nemesis, rows, calm_since, ended)
+    Evidence::gather(&program, &nemesis, rows, seen, (calm_since, ended))
 }
 
 impl Evidence {
-    /// What a run leaves, which was calm from one time on and ended at another.
+    /// What a run leaves, which was calm from one time on and ended at another. `seen` is what could be seen then.
     pub fn gather(
         program: &Program,
         nemesis: &Nemesis,
         rows: Result<Rows, String>,
-        calm_since: Duration,
-        ended: Duration,
+        seen: Seen,
+        (calm_since, ended): (Duration, Duration),
     ) -> Self {
         let Program { world, plan, recorder, .. } = program;
         Self {
@@ -119,6 +149,8 @@ impl Evidence {
             anchors: nemesis.anchors(),
             loss: nemesis.loss(),
             disk_operations: world.disk(plan.setting.store()).operations(),
+            seen,
+            deeds: recorder.deeds().all(),
             plan: plan.clone(),
             ended,
             calm_since,

@@ -1,8 +1,9 @@
 //! What clients saw: the history that checkers fold over.
 
+use crate::tagging::{Deeds, TaggingStorage};
 use outlive::protocol::{Answering, Call, CallError, Reply, Request, Service};
 use outlive::{Explanation, JobId};
-use outlive_sim::{History, Nemesis, Process, SimDisk, sleep_true};
+use outlive_sim::{History, Nemesis, Process, SimDisk, World, sleep_true};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,17 +86,33 @@ pub struct Recorder {
     nemesis: Nemesis,
     onlooker: Option<Arc<dyn Onlooker>>,
     calls: Arc<AtomicU64>,
+    deeds: Deeds,
 }
 
 impl Recorder {
     /// An empty history whose events `nemesis` hears of.
     pub fn new(nemesis: Nemesis) -> Self {
-        Self { history: History::new(), nemesis, onlooker: None, calls: Arc::default() }
+        Self { history: History::new(), nemesis, onlooker: None, calls: Arc::default(), deeds: Deeds::default() }
     }
 
     /// Lets somebody else hear of every event.
     pub fn with_onlooker(self, onlooker: Arc<dyn Onlooker>) -> Self {
         Self { onlooker: Some(onlooker), ..self }
+    }
+
+    /// Keeps what stores do, too.
+    pub fn with_deeds(self, deeds: Deeds) -> Self {
+        Self { deeds, ..self }
+    }
+
+    /// What stores did so far, if that is kept.
+    pub fn deeds(&self) -> &Deeds {
+        &self.deeds
+    }
+
+    /// A storage of a process, whose deeds are kept if anybody wants them.
+    pub fn storage<S>(&self, inner: S, world: &World, process: &Process) -> TaggingStorage<S> {
+        self.deeds.storage(inner, world, process)
     }
 
     /// The events so far.

@@ -13,4 +13,7 @@ pub mod runner;
 pub mod scn;
 mod seams;
 pub mod shrink;
+pub mod tagging;
+pub mod timeline;
+pub mod why;
 pub mod workload;

@@ -2,8 +2,11 @@
 
 use outlive::JobId;
 use outlive_scenarios::checkers::{ALL, Finding, Report};
-use outlive_scenarios::runner::{Ending, SeedResult, print_seed, run_seed};
+use outlive_scenarios::drive::Watch;
+use outlive_scenarios::runner::{Ending, Judged, SeedResult, print_seed, run_seed, watch_seed};
+use outlive_scenarios::why::why;
 use outlive_scenarios::workload::Workload;
+use outlive_sim::timeline::{Kind, SpanKind, html};
 use outlive_sim::{Recording, Seed};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -75,7 +78,7 @@ fn result(ending: Ending) -> SeedResult {
 
 #[test]
 fn a_good_run_reports_what_it_reached() {
-    insta::assert_snapshot!(print_seed(&result(Ending::Good), "cargo xtask sim --seed 42"));
+    insta::assert_snapshot!(print_seed(&result(Ending::Good), &[], "cargo xtask sim --seed 42"));
 }
 
 #[test]
@@ -84,12 +87,62 @@ fn a_bad_run_says_what_broke_and_how_to_see_it_again() {
     let says = "job 7 was acknowledged at 4.2s and is not in the file".to_owned();
     report.expect("I1.a", false, || Finding::new("enqueue lost", says));
     let ending = Ending::Violated(report.violations);
-    insta::assert_snapshot!(print_seed(&result(ending), "cargo xtask sim --seed 42"));
+    insta::assert_snapshot!(print_seed(&result(ending), &[], "cargo xtask sim --seed 42"));
 }
 
 #[test]
 fn a_run_without_an_end_says_why() {
     let ending = Ending::Broken("no end within 2000s of simulated time".into());
-    let text = print_seed(&result(ending), "cargo xtask sim --seed 42");
+    let text = print_seed(&result(ending), &[], "cargo xtask sim --seed 42");
     assert!(text.contains("BROKEN: no end within 2000s of simulated time\nrun it again: cargo xtask sim --seed 42"));
+}
+
+fn watched(seed: u64, workload: Workload) -> (u64, Judged) {
+    let (result, judged) = watch_seed(Seed(seed), workload, Recording::Off, Watch::On);
+    (result.hash, judged.expect("the run has an end"))
+}
+
+#[test]
+fn a_watched_run_is_the_same_run() {
+    for workload in [Workload::Embedded, Workload::Cluster] {
+        let unwatched = run_seed(Seed(5), workload, Recording::Off).hash;
+        let (hash, judged) = watched(5, workload);
+        assert_eq!(hash, unwatched);
+        assert!(!judged.evidence.deeds.is_empty() && !judged.evidence.seen.disks.is_empty());
+    }
+}
+
+#[test]
+fn the_page_of_a_run_has_the_same_bytes_each_time_and_not_too_many() {
+    let page = || {
+        let judged = watched(5, Workload::Cluster).1;
+        let timeline = judged.timeline("Seed 5".into(), "cargo xtask sim --seed 5".into(), &[]);
+        let spans = |kind| timeline.spans.iter().filter(|span| span.kind == kind).count();
+        assert!(spans(SpanKind::Lease) > 20 && spans(SpanKind::Lease) >= spans(SpanKind::Trust));
+        assert!(timeline.tables.last().is_some_and(|table| !table.rows.is_empty()));
+        assert!(timeline.happenings.iter().any(|it| it.kind == Kind::Sync && it.text.contains("commit 2")));
+        html(&timeline)
+    };
+    let first = page();
+    assert!(first == page(), "the same run has another page");
+    assert!(first.len() < 2 << 20, "{} bytes", first.len());
+}
+
+/// Nothing is violated in a plain build, so a checker is made to complain of a job that is as it should be.
+#[test]
+fn why_goes_from_the_request_over_its_commit_and_its_sync_to_the_answer() {
+    let judged = watched(5, Workload::Embedded).1;
+    let made = |call: &&outlive_scenarios::checkers::CallFact| {
+        matches!(call.reply(), Some((_, outlive::protocol::Reply::Enqueued { fresh: true, .. })))
+    };
+    let call = judged.facts.calls.iter().find(made).expect("a job was enqueued");
+    let mut report = Report::default();
+    let found = || Finding::new("enqueue lost", "it is gone".into()).call(call.number).at(judged.evidence.ended);
+    report.expect("I1.a", false, found);
+    let lines = why(&judged.evidence, &judged.facts, &report.violations[0]).lines();
+    let told = |words: &str| lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{lines:#?}"));
+    let order = [told("enqueue"), told("1 write to /queue.db-wal"), told("sync of /queue.db-wal"), told(": it is job")];
+    assert!(order.is_sorted(), "{lines:#?}");
+    assert!(lines.last().is_some_and(|line| line.ends_with("VIOLATION of I1.a: it is gone")), "{lines:#?}");
+    assert!(lines.len() <= 16, "{lines:#?}");
 }

@@ -102,6 +102,7 @@ mod run;
 mod seed;
 #[cfg(madsim)]
 mod shrink;
+pub mod timeline;
 #[cfg(madsim)]
 mod trace;
 #[cfg(madsim)]
@@ -117,7 +118,7 @@ pub use self::{
         SimDisk, SimFile, Speed, Survivors, Verdict, View,
     },
     history::{Entry, History},
-    nemesis::{Action, Count, Fault, FaultKind, MessageFault, Nemesis, Trigger},
+    nemesis::{Action, Count, Fault, FaultKind, Fired, MessageFault, Nemesis, Trigger},
     network::{Address, LinkFault, LinkFaultId, ProcessNetwork, SimListener, SimNetwork, SimStream},
     panics::Panic,
     process::{Life, Process, ProcessId, Task},

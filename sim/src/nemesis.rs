@@ -6,6 +6,7 @@
 //! makes the schedule chooses.
 
 mod fault;
+mod fired;
 mod links;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use self::fault::{Action, Count, Fault, FaultKind, MessageFault, Trigger};
+pub use self::fired::Fired;
 
 use self::links::Links;
 use crate::clock::{sleep_true, true_time};
@@ -66,15 +68,24 @@ struct State {
     /// The same for faults that wait for an event.
     at_events: Vec<(usize, u64)>,
     /// Errors that wait for the next operation they can strike.
-    armed: Vec<(MachineId, FaultKind)>,
+    armed: Vec<Armed>,
     /// Faults that last.
     ongoing: BTreeMap<u64, Ongoing>,
     started: u64,
     counts: BTreeMap<FaultKind, Count>,
     anchors: BTreeMap<String, Count>,
-    /// Places in the schedule, in the order in which they fired, and when.
-    moments: Vec<(usize, Duration)>,
     loss: Loss,
+    /// Every fault that came, in order.
+    fired: Vec<Fired>,
+}
+
+/// An error that waits for an operation.
+#[derive(Clone, Copy)]
+struct Armed {
+    machine: MachineId,
+    kind: FaultKind,
+    /// Its place among the faults that came.
+    fired: usize,
 }
 
 /// A fault that lasts, and what shows later whether it changed anything.
@@ -88,6 +99,8 @@ struct Ongoing {
     counted: u64,
     /// What is wrong with links, and counts for itself.
     links: Links,
+    /// Its place among the faults that came.
+    fired: usize,
 }
 
 impl Nemesis {
@@ -240,7 +253,8 @@ impl Nemesis {
 
     /// Which faults fired, by their places in the schedule, and when: in this order.
     pub fn moments(&self) -> Vec<(usize, Duration)> {
-        self.0.state.lock().unwrap().moments.clone()
+        let state = self.0.state.lock().unwrap();
+        state.fired.iter().filter_map(|fired| Some((fired.place?, fired.at))).collect()
     }
 
     /// What came of the faults so far, by kind.
@@ -254,6 +268,26 @@ impl Nemesis {
         self.0.state.lock().unwrap().anchors.clone()
     }
 
+    /// Every fault that came, in order: when, where, what, whether it changed something, and until when it lasted.
+    pub fn fired(&self) -> Vec<Fired> {
+        self.0.state.lock().unwrap().fired.clone()
+    }
+
+    /// Keeps what a driver has done to a machine itself, past the schedule, among the faults that came.
+    pub fn done_by_hand(&self, machine: MachineId, what: String) {
+        let fired = Fired {
+            place: None,
+            at: true_time(),
+            machine,
+            process: None,
+            kind: None,
+            what,
+            took_effect: true,
+            until: None,
+        };
+        self.0.state.lock().unwrap().fired.push(fired);
+    }
+
     /// What all power losses together did.
     pub fn loss(&self) -> Loss {
         self.0.state.lock().unwrap().loss
@@ -262,14 +296,26 @@ impl Nemesis {
     /// Applies one fault to its victims. `operation` is the one it strikes, if any.
     fn fire(&self, place: usize, victims: &[ProcessId], operation: Option<&OperationInfo<'_>>) -> Verdict {
         let world = &self.0.world;
-        let (machine, action) = {
+        let (machine, action, fired) = {
             let mut state = self.0.state.lock().unwrap();
             let Fault { machine, action, ref trigger } = state.schedule[place];
             let anchor = trigger.anchor();
             state.counts.entry(action.kind()).or_default().fired += 1;
+            let what = fired::words(action, &anchor, |machine| world.machine_name(machine));
             state.anchors.entry(anchor).or_default().fired += 1;
-            state.moments.push((place, true_time()));
-            (machine, action)
+            let (kind, process) = (Some(action.kind()), victims.first().copied());
+            let fired = Fired {
+                place: Some(place),
+                at: true_time(),
+                machine,
+                process,
+                kind,
+                what,
+                took_effect: false,
+                until: None,
+            };
+            state.fired.push(fired);
+            (machine, action, state.fired.len() - 1)
         };
         let victim = victims.first().map_or(0, |victim| victim.0);
         let kind = action.kind();
@@ -278,23 +324,23 @@ impl Nemesis {
             &[place as u64, u64::from(machine.0), u64::from(victim)],
             format!("{kind:?}").as_bytes(),
         );
-        let ongoing = Ongoing { kind, machine, process: ProcessId::WORLD, counted: 0, links: Links::default() };
+        let ongoing = Ongoing { kind, machine, process: ProcessId::WORLD, counted: 0, links: Links::default(), fired };
         match action {
             // The disk crashes the process by itself, so that the operation has no effect.
             Action::Crash if operation.is_some() => {
-                self.took_effect(action.kind());
+                self.struck(kind, fired);
                 return Verdict::CrashBefore;
             }
             Action::Crash => {
                 let crashed = victims.iter().filter(|victim| world.crash(**victim)).count();
                 if crashed > 0 {
-                    self.took_effect(action.kind());
+                    self.struck(kind, fired);
                 }
             }
             Action::PowerLoss(survivors) => {
                 let loss = world.power_loss(machine, survivors);
                 if loss.changed_something() {
-                    self.took_effect(action.kind());
+                    self.struck(kind, fired);
                 }
                 self.0.state.lock().unwrap().loss += loss;
             }
@@ -320,10 +366,10 @@ impl Nemesis {
                 if let Some(operation) = operation
                     && strikes(kind, operation)
                 {
-                    self.took_effect(kind);
+                    self.struck(kind, fired);
                     return Verdict::Fail(io::ErrorKind::Other);
                 }
-                self.0.state.lock().unwrap().armed.push((machine, kind));
+                self.0.state.lock().unwrap().armed.push(Armed { machine, kind, fired });
             }
             Action::FullDisk(lasting) => {
                 let disk = world.disk(machine);
@@ -340,7 +386,7 @@ impl Nemesis {
             Action::WallJump(ms) => {
                 world.clock(machine).jump_wall(ms);
                 if ms != 0 {
-                    self.took_effect(action.kind());
+                    self.struck(kind, fired);
                 }
             }
             Action::Partition { lasting, .. }
@@ -353,12 +399,12 @@ impl Nemesis {
             }
             Action::ConnectionResets { other } => {
                 if world.network().reset_connections(machine, other) > 0 {
-                    self.took_effect(kind);
+                    self.struck(kind, fired);
                 }
             }
             Action::HalfOpen { peer } => {
                 if world.network().abandon_connections(machine, peer) > 0 {
-                    self.took_effect(kind);
+                    self.struck(kind, fired);
                 }
             }
         }
@@ -368,7 +414,14 @@ impl Nemesis {
     /// Counts a fault of this kind as one that changed something. The nemesis does so by itself, but for
     /// what is done to messages.
     pub fn took_effect(&self, kind: FaultKind) {
-        self.0.state.lock().unwrap().counts.entry(kind).or_default().effective += 1;
+        let mut state = self.0.state.lock().unwrap();
+        let earliest = state.fired.iter().position(|fired| fired.kind == Some(kind) && !fired.took_effect);
+        state.struck(kind, earliest);
+    }
+
+    /// Counts the fault of this place among those that came as one that changed something.
+    fn struck(&self, kind: FaultKind, fired: usize) {
+        self.0.state.lock().unwrap().struck(kind, Some(fired));
     }
 
     /// Keeps a fault that lasts, and ends it in time.
@@ -396,7 +449,7 @@ impl Nemesis {
             let same = |other: &Ongoing| (other.kind, other.machine) == (ongoing.kind, ongoing.machine);
             (ongoing, !state.ongoing.values().any(same))
         };
-        let Ongoing { kind, machine, process, counted, links } = ongoing;
+        let Ongoing { kind, machine, process, counted, links, fired } = ongoing;
         let (disk, calm) = (self.0.world.disk(machine), &self.0.calm[&machine]);
         let effective = match kind {
             FaultKind::Pause => self.0.world.resume(process),
@@ -431,8 +484,9 @@ impl Nemesis {
             | FaultKind::ReplayedMessage => unreachable!("{kind:?} does not last"),
         };
         self.0.world.event("nemesis.settle", &[started, u64::from(effective)], &[]);
+        self.0.state.lock().unwrap().fired[fired].until = Some(true_time());
         if effective {
-            self.took_effect(kind);
+            self.struck(kind, fired);
         }
     }
 
@@ -474,12 +528,21 @@ impl Nemesis {
     /// Whether an armed error strikes this operation, and is armed no more.
     fn strike_armed(&self, operation: &OperationInfo<'_>) -> bool {
         let mut state = self.0.state.lock().unwrap();
-        let struck =
-            |(machine, kind): &(MachineId, FaultKind)| *machine == operation.machine && strikes(*kind, operation);
+        let struck = |armed: &Armed| armed.machine == operation.machine && strikes(armed.kind, operation);
         let Some(index) = state.armed.iter().position(struck) else { return false };
-        let (_, kind) = state.armed.remove(index);
-        state.counts.entry(kind).or_default().effective += 1;
+        let Armed { kind, fired, .. } = state.armed.remove(index);
+        state.fired[fired].until = Some(true_time());
+        state.struck(kind, Some(fired));
         true
+    }
+}
+
+impl State {
+    fn struck(&mut self, kind: FaultKind, fired: Option<usize>) {
+        self.counts.entry(kind).or_default().effective += 1;
+        if let Some(fired) = fired {
+            self.fired[fired].took_effect = true;
+        }
     }
 }
 

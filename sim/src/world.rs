@@ -187,6 +187,11 @@ impl World {
         (0..self.0.machines.lock().unwrap().len()).map(|index| MachineId(index as u32)).collect()
     }
 
+    /// What a machine is called.
+    pub fn machine_name(&self, machine: MachineId) -> &'static str {
+        self.machine(machine).name
+    }
+
     /// A machine's disk.
     ///
     /// # Panics

@@ -73,7 +73,7 @@ enum Chore {
     #[command(disable_help_flag = true)]
     Demo(PassedOn),
     /// Run every test that needs nothing but the Rust toolchain and a C compiler; with `--external`
-    /// those that need other programs, such as curl.
+    /// those that need other programs: curl and Chromium.
     Test(PassedOn),
     /// Run what continuous integration runs, in its order, with the time of each step.
     Ci(ci::Options),

@@ -1,7 +1,9 @@
 //! The simulator's command line. `cargo xtask sim` builds it and passes its arguments on.
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_seed};
+use outlive_scenarios::drive::Watch;
+use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_seed, watch_seed};
 use outlive_scenarios::workload::Workload;
 use outlive_sim::{Recording, Seed, serve};
 use std::ops::RangeInclusive;
@@ -69,6 +71,9 @@ struct Run {
     /// Write every event of the one seed to a file.
     #[arg(long, value_name = "FILE", requires = "seed")]
     trace: Option<PathBuf>,
+    /// Write the run of the one seed to a page that shows it.
+    #[arg(long, value_name = "FILE", requires = "seed", conflicts_with = "check_determinism")]
+    html: Option<PathBuf>,
     /// How many processes work at a time; as many as there are cores if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     children: Option<u16>,
@@ -161,8 +166,13 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
     match (run.seed, &run.seeds) {
         (Some(seed), _) if !run.check_determinism => {
             let recording = run.trace.clone().map_or(Recording::Off, Recording::File);
-            let result = run_seed(Seed(seed), run.chosen.workload, recording);
-            println!("{}", print_seed(&result, &run.chosen.replay(seed)));
+            let (result, judged) = watch_seed(Seed(seed), run.chosen.workload, recording, Watch::On);
+            let (why, again) = (judged.as_ref().map_or_else(Vec::new, |it| it.why()), run.chosen.replay(seed));
+            println!("{}", print_seed(&result, &why, &again));
+            if let Some(page) = &run.html {
+                let judged = judged.context("there is no page of a run that did not come to its end")?;
+                judged.write_page(page, format!("Seed {seed}"), again, &judged.report.violations)?;
+            }
             Ok(result.verdict())
         }
         (Some(seed), _) => many(seed..=seed, run),

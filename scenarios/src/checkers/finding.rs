@@ -68,3 +68,10 @@ impl Finding {
         Violation { clause: clause.to_owned(), sentence, transition, subject }
     }
 }
+
+impl Violation {
+    /// An expectation of a scenario file that was not met.
+    pub fn of_expectation(sentence: String) -> Self {
+        Finding::new("expectation not met", sentence).of("the file")
+    }
+}

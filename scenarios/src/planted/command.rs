@@ -1,15 +1,17 @@
 //! `cargo xtask mutants`: every planted bug, who caught it, and how soon.
 
 use super::{ALL, Bug, choose};
+use crate::drive::Watch;
 use crate::replay::{REGRESSIONS, all_files, read};
-use crate::runner::{Ending, SeedResult, Summary, Verdict, compare, print_seed, run_many, run_seed};
+use crate::runner::{Ending, SeedResult, Summary, Verdict, compare, print_seed, run_many, watch_seed};
 use crate::workload::Workload;
+use anyhow::Context;
 use clap::Args;
 use comfy_table::{Table, presets};
 use outlive_sim::{Recording, Seed};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The same seeds for every bug.
@@ -32,6 +34,9 @@ pub struct Mutants {
     /// The setting of that seed.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t, requires = "seed")]
     workload: Workload,
+    /// Write that seed's run to a page that shows it.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    html: Option<PathBuf>,
 }
 
 /// What came of one bug.
@@ -59,10 +64,16 @@ impl Mutants {
         }
         if let (Some(seed), Some(name)) = (self.seed, &self.mutant) {
             choose(name).map_err(anyhow::Error::msg)?;
-            let result = run_seed(Seed(seed), self.workload, Recording::Off);
+            let (result, judged) = watch_seed(Seed(seed), self.workload, Recording::Off, Watch::On);
+            let why = judged.as_ref().map_or_else(Vec::new, |judged| judged.why());
             let workload = self.workload.name();
             let replay = format!("cargo xtask mutants --mutant {name} --seed {seed} --workload {workload}");
-            println!("{}", print_seed(&result, &replay));
+            println!("{}", print_seed(&result, &why, &replay));
+            if let Some(page) = &self.html {
+                let judged = judged.context("there is no page of a run that did not come to its end")?;
+                let title = format!("Seed {seed}, with the planted bug {name}");
+                judged.write_page(page, title, replay, &judged.report.violations)?;
+            }
             return Ok(result.verdict());
         }
         let bugs: Vec<&'static dyn Bug> = ALL.iter().copied().filter(|bug| self.wants(*bug)).collect();

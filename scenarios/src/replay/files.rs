@@ -1,7 +1,9 @@
 //! `cargo xtask replay`: plays scenario files.
 
 use super::print::print_replay;
-use super::{Replay, replay};
+use super::{Replay, watch};
+use crate::checkers::Violation;
+use crate::drive::Watch;
 use crate::runner::Verdict;
 use crate::scn::{Scenario, parse};
 use anyhow::Context;
@@ -22,6 +24,9 @@ pub struct Files {
     /// Write every event of the one file to another file.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Write the run of the one file to a page that shows it.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Tell the story of files that pass, too.
     #[arg(long)]
     story: bool,
@@ -47,12 +52,25 @@ impl Files {
             "--trace writes the events of one file, not of {}",
             files.len()
         );
+        anyhow::ensure!(
+            self.html.is_none() || files.len() == 1,
+            "--html shows the run of one file, not of {}; name one",
+            files.len()
+        );
         let mut worst = Verdict::Good;
         for file in &files {
             let scenario = read(file)?;
             let recording = self.trace.clone().map_or(Recording::Off, Recording::File);
-            let played = replay(&scenario, recording);
-            print!("{}", print_replay(&scenario, &self.replay(file), &played));
+            // One file is for a person.
+            let watched = if files.len() == 1 { Watch::On } else { Watch::Off };
+            let (played, judged) = watch(&scenario, recording, watched);
+            let why = judged.as_ref().map_or_else(Vec::new, |judged| judged.why());
+            print!("{}", print_replay(&scenario, &self.replay(file), &played, &why));
+            if let Some(page) = &self.html {
+                let judged = judged.as_ref().context("there is no page of a run that did not come to its end")?;
+                let command = format!("cargo xtask replay {}", self.replay(file));
+                judged.write_page(page, file.display().to_string(), command, &all_wrong(&played))?;
+            }
             if self.story && played.passed() {
                 played.story.iter().for_each(|line| println!("  {line}"));
             }
@@ -95,6 +113,12 @@ pub fn all_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 pub fn read(file: &Path) -> anyhow::Result<Scenario> {
     let text = fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
     parse(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))
+}
+
+/// Everything that was wrong, as the page shows it.
+fn all_wrong(replay: &Replay) -> Vec<Violation> {
+    let unmet = replay.unmet.iter().map(|why| Violation::of_expectation(why.clone()));
+    replay.violations.iter().cloned().chain(unmet).collect()
 }
 
 /// What it comes to. Only what a file is about counts as safety: a bug that merely makes it hang is not bitten.

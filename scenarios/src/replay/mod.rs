@@ -22,14 +22,16 @@ pub use improvised::scenario_of;
 
 pub use files::{Files, REGRESSIONS, all_files, read};
 
-use crate::checkers::{self, Facts, Report, Violation};
-use crate::drive::{Evidence, live};
+use crate::checkers::Violation;
+use crate::drive::{Evidence, Watch, live};
 use crate::event::Recorder;
+use crate::runner::Judged;
 use crate::scn::{Anchor, Invariant, Name, Rest, Scenario, Turn};
 use crate::workload::{Outside, Plan, Program};
 use cast::Cast;
 use director::Director;
 use fault::line_of;
+use outlive_sim::timeline::Seen;
 use outlive_sim::{Fault, Nemesis, Options, Recording, Seed, Task, Trigger, World, run, sleep_true, true_time};
 use serde::{Deserialize, Serialize};
 use stage::Stage;
@@ -91,6 +93,11 @@ impl Replay {
 
 /// Plays a file.
 pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
+    watch(scenario, recording, Watch::Off).0
+}
+
+/// Plays a file, and keeps what there is to see of it.
+pub fn watch(scenario: &Scenario, recording: Recording, watch: Watch) -> (Replay, Option<Judged>) {
     let started = std::time::Instant::now();
     let (seed, turn) = match scenario.rest {
         Rest::Calm {} => (CALM, 0),
@@ -101,7 +108,7 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
     let time_limit = (settle + SETTLE) * (scenario.blocks.len() as u32 + 2);
     let options = Options { time_limit, recording, turn, ..Options::default() };
     let script = Arc::new(scenario.clone());
-    let outcome = run(Seed(seed), options, async move |world| play(world, script, settle).await);
+    let outcome = run(Seed(seed), options, async move |world| play(world, script, settle, watch).await);
     let mut replay = Replay {
         stale: Vec::new(),
         unmet: Vec::new(),
@@ -115,20 +122,24 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
         simulated: outcome.simulated,
         wall: Duration::ZERO,
     };
-    match outcome.result {
-        Ok(Played { stale, unmet, report, story, moments, jobs, taken }) => {
+    let judged = match outcome.result {
+        Ok(Played { stale, unmet, judged, story, moments, jobs, taken }) => {
             (replay.stale, replay.unmet, replay.story) = (stale, unmet, story);
             (replay.moments, replay.jobs, replay.taken) = (moments, jobs, taken);
-            replay.violations = report.violations;
+            replay.violations = judged.report.violations.clone();
+            Some(judged)
         }
-        Err(failure) => replay.broken = Some(format!("it did not come to its end: {failure:?}")),
-    }
+        Err(failure) => {
+            replay.broken = Some(format!("it did not come to its end: {failure:?}"));
+            None
+        }
+    };
     if let (None, Some(panic)) = (&replay.broken, outcome.panics.first()) {
         let (task, message, location) = (&panic.task, &panic.message, &panic.location);
         replay.broken = Some(format!("task {task} panicked at {location}: {message}"));
     }
     replay.wall = started.elapsed();
-    replay
+    (replay, judged)
 }
 
 /// When a line of a block took its turn.
@@ -151,21 +162,22 @@ fn scheduled(plan: &Plan, nemesis: &Nemesis) -> Vec<Taken> {
 struct Played {
     stale: Vec<String>,
     unmet: Vec<String>,
-    report: Report,
+    judged: Judged,
     story: Vec<String>,
     moments: Vec<(Duration, Anchor)>,
     jobs: BTreeMap<i64, Name>,
     taken: Vec<Taken>,
 }
 
-async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
+async fn play(world: World, script: Arc<Scenario>, settle: Duration, watch: Watch) -> Played {
     let cast = Arc::new(Cast::of(&script));
     let plan = Arc::new(cast.plan(&script));
     plan.setting.build(&world, &plan.drift_ppm);
     let nemesis =
         Nemesis::start(&world, if script.world.improvised().is_some() { plan.faults.clone() } else { vec![] });
     let director = Arc::new(Director::new(script.clone(), cast.clone()));
-    let recorder = Recorder::new(nemesis.clone()).with_onlooker(director.clone());
+    let deeds = watch.begin(&world, cast.machines.store);
+    let recorder = Recorder::new(nemesis.clone()).with_onlooker(director.clone()).with_deeds(deeds);
     let outside =
         Outside::new(if script.world.improvised().is_some() { &plan.intents } else { &[] }, world.fork("outside"));
     let program = Program { world: world.clone(), plan: plan.clone(), outside, recorder };
@@ -197,7 +209,7 @@ impl Play {
         let waiting = self.nemesis.waiting().into_iter();
         let lines = waiting.filter_map(|place| line_of(self.program.plan.faults.get(place)?, &self.cast));
         let never = lines.map(|(_, line)| format!("`{line}` struck nothing: its moment never came")).collect();
-        self.conclude(&evidence, never)
+        self.conclude(evidence, never)
     }
 
     /// Everybody does as the file tells them.
@@ -220,9 +232,10 @@ impl Play {
         sleep_true(settle).await;
         drop(clock);
         let ended = true_time();
+        let seen = Seen::of(&program.world, nemesis);
         stage.strike();
-        let evidence = Evidence::gather(program, nemesis, stage.rows(), calm_since, ended);
-        self.conclude(&evidence, Vec::new())
+        let evidence = Evidence::gather(program, nemesis, stage.rows(), seen, (calm_since, ended));
+        self.conclude(evidence, Vec::new())
     }
 
     /// From here on blocks happen.
@@ -232,8 +245,8 @@ impl Play {
     }
 
     /// What it comes to. `never` is what never came, beside what the stage knows of.
-    fn conclude(self, evidence: &Evidence, never: Vec<String>) -> Played {
-        let report = checkers::judge(evidence, &Facts::of(evidence));
+    fn conclude(self, evidence: Evidence, never: Vec<String>) -> Played {
+        let judged = Judged::of(evidence);
         let (moments, jobs) = (self.director.moments(), self.director.jobs());
         let mut taken = self.director.taken(&self.nemesis.moments());
         if taken.is_empty() {
@@ -244,13 +257,16 @@ impl Play {
         stale.extend(self.stage.faults_without_effect());
         stale.extend(never);
         let entries = self.stage.entries();
-        let scene = expect::Scene::new(&self.cast, &entries, evidence.rows.as_ref().ok(), evidence.ended);
+        let scene = {
+            let Evidence { rows, ended, .. } = &judged.evidence;
+            expect::Scene::new(&self.cast, &entries, rows.as_ref().ok(), *ended)
+        };
         let at_the_end = self.script.expect.iter().filter_map(|expectation| {
-            let why = scene.judge(expectation, Some(&report))?;
+            let why = scene.judge(expectation, Some(&judged.report))?;
             Some(format!("at the end: expect {expectation}, but {why}"))
         });
         unmet.extend(at_the_end);
         self.stage.forget();
-        Played { stale, unmet, report, story, moments, jobs, taken }
+        Played { stale, unmet, judged, story, moments, jobs, taken }
     }
 }

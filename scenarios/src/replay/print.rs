@@ -4,8 +4,8 @@ use super::Replay;
 use crate::scn::Scenario;
 use std::fmt::Write;
 
-/// The report of one file: a line if it passed, else its story and what was wrong.
-pub fn print_replay(scenario: &Scenario, file: &str, replay: &Replay) -> String {
+/// The report of one file: a line if it passed, else its story, what was wrong, and why.
+pub fn print_replay(scenario: &Scenario, file: &str, replay: &Replay, why: &[String]) -> String {
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").expect("a string takes it");
     let verdict = match replay {
@@ -34,6 +34,10 @@ pub fn print_replay(scenario: &Scenario, file: &str, replay: &Replay) -> String 
     }
     for violation in &replay.violations {
         line(format!("  VIOLATION of {}: {}", violation.clause, violation.sentence));
+    }
+    if !why.is_empty() {
+        line("  why:".into());
+        why.iter().for_each(|told| line(format!("  {told}")));
     }
     line(format!("  run it again: cargo xtask replay {file}"));
     text

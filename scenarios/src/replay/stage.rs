@@ -88,6 +88,9 @@ impl Stage {
     pub fn act(&self, action: &Action) {
         let (world, cast) = (&self.0.cluster.program.world, &self.0.cast);
         let store = cast.machines.store;
+        if let Some(machine) = self.struck_by_hand(action) {
+            self.0.nemesis.done_by_hand(machine, action.to_string());
+        }
         match action {
             Action::Pause { process, lasting, at: None, polls: None } => {
                 let paused: Vec<ProcessId> = self.living(process).into_iter().filter(|it| world.pause(*it)).collect();
@@ -177,6 +180,26 @@ impl Stage {
         }
     }
 
+    /// The machine to which an action does something at once; what waits for its moment, the nemesis does.
+    fn struck_by_hand(&self, action: &Action) -> Option<MachineId> {
+        let cast = &self.0.cast;
+        match action {
+            Action::Pause { process, at: None, polls: None, .. }
+            | Action::Resume { process }
+            | Action::Start { process }
+            | Action::Crash { process, at: None }
+            | Action::PowerLoss { process, at: None, .. }
+            | Action::JumpClock { process, .. } => Some(cast.machine(process)),
+            Action::Stop { worker, .. } => Some(cast.machine(&Who::Worker(worker.clone()))),
+            Action::OpenRival {} | Action::Heal {} => Some(cast.machines.store),
+            Action::Partition { from, to, lasting: None, .. }
+            | Action::Clog { from, to, .. }
+            | Action::Reset { from, to }
+            | Action::HealLink { from, to } => Some(cast.end_of_link(from, to)),
+            _ => None,
+        }
+    }
+
     /// Ends what is wrong: links are whole, and whoever is paused goes on. Who is down stays down.
     pub fn calm_down(&self) {
         self.heal(|_| true);
@@ -229,28 +252,6 @@ impl Stage {
 
     fn living(&self, who: &Who) -> Vec<ProcessId> {
         self.0.cluster.program.world.living(self.0.cast.machine(who))
-    }
-
-    fn link(&self, from: &Who, to: &Who) -> (MachineId, MachineId) {
-        (self.0.cast.end_of_link(from, to), self.0.cast.end_of_link(to, from))
-    }
-
-    fn cut(&self, line: &Action, from: MachineId, to: MachineId, fault: LinkFault) -> LinkFaultId {
-        let id = self.0.cluster.program.world.network().begin(from, to, fault);
-        let struck = StruckLink { id, ends: (from, to), line: line.to_string() };
-        self.0.state.lock().unwrap().links.push(struck);
-        id
-    }
-
-    /// Ends what is wrong with these links. A line that withheld nothing in any direction changed nothing.
-    fn heal(&self, which: impl Fn(&StruckLink) -> bool) {
-        let mut state = self.0.state.lock().unwrap();
-        let healed: Vec<StruckLink> = state.links.extract_if(.., |link| which(link)).collect();
-        let mut withheld: BTreeMap<String, u64> = BTreeMap::new();
-        for StruckLink { id, line, .. } in healed {
-            *withheld.entry(line).or_default() += self.0.cluster.program.world.network().end(id);
-        }
-        state.idle.extend(withheld.into_iter().filter(|(_, count)| *count == 0).map(|(line, _)| line));
     }
 
     /// Remembers a line that changed nothing.

@@ -2,14 +2,16 @@
 
 mod batch;
 mod determinism;
+mod judged;
 mod print;
 mod qualify;
 mod result;
 
 pub use batch::{Summary, run_many};
 pub use determinism::{Comparison, compare};
+pub use judged::Judged;
 pub use print::{print_seed, print_summary};
-pub use result::{Ending, SeedResult, run_seed};
+pub use result::{Ending, SeedResult, run_seed, watch_seed};
 
 /// How a command ended: exit codes are data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 /// Violations printed of one seed; the first one is mostly the cause of the others.
 const VIOLATIONS_SHOWN: usize = 5;
 
-/// The report of one seed. `replay` is the command that runs it again.
-pub fn print_seed(result: &SeedResult, replay: &str) -> String {
+/// The report of one seed. `why` is what led to its first violation, `replay` the command that runs it again.
+pub fn print_seed(result: &SeedResult, why: &[String], replay: &str) -> String {
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").expect("a string takes it");
     line(format!("seed {}\n", result.seed));
@@ -38,6 +38,11 @@ pub fn print_seed(result: &SeedResult, replay: &str) -> String {
             }
             if violations.len() > VIOLATIONS_SHOWN {
                 line(format!("… and {} more", violations.len() - VIOLATIONS_SHOWN));
+            }
+            if !why.is_empty() {
+                line("\nwhy the first one:".into());
+                why.iter().for_each(|told| line(told.clone()));
+                line(String::new());
             }
             line(format!("run it again: {replay}"));
         }

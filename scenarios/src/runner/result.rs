@@ -1,9 +1,10 @@
 //! One seed, and what came of it.
 
 use super::Verdict;
+use super::judged::Judged;
 use super::qualify;
-use crate::checkers::{self, Facts, Violation};
-use crate::drive::{Evidence, drive};
+use crate::checkers::Violation;
+use crate::drive::{Evidence, Watch, drive};
 use crate::workload::{Plan, Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
@@ -77,10 +78,15 @@ impl SeedResult {
 
 /// Runs one seed and judges it.
 pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedResult {
+    watch_seed(seed, workload, recording, Watch::Off).0
+}
+
+/// As [`run_seed`], and keeps what there is to see of it.
+pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: Watch) -> (SeedResult, Option<Judged>) {
     let started = std::time::Instant::now();
     let plan = Arc::new(Plan::of_seed(seed, workload));
     let options = Options { time_limit: TIME_LIMIT, recording, ..Options::default() };
-    let outcome = run(seed, options, async move |world| drive(world, plan).await);
+    let outcome = run(seed, options, async move |world| drive(world, plan, watch).await);
     let mut result = SeedResult {
         seed: seed.0,
         hash: outcome.hash,
@@ -97,29 +103,34 @@ pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedRes
         simulated: outcome.simulated,
         wall: Duration::ZERO,
     };
-    match outcome.result {
+    let judged = match outcome.result {
         Err(Failure::TimeLimit) => {
-            result.ending = Ending::Broken(format!("no end within {TIME_LIMIT:?} of simulated time"))
+            result.ending = Ending::Broken(format!("no end within {TIME_LIMIT:?} of simulated time"));
+            None
         }
         Err(Failure::Panicked { message, location }) => {
             result.ending = Ending::Broken(format!("the driver panicked at {location}: {message}"));
+            None
         }
-        Ok(evidence) => fill(&mut result, &evidence),
-    }
+        Ok(evidence) => {
+            let judged = Judged::of(evidence);
+            fill(&mut result, &judged);
+            Some(judged)
+        }
+    };
     if let (Ending::Good, Some(panic)) = (&result.ending, outcome.panics.first()) {
         let (task, message, location) = (&panic.task, &panic.message, &panic.location);
         result.ending = Ending::Broken(format!("task {task} panicked at {location}: {message}"));
     }
     result.wall = started.elapsed();
-    result
+    (result, judged)
 }
 
-fn fill(result: &mut SeedResult, evidence: &Evidence) {
-    let facts = Facts::of(evidence);
-    let report = checkers::judge(evidence, &facts);
-    result.clauses = report.counts;
+fn fill(result: &mut SeedResult, judged: &Judged) {
+    let Judged { evidence, facts, report } = judged;
+    result.clauses = report.counts.clone();
     if !report.violations.is_empty() {
-        result.ending = Ending::Violated(report.violations);
+        result.ending = Ending::Violated(report.violations.clone());
     }
     result.faults = evidence.faults.clone();
     result.anchors = evidence.anchors.clone();
@@ -129,8 +140,8 @@ fn fill(result: &mut SeedResult, evidence: &Evidence) {
     result.counts.insert("boots".into(), evidence.times.len() as u64);
     result.terminal =
         evidence.rows.as_ref().map_or(0, |rows| rows.jobs.values().filter(|job| job.finished).count() as u64);
-    result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, &facts);
-    result.zombies = qualify::zombies(evidence, &facts);
+    result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, facts);
+    result.zombies = qualify::zombies(evidence, facts);
 }
 
 fn chosen(evidence: &Evidence) -> Vec<(String, String)> {

@@ -32,7 +32,7 @@ impl Cluster {
     pub async fn run_store(self, process: Process) {
         let Self { program, .. } = self;
         let host = seams::host(SimHost::new(&process, program.plan.sync_latency));
-        let storage = seams::storage(&host, PATH);
+        let storage = program.recorder.storage(seams::storage(&host, PATH), &program.world, &process);
         program.recorder.record(&process, Event::Opening);
         let local = match Local::open(host.clone(), storage, seams::options(&program.plan.options)).await {
             Ok(local) => local,

@@ -36,7 +36,7 @@ impl Program {
     /// The main future of a process: opens the file and works until it is killed.
     pub async fn run(self, process: Process) {
         let host = seams::host(SimHost::new(&process, self.plan.sync_latency));
-        let storage = seams::storage(&host, PATH);
+        let storage = self.recorder.storage(seams::storage(&host, PATH), &self.world, &process);
         self.recorder.record(&process, Event::Opening);
         let local = match Local::open(host.clone(), storage, seams::options(&self.plan.options)).await {
             Ok(local) => local,
@@ -59,7 +59,7 @@ impl Program {
     /// A second process: it must be turned away for as long as the first one has the file.
     pub async fn run_as_rival(self, process: Process) {
         let host = seams::host(SimHost::new(&process, self.plan.sync_latency));
-        let storage = seams::storage(&host, PATH);
+        let storage = self.recorder.storage(seams::storage(&host, PATH), &self.world, &process);
         let opened = Local::open(host.clone(), storage, seams::options(&self.plan.options)).await;
         let local = match opened {
             Ok(local) => local,
