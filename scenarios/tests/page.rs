@@ -21,7 +21,8 @@ fn folder(name: &str) -> PathBuf {
 
 /// What the page holds once its script has run, `arguments` being what the browser is told; errors fail.
 fn opened(page: &Path, fragment: &str, arguments: &[&str]) -> String {
-    let profile = folder("chromium");
+    // Each test has its own: two browsers share no profile.
+    let profile = folder(&format!("chromium-{}", page.file_stem().unwrap().display()));
     // Bounded: `timeout` ends what it started, and nothing else.
     let mut browser = Command::new("timeout");
     browser.arg("60").arg(chromium());
