@@ -1,0 +1,135 @@
+//! Compiled statements, kept from one opening of a file to the next.
+//!
+//! To compile our statements costs as much as all else that an opening does. What comes out depends on the
+//! text and on the tables, and on nothing in their rows: so an engine that opens its file again after an
+//! error need not do it again. Nothing of the last opening but that is kept: no page, no row, no cursor.
+//!
+//! Kept for the thread, because an engine has one of its own, and a lock or a handle for that would be in
+//! every caller's way.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use turso_core::schema::Schema;
+use turso_core::{Connection, LimboError, PrepareContext, PreparedProgram, Program, QueryMode, Statement};
+
+/// Files of different shape whose statements are kept on a thread.
+const SHAPES_MAX: usize = 4;
+
+thread_local! {
+    static KEPT: RefCell<Vec<(Arc<Shape>, Vec<Kept>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A statement's program, without the connection that compiled it.
+struct Kept {
+    sql: &'static str,
+    program: Arc<PreparedProgram>,
+    mode: QueryMode,
+    tail: usize,
+}
+
+/// All that a program holds of a file: each table and index, its root page and its columns. The database
+/// itself compares the cookie with the file's at every run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shape {
+    cookie: u32,
+    tables: Vec<TableShape>,
+    indexes: Vec<(String, i64, bool)>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct TableShape {
+    name: String,
+    root: i64,
+    strict: bool,
+    checks: usize,
+    columns: Vec<(Option<String>, String)>,
+}
+
+impl Shape {
+    /// The shape of a file; `None` if there is more in it than the tables and indexes of a queue.
+    pub fn of(schema: &Schema) -> Option<Self> {
+        if !(schema.views.is_empty() && schema.triggers.is_empty() && schema.incremental_views.is_empty()) {
+            return None;
+        }
+        let tables: Option<Vec<TableShape>> = schema.tables.values().map(|table| TableShape::of(table)).collect();
+        let mut tables = tables?;
+        tables.sort();
+        let indexes = schema.indexes.values().flatten();
+        let mut indexes: Vec<_> =
+            indexes.map(|it| (it.name.clone(), it.root_page, it.where_clause.is_some())).collect();
+        indexes.sort();
+        Some(Self { cookie: schema.schema_version, tables, indexes })
+    }
+}
+
+impl TableShape {
+    fn of(table: &turso_core::schema::Table) -> Option<Self> {
+        let table = table.btree().filter(|table| table.foreign_keys.is_empty())?;
+        let columns = table.columns().iter().map(|column| (column.name.clone(), column.ty_str.clone())).collect();
+        Some(Self {
+            name: table.name.clone(),
+            root: table.root_page,
+            strict: table.is_strict,
+            checks: table.check_constraints.len(),
+            columns,
+        })
+    }
+}
+
+/// The statement `sql`, compiled anew or not.
+///
+/// # Errors
+/// What the database has against it.
+pub fn statement(
+    connection: &Arc<Connection>,
+    shape: Option<&Arc<Shape>>,
+    sql: &'static str,
+) -> Result<Statement, LimboError> {
+    let Some(shape) = shape else { return connection.prepare(sql) };
+    let known = KEPT.with_borrow_mut(|kept| {
+        let kept = kept.iter_mut().find(|(known, _)| known == shape).map(|(_, kept)| kept)?;
+        // By address: each statement is one constant, and there are few of them.
+        let kept = kept.iter_mut().find(|kept| std::ptr::eq(kept.sql, sql))?;
+        Some(kept.bind(connection))
+    });
+    if let Some(statement) = known {
+        return Ok(statement);
+    }
+    let statement = connection.prepare(sql)?;
+    let kept = Kept {
+        sql,
+        program: statement.get_program().prepared().clone(),
+        mode: statement.get_query_mode(),
+        tail: statement.tail_offset(),
+    };
+    KEPT.with_borrow_mut(|all| {
+        if let Some((_, of_shape)) = all.iter_mut().find(|(known, _)| known == shape) {
+            return of_shape.push(kept);
+        }
+        if all.len() == SHAPES_MAX {
+            all.remove(0);
+        }
+        all.push((shape.clone(), vec![kept]));
+    });
+    Ok(statement)
+}
+
+impl Kept {
+    fn bind(&mut self, connection: &Arc<Connection>) -> Statement {
+        let context = PrepareContext::from_connection(connection);
+        // Nobody else has it if the last opening is over, as it mostly is.
+        match Arc::get_mut(&mut self.program) {
+            Some(program) => program.prepare_context = context,
+            None => {
+                let mut program = PreparedProgram::clone(&self.program);
+                let subtransactions = program.needs_stmt_subtransactions.load(Ordering::Relaxed);
+                program.needs_stmt_subtransactions = Arc::new(AtomicBool::new(subtransactions));
+                program.prepare_context = context;
+                self.program = Arc::new(program);
+            }
+        }
+        let program = Program::from_prepared(self.program.clone(), connection.clone());
+        Statement::new(program, connection.get_pager(), self.mode, self.tail)
+    }
+}
