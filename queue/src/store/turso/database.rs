@@ -115,7 +115,8 @@ impl<H: Host> Database<H> {
             return Ok(index);
         }
         let shape = self.shape();
-        let statement = programs::statement(&self.connection, shape.as_ref(), sql).map_err(|error| self.error(error))?;
+        let statement =
+            programs::statement(&self.connection, shape.as_ref(), sql).map_err(|error| self.error(error))?;
         self.statements.push((sql, statement));
         Ok(self.statements.len() - 1)
     }

@@ -86,7 +86,7 @@ pub fn statement(
     shape: Option<&Arc<Shape>>,
     sql: &'static str,
 ) -> Result<Statement, LimboError> {
-    let Some(shape) = shape else { return connection.prepare(sql) };
+    let Some(shape) = shape else { return prepare(connection, sql) };
     let known = KEPT.with_borrow_mut(|kept| {
         let kept = kept.iter_mut().find(|(known, _)| known == shape).map(|(_, kept)| kept)?;
         // By address: each statement is one constant, and there are few of them.
@@ -96,7 +96,7 @@ pub fn statement(
     if let Some(statement) = known {
         return Ok(statement);
     }
-    let statement = connection.prepare(sql)?;
+    let statement = prepare(connection, sql)?;
     let kept = Kept {
         sql,
         program: statement.get_program().prepared().clone(),
@@ -115,6 +115,14 @@ pub fn statement(
     Ok(statement)
 }
 
+/// Compiles a statement that is never undone alone: whatever a statement is refused for, its whole transaction is
+/// rolled back. So the database need not copy each page aside before the statement changes it.
+fn prepare(connection: &Arc<Connection>, sql: &'static str) -> Result<Statement, LimboError> {
+    let statement = connection.prepare(sql)?;
+    statement.get_program().prepared().needs_stmt_subtransactions.store(false, Ordering::Relaxed);
+    Ok(statement)
+}
+
 impl Kept {
     fn bind(&mut self, connection: &Arc<Connection>) -> Statement {
         let context = PrepareContext::from_connection(connection);
@@ -123,13 +131,115 @@ impl Kept {
             Some(program) => program.prepare_context = context,
             None => {
                 let mut program = PreparedProgram::clone(&self.program);
-                let subtransactions = program.needs_stmt_subtransactions.load(Ordering::Relaxed);
-                program.needs_stmt_subtransactions = Arc::new(AtomicBool::new(subtransactions));
+                program.needs_stmt_subtransactions = Arc::new(AtomicBool::new(false));
                 program.prepare_context = context;
                 self.program = Arc::new(program);
             }
         }
         let program = Program::from_prepared(self.program.clone(), connection.clone());
         Statement::new(program, connection.get_pager(), self.mode, self.tail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use turso_core::storage::database::DatabaseFile;
+    use turso_core::{Database, IO, IOResult, MemoryIO, OpenDbAsyncState, OpenFlags, OpenOptions, SqliteDialect};
+
+    const INSERT: &str = "INSERT INTO pairs (name, number) VALUES ('a', 1)";
+    const COUNT: &str = "SELECT count(*) FROM pairs WHERE name = 'a' AND number = 1";
+    const PAIRS: &str = "CREATE TABLE pairs (name TEXT UNIQUE, number INTEGER UNIQUE) STRICT";
+
+    /// A new file with these tables.
+    fn file(tables: &[&str]) -> Arc<Connection> {
+        let io: Arc<dyn IO> = Arc::new(MemoryIO::new());
+        let file = io.open_file("file", OpenFlags::Create, false).unwrap();
+        let options = OpenOptions::new(Arc::new(SqliteDialect)).storage(Arc::new(DatabaseFile::new(file)));
+        let mut state = OpenDbAsyncState::new();
+        let database = loop {
+            match Database::do_open_async(&mut state, io.clone(), "file", &options).unwrap() {
+                IOResult::Done(database) => break database,
+                IOResult::IO(_) => io.step().unwrap(),
+            }
+        };
+        let connection = database.connect().unwrap();
+        for table in tables {
+            connection.prepare(table).unwrap().run_ignore_rows().unwrap();
+        }
+        connection
+    }
+
+    fn compiled(connection: &Arc<Connection>, sql: &'static str) -> Statement {
+        // What the dialect adds has no root page, and no shape.
+        let mut schema = Schema::clone(&connection.current_schema());
+        schema.tables.retain(|_, table| table.btree().is_some());
+        let shape = Shape::of(&schema).map(Arc::new);
+        assert!(shape.is_some());
+        statement(connection, shape.as_ref(), sql).unwrap()
+    }
+
+    fn count(connection: &Arc<Connection>) -> i64 {
+        compiled(connection, COUNT).run_collect_rows().unwrap()[0][0].as_int().unwrap()
+    }
+
+    fn program(statement: &Statement) -> *const PreparedProgram {
+        Arc::as_ptr(statement.get_program().prepared())
+    }
+
+    #[test]
+    fn the_next_opening_uses_what_the_last_one_compiled() {
+        let first = file(&[PAIRS]);
+        let mut statement = compiled(&first, INSERT);
+        let known = program(&statement);
+        statement.run_ignore_rows().unwrap();
+        assert_eq!(count(&first), 1);
+        drop(statement);
+
+        let second = file(&[PAIRS]);
+        let mut again = compiled(&second, INSERT);
+        assert_eq!(program(&again), known);
+        assert_eq!(count(&second), 0);
+        again.run_ignore_rows().unwrap();
+        assert_eq!(count(&second), 1);
+    }
+
+    #[test]
+    fn two_openings_at_a_time_have_a_program_each() {
+        let (first, second) = (file(&[PAIRS]), file(&[PAIRS]));
+        let (mut one, mut other) = (compiled(&first, INSERT), compiled(&second, INSERT));
+        assert_ne!(program(&one), program(&other));
+        other.run_ignore_rows().unwrap();
+        assert_eq!((count(&first), count(&second)), (0, 1));
+        one.run_ignore_rows().unwrap();
+        assert_eq!((count(&first), count(&second)), (1, 1));
+    }
+
+    #[test]
+    fn a_file_of_another_shape_has_programs_of_its_own() {
+        let first = file(&["CREATE TABLE other (number INTEGER)", PAIRS]);
+        let mut statement = compiled(&first, INSERT);
+        statement.run_ignore_rows().unwrap();
+        let known = program(&statement);
+        let second = file(&[PAIRS, "CREATE TABLE other (number INTEGER)"]);
+        let mut moved = compiled(&second, INSERT);
+        assert_ne!(program(&moved), known);
+        moved.run_ignore_rows().unwrap();
+        assert_eq!((count(&first), count(&second)), (1, 1));
+    }
+
+    #[test]
+    fn what_is_refused_halfway_is_gone_with_its_transaction() {
+        let connection = file(&[PAIRS, "INSERT INTO pairs VALUES ('b', 1)"]);
+        compiled(&connection, "BEGIN").run_ignore_rows().unwrap();
+        // The name is new, and the number is not.
+        let refused = compiled(&connection, INSERT).run_ignore_rows();
+        assert!(matches!(refused, Err(LimboError::Constraint(_))), "{refused:?}");
+        compiled(&connection, "ROLLBACK").run_ignore_rows().unwrap();
+        assert_eq!(count(&connection), 0);
+        let rows = compiled(&connection, "PRAGMA integrity_check").run_collect_rows().unwrap();
+        assert_eq!(rows[0][0].to_text(), Some("ok"));
+        let mut named = compiled(&connection, "SELECT count(*) FROM pairs WHERE name = 'a'");
+        assert_eq!(named.run_collect_rows().unwrap()[0][0].as_int(), Some(0));
     }
 }
