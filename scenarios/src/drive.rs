@@ -2,6 +2,7 @@
 
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
+use crate::stopwatch::Work;
 use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting, Workload};
 use outlive_sim::{
     Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
@@ -34,6 +35,8 @@ pub struct Evidence {
     pub ended: Duration,
     /// When faults ended.
     pub calm_since: Duration,
+    /// What the work took by a real clock.
+    pub work: Option<Work>,
     /// Disk operations of all processes on the machine with the file.
     pub disk_operations: u64,
 }
@@ -103,6 +106,7 @@ pub async fn drive(world: World, workload: Workload) -> Evidence {
         anchors: nemesis.anchors(),
         loss: nemesis.loss(),
         disk_operations: disk.operations(),
+        work: recorder.work(),
         plan,
         ended,
         calm_since,

@@ -2,6 +2,7 @@
 
 use outlive_scenarios::checkers::{ALL, Report};
 use outlive_scenarios::runner::{Ending, SeedResult, print_seed, run_seed};
+use outlive_scenarios::stopwatch::Work;
 use outlive_scenarios::workload::Workload;
 use outlive_sim::{Recording, Seed};
 use std::collections::BTreeSet;
@@ -67,6 +68,8 @@ fn result(ending: Ending) -> SeedResult {
         zombies: 1,
         simulated: Duration::from_millis(34_182),
         wall: Duration::from_millis(41),
+        work: Some(Work { simulated: Duration::from_millis(30_500), wall: Duration::from_millis(25) }),
+        events: 8_200,
     }
 }
 

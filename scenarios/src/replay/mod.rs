@@ -156,6 +156,7 @@ async fn play(world: World, script: Arc<Scenario>, settle: Duration) -> Played {
         anchors: nemesis.anchors(),
         loss: nemesis.loss(),
         disk_operations: disk.operations(),
+        work: recorder.work(),
         plan,
         ended,
         calm_since,

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::qualify;
 use crate::checkers::{self, Facts, Violation};
 use crate::drive::{Evidence, drive};
+use crate::stopwatch::Work;
 use crate::workload::{Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ pub struct SeedResult {
     pub simulated: Duration,
     /// Real time.
     pub wall: Duration,
+    /// Simulated and real time from the first enqueue to the end of the last job.
+    pub work: Option<Work>,
+    /// Events of the trace.
+    pub events: u64,
 }
 
 /// How a run ended.
@@ -94,6 +99,8 @@ pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedRes
         zombies: 0,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
+        work: None,
+        events: outcome.events.values().sum(),
     };
     match outcome.result {
         Err(Failure::TimeLimit) => {
@@ -127,6 +134,7 @@ fn fill(result: &mut SeedResult, evidence: &Evidence) {
     result.counts.insert("boots".into(), evidence.times.len() as u64);
     result.terminal =
         evidence.rows.as_ref().map_or(0, |rows| rows.jobs.values().filter(|job| job.finished).count() as u64);
+    result.work = evidence.work;
     result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, &facts);
     result.zombies = qualify::zombies(evidence, &facts);
 }

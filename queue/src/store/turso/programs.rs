@@ -143,9 +143,10 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialect::Bare;
     use super::*;
     use turso_core::storage::database::DatabaseFile;
-    use turso_core::{Database, IO, IOResult, MemoryIO, OpenDbAsyncState, OpenFlags, OpenOptions, SqliteDialect};
+    use turso_core::{Database, IO, IOResult, MemoryIO, OpenDbAsyncState, OpenFlags, OpenOptions};
 
     const INSERT: &str = "INSERT INTO pairs (name, number) VALUES ('a', 1)";
     const COUNT: &str = "SELECT count(*) FROM pairs WHERE name = 'a' AND number = 1";
@@ -155,7 +156,7 @@ mod tests {
     fn file(tables: &[&str]) -> Arc<Connection> {
         let io: Arc<dyn IO> = Arc::new(MemoryIO::new());
         let file = io.open_file("file", OpenFlags::Create, false).unwrap();
-        let options = OpenOptions::new(Arc::new(SqliteDialect)).storage(Arc::new(DatabaseFile::new(file)));
+        let options = OpenOptions::new(Arc::new(Bare)).storage(Arc::new(DatabaseFile::new(file)));
         let mut state = OpenDbAsyncState::new();
         let database = loop {
             match Database::do_open_async(&mut state, io.clone(), "file", &options).unwrap() {
@@ -171,10 +172,7 @@ mod tests {
     }
 
     fn compiled(connection: &Arc<Connection>, sql: &'static str) -> Statement {
-        // What the dialect adds has no root page, and no shape.
-        let mut schema = Schema::clone(&connection.current_schema());
-        schema.tables.retain(|_, table| table.btree().is_some());
-        let shape = Shape::of(&schema).map(Arc::new);
+        let shape = Shape::of(&connection.current_schema()).map(Arc::new);
         assert!(shape.is_some());
         statement(connection, shape.as_ref(), sql).unwrap()
     }
