@@ -2,6 +2,7 @@
 
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
+use crate::stopwatch::Work;
 use crate::tagging::{Deed, Deeds};
 use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting};
 use outlive_sim::timeline::Seen;
@@ -36,6 +37,8 @@ pub struct Evidence {
     pub ended: Duration,
     /// When faults ended.
     pub calm_since: Duration,
+    /// What the work took by a real clock.
+    pub work: Option<Work>,
     /// Disk operations of all processes on the machine with the file.
     pub disk_operations: u64,
     /// What the simulator itself knows, for people; with the disk's record if the run was watched.
@@ -151,6 +154,7 @@ impl Evidence {
             disk_operations: world.disk(plan.setting.store()).operations(),
             seen,
             deeds: recorder.deeds().all(),
+            work: recorder.work(),
             plan: plan.clone(),
             ended,
             calm_since,

@@ -1,5 +1,6 @@
 //! What clients saw: the history that checkers fold over.
 
+use crate::stopwatch::{Stopwatch, Work};
 use crate::tagging::{Deeds, TaggingStorage};
 use outlive::protocol::{Answering, Call, CallError, Reply, Request, Service};
 use outlive::{Explanation, JobId};
@@ -87,12 +88,20 @@ pub struct Recorder {
     onlooker: Option<Arc<dyn Onlooker>>,
     calls: Arc<AtomicU64>,
     deeds: Deeds,
+    stopwatch: Stopwatch,
 }
 
 impl Recorder {
     /// An empty history whose events `nemesis` hears of.
     pub fn new(nemesis: Nemesis) -> Self {
-        Self { history: History::new(), nemesis, onlooker: None, calls: Arc::default(), deeds: Deeds::default() }
+        Self {
+            history: History::new(),
+            nemesis,
+            onlooker: None,
+            calls: Arc::default(),
+            deeds: Deeds::default(),
+            stopwatch: Stopwatch::default(),
+        }
     }
 
     /// Lets somebody else hear of every event.
@@ -118,6 +127,11 @@ impl Recorder {
     /// The events so far.
     pub fn history(&self) -> &History<Event> {
         &self.history
+    }
+
+    /// What the work took by a real clock.
+    pub fn work(&self) -> Option<Work> {
+        self.stopwatch.work()
     }
 
     /// Records what a process saw.
@@ -185,8 +199,12 @@ impl Service for Recording {
         let (recorder, process, inner) = (self.recorder.clone(), self.process.clone(), self.inner.clone());
         let what = Arc::new(call.clone());
         Box::pin(async move {
+            recorder.stopwatch.invoked(&what.request);
             recorder.record_call(&process, Event::Invoke { call: number, what: what.clone() }, &what).await;
             let answer = inner.call(call).await;
+            if answer.is_ok() {
+                recorder.stopwatch.answered(&what.request);
+            }
             let heard = Event::Answer { call: number, answer: Arc::new(answer.clone()) };
             recorder.record_call(&process, heard, &what).await;
             answer

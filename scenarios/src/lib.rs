@@ -13,6 +13,7 @@ pub mod runner;
 pub mod scn;
 mod seams;
 pub mod shrink;
+pub mod stopwatch;
 pub mod tagging;
 pub mod timeline;
 pub mod why;

@@ -4,6 +4,7 @@ use outlive::JobId;
 use outlive_scenarios::checkers::{ALL, Finding, Report};
 use outlive_scenarios::drive::Watch;
 use outlive_scenarios::runner::{Ending, Judged, SeedResult, print_seed, run_seed, watch_seed};
+use outlive_scenarios::stopwatch::Work;
 use outlive_scenarios::why::why;
 use outlive_scenarios::workload::Workload;
 use outlive_sim::timeline::{Kind, SpanKind, html};
@@ -73,6 +74,8 @@ fn result(ending: Ending) -> SeedResult {
         zombies: 1,
         simulated: Duration::from_millis(34_182),
         wall: Duration::from_millis(41),
+        work: Some(Work { simulated: Duration::from_millis(30_500), wall: Duration::from_millis(25) }),
+        events: 8_200,
     }
 }
 

@@ -74,7 +74,9 @@ struct Inner<H: Networked> {
     host: H,
     /// Name or number, and port.
     address: String,
-    authorization: Option<String>,
+    /// The address once more, as a header.
+    host_header: HeaderValue,
+    authorization: Option<HeaderValue>,
     options: ConnectOptions,
     idle: Mutex<Vec<Connection>>,
     /// The latest opening of the server that was seen.
@@ -108,9 +110,12 @@ impl<H: Networked> Remote<H> {
         if !options.token.iter().all(printable) {
             return Err(ConnectError::Token);
         }
-        let authorization = options.token.as_ref().map(|token| format!("Bearer {token}"));
+        let authorization = options.token.as_ref().map(|token| HeaderValue::try_from(format!("Bearer {token}")));
+        let authorization = authorization.transpose().map_err(|_| ConnectError::Token)?;
+        let host_header = HeaderValue::try_from(&address)
+            .map_err(|_| ConnectError::Address { url: url.to_owned(), why: "a header can't carry it" })?;
         let (idle, opening) = (Mutex::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { host, address, authorization, options, idle, opening }) })
+        Ok(Self { inner: Arc::new(Inner { host, address, host_header, authorization, options, idle, opening }) })
     }
 }
 
@@ -228,13 +233,13 @@ impl<H: Networked> Inner<H> {
         body: Bytes,
     ) -> Result<hyper::Request<Full<Bytes>>, Failed> {
         let (method, path) = wire::route(&call.request);
-        let mut request = hyper::Request::builder().method(method).uri(path).header(HOST, &self.address);
+        let mut request = hyper::Request::builder().method(method).uri(path).header(HOST, &self.host_header);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         if !call.request.is_read() {
-            let none = HeaderValue::from_static(NO_OPENING);
-            request = request.header(CONTENT_TYPE, "application/json").header(REQUEST_ID, call.id.to_string());
+            let (none, json) = (HeaderValue::from_static(NO_OPENING), HeaderValue::from_static("application/json"));
+            request = request.header(CONTENT_TYPE, json).header(REQUEST_ID, call.id.to_string());
             request = request.header(OPENING, opening.cloned().unwrap_or(none));
         }
         request.body(Full::new(body)).map_err(|error| Failed::Unsent(error.to_string()))

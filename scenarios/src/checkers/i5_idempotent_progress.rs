@@ -7,6 +7,7 @@ use crate::event::Event;
 use outlive::JobId;
 use outlive::job::{Lease, RequestId};
 use outlive::protocol::{CallError, Reply, Request};
+use outlive_sim::Entry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,14 +46,19 @@ fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
             found.attempt(lease.token).calls([first.call, call.number]).at(at)
         });
     }
+    let mut begun: BTreeMap<JobId, Vec<&Entry<Event>>> = BTreeMap::new();
+    for entry in &evidence.entries {
+        if let Event::HandlerStarted { job, .. } = entry.event {
+            begun.entry(job).or_default().push(entry);
+        }
+    }
     for (job, Completed { call, lease, at, result, .. }) in &completed {
         let tokens = facts.tokens.get(job).into_iter().flatten();
         let again = tokens.map(|token| &facts.grants[token]).find(|grant| grant.claimed > *at);
-        let started = evidence.entries.iter().find(|entry| {
-            let begins = matches!(entry.event, Event::HandlerStarted { job: started, .. } if started == *job);
+        let started = begun.get(job).into_iter().flatten().find(|entry| {
             // Who slept meanwhile goes on with what it had begun, and is turned away with it.
             let asleep = || entry.process.is_some_and(|process| facts.slept_from(process, *at, entry.at));
-            entry.at > *at && begins && !asleep()
+            entry.at > *at && !asleep()
         });
         report.expect("I5.c", again.is_none() && started.is_none(), || {
             let when = again.map(|grant| grant.answered).or(started.map(|entry| entry.at));
@@ -154,6 +160,10 @@ fn keys(facts: &Facts, report: &mut Report) {
 
 fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let Ok(rows) = &evidence.rows else { return };
+    let mut made: BTreeMap<u64, usize> = BTreeMap::new();
+    for number in rows.jobs.values().filter_map(|row| number_of(&row.payload)) {
+        *made.entry(number).or_default() += 1;
+    }
     let mut tries: BTreeMap<RequestId, (u64, bool)> = BTreeMap::new();
     for call in &facts.calls {
         let Request::Enqueue(asked) = &call.what.request else { continue };
@@ -161,7 +171,7 @@ fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let unknown =
             matches!(call.answer.as_ref().map(|(_, answer)| &**answer), None | Some(Err(CallError::Unknown { .. })));
         if let Some((number, true)) = tries.get(&call.what.id).copied() {
-            let jobs = rows.jobs.values().filter(|row| number_of(&row.payload) == Some(number)).count();
+            let jobs = made.get(&number).copied().unwrap_or(0);
             report.expect("I5.f", jobs <= 1, || {
                 let id = call.what.id;
                 let says = format!("enqueue {id} was repeated because its outcome was unknown, and made {jobs} jobs");

@@ -3,6 +3,7 @@
 use super::Verdict;
 use super::result::{Ending, SeedResult};
 use crate::event::moments;
+use crate::stopwatch::Work;
 use crate::workload::Workload;
 use indicatif::{ProgressBar, ProgressStyle};
 use outlive_sim::{Answer, Batch, FaultKind, Seed};
@@ -144,6 +145,22 @@ impl Summary {
     /// Attempts whose worker slept beyond its lease, and was heard of afterwards.
     pub fn zombies(&self) -> u64 {
         self.results.values().map(|result| result.zombies).sum()
+    }
+
+    /// The work of all seeds, added up.
+    pub fn work(&self) -> Option<Work> {
+        let works = self.results.values().filter_map(|result| result.work);
+        works.reduce(|all, one| Work { simulated: all.simulated + one.simulated, wall: all.wall + one.wall })
+    }
+
+    /// Events of all traces.
+    pub fn events(&self) -> u64 {
+        self.results.values().map(|result| result.events).sum()
+    }
+
+    /// Real time of all seeds, added up: each child's own.
+    pub fn busy(&self) -> Duration {
+        self.results.values().map(|result| result.wall).sum()
     }
 
     /// What a batch of this size must have reached, and did not.

@@ -3,6 +3,7 @@
 use super::batch::Summary;
 use super::result::{Ending, SeedResult};
 use crate::checkers;
+use crate::stopwatch::Work;
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub fn print_seed(result: &SeedResult, why: &[String], replay: &str) -> String {
         result.terminal, result.crashes_that_hurt, result.zombies
     ));
     line(format!("{} of simulated time in {}", seconds(result.simulated), seconds(result.wall)));
+    line(work(result.work, result.events, result.wall));
     match &result.ending {
         Ending::Good => line("no violation".into()),
         Ending::Broken(why) => line(format!("\nBROKEN: {why}\nrun it again: {replay}")),
@@ -115,6 +117,7 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
         "{} zombies: attempts whose worker slept beyond its lease, and was heard of afterwards",
         summary.zombies()
     ));
+    line(work(summary.work(), summary.events(), summary.busy()));
     let not_reached = summary.not_reached();
     if !not_reached.is_empty() {
         line(format!("NOT REACHED by any seed: {}", not_reached.join(", ")));
@@ -122,6 +125,18 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
     let all = summary.results.values().fold(0u64, |all, result| all.rotate_left(7) ^ result.hash);
     write!(text, "hash over all {all:016x}").expect("a string takes it");
     text
+}
+
+/// How fast it went: the work alone, and all that happened in `busy`.
+fn work(work: Option<Work>, events: u64, busy: Duration) -> String {
+    let events = format!("{:.0} events a second", events as f64 / busy.as_secs_f64().max(f64::EPSILON));
+    let Some(Work { simulated, wall }) = work else { return events };
+    let times = simulated.as_secs_f64() / wall.as_secs_f64();
+    format!(
+        "from first enqueue to last terminal job: {} simulated in {:.0} ms, {times:.0} times as fast; {events}",
+        seconds(simulated),
+        wall.as_secs_f64() * 1e3
+    )
 }
 
 fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {

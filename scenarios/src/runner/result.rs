@@ -5,6 +5,7 @@ use super::judged::Judged;
 use super::qualify;
 use crate::checkers::Violation;
 use crate::drive::{Evidence, Watch, drive};
+use crate::stopwatch::Work;
 use crate::workload::{Plan, Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,10 @@ pub struct SeedResult {
     pub simulated: Duration,
     /// Real time.
     pub wall: Duration,
+    /// Simulated and real time from the first enqueue to the end of the last job.
+    pub work: Option<Work>,
+    /// Events of the trace.
+    pub events: u64,
 }
 
 /// How a run ended.
@@ -102,6 +107,8 @@ pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: W
         zombies: 0,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
+        work: None,
+        events: outcome.events.values().sum(),
     };
     let judged = match outcome.result {
         Err(Failure::TimeLimit) => {
@@ -140,6 +147,7 @@ fn fill(result: &mut SeedResult, judged: &Judged) {
     result.counts.insert("boots".into(), evidence.times.len() as u64);
     result.terminal =
         evidence.rows.as_ref().map_or(0, |rows| rows.jobs.values().filter(|job| job.finished).count() as u64);
+    result.work = evidence.work;
     result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, facts);
     result.zombies = qualify::zombies(evidence, facts);
 }

@@ -2,12 +2,14 @@
 
 use super::dialect::Bare;
 use super::io::HostIo;
+use super::programs::{self, Shape};
 use super::schema::CHECKPOINT;
 use super::wal::FRAME_HEADER_BYTES;
 use crate::host::Host;
 use crate::store::StoreError;
 use std::num::NonZero;
 use std::sync::Arc;
+use turso_core::schema::Schema;
 use turso_core::storage::database::DatabaseFile;
 use turso_core::{
     Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, LimboError, OpenDbAsyncState, OpenFlags,
@@ -19,6 +21,8 @@ pub struct Database<H: Host> {
     io: Arc<HostIo<H>>,
     connection: Arc<Connection>,
     statements: Vec<(&'static str, Statement)>,
+    /// The schema that was looked at last, and the shape that it has.
+    shape: Option<(Arc<Schema>, Option<Arc<Shape>>)>,
 }
 
 impl<H: Host> Database<H> {
@@ -48,7 +52,7 @@ impl<H: Host> Database<H> {
         };
         // Checkpoints are ours. The log is still restarted by the next writer after one.
         connection.wal_auto_actions_disable();
-        let mut opened = Self { io, connection, statements: Vec::new() };
+        let mut opened = Self { io, connection, statements: Vec::new(), shape: None };
         // Or sorters make files under the system's temporary folder.
         opened.run("PRAGMA temp_store = MEMORY").await?;
         Ok(opened)
@@ -110,9 +114,23 @@ impl<H: Host> Database<H> {
         if let Some(index) = self.statements.iter().position(|(known, _)| std::ptr::eq(*known, sql)) {
             return Ok(index);
         }
-        let statement = self.connection.prepare(sql).map_err(|error| self.error(error))?;
+        let shape = self.shape();
+        let statement =
+            programs::statement(&self.connection, shape.as_ref(), sql).map_err(|error| self.error(error))?;
         self.statements.push((sql, statement));
         Ok(self.statements.len() - 1)
+    }
+
+    fn shape(&mut self) -> Option<Arc<Shape>> {
+        let schema = self.connection.current_schema();
+        match &self.shape {
+            Some((known, shape)) if Arc::ptr_eq(known, &schema) => shape.clone(),
+            _ => {
+                let shape = Shape::of(&schema).map(Arc::new);
+                self.shape = Some((schema, shape.clone()));
+                shape
+            }
+        }
     }
 
     fn error(&self, error: LimboError) -> StoreError {

@@ -9,6 +9,7 @@ mod dialect;
 mod io;
 mod lock;
 mod open;
+mod programs;
 mod rows;
 mod schema;
 mod store;
