@@ -64,8 +64,8 @@ pub use self::{
     check::{Difference, first_difference},
     clock::{MachineClock, Sleep, sleep_true, true_time},
     disk::{
-        DiskFaults, Loss, OpenMode, OperationInfo, OperationKind, ProcessDisk, SimDisk, SimFile, Speed, Survivors,
-        Verdict, View,
+        DiskChange, DiskEntry, DiskFaults, FileNumber, Loss, OpenMode, OperationInfo, OperationKind, ProcessDisk,
+        SimDisk, SimFile, Speed, Survivors, Verdict, View,
     },
     history::{Entry, History},
     nemesis::{Action, Count, Fault, FaultKind, MessageFault, Nemesis, Trigger},

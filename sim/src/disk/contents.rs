@@ -1,14 +1,33 @@
 //! The three layers of one file: durable, cache, pending.
 
+use std::sync::Arc;
+
 use super::pages::{Image, SECTOR_BYTES};
 use super::survivors::{Loss, Survivors};
 use crate::seed::Fork;
 
 /// A change that a file has taken and that no sync has made durable yet.
 #[derive(Clone, Debug)]
-enum Pending {
-    Write { offset: u64, bytes: Box<[u8]> },
+struct Pending {
+    change: Change,
+    /// Its place in the disk's record, if one is kept.
+    place: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write { offset: u64, bytes: Arc<[u8]> },
     SetLength(u64),
+}
+
+/// What became of pending changes: their places in the disk's record. Empty if none is kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fate {
+    pub(super) kept: Vec<usize>,
+    pub(super) lost: Vec<usize>,
+    pub(super) torn: Vec<usize>,
+    /// For each that is torn: the sectors that survived.
+    pub(super) torn_sectors: Vec<Vec<u32>>,
 }
 
 /// One file's layers. Reads see the cache; a power loss leaves the durable layer and what survives
@@ -42,41 +61,37 @@ impl Contents {
         self.pending.len()
     }
 
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
+    pub(super) fn write(&mut self, offset: u64, bytes: Arc<[u8]>, place: Option<usize>) {
         if !bytes.is_empty() {
-            self.cache.write(offset, bytes);
-            self.pending.push(Pending::Write { offset, bytes: bytes.into() });
+            self.cache.write(offset, &bytes);
+            self.pending.push(Pending { change: Change::Write { offset, bytes }, place });
         }
     }
 
-    pub(super) fn set_length(&mut self, length: u64) {
+    pub(super) fn set_length(&mut self, length: u64, place: Option<usize>) {
         self.cache.set_length(length);
-        self.pending.push(Pending::SetLength(length));
+        self.pending.push(Pending { change: Change::SetLength(length), place });
     }
 
-    /// A write that failed half-way: its first sectors, as many as `fork` says and perhaps none,
-    /// were taken.
-    pub(super) fn write_in_part(&mut self, offset: u64, bytes: &[u8], fork: Fork) {
-        let cuts = sectors(offset, bytes.len()).count() as u64;
-        // The last sector is never taken: a write that took everything did not fail.
-        let taken = if cuts == 0 { 0 } else { fork.rng().between(0..=cuts - 1) };
-        let end = sectors(offset, bytes.len()).take(taken as usize).last().map_or(0, |sector| sector.end);
-        self.write(offset, &bytes[..end]);
+    /// Makes all pending changes durable, and says which they were.
+    pub(super) fn sync(&mut self) -> Vec<usize> {
+        let places = self.pending.iter().filter_map(|pending| pending.place).collect();
+        self.make_durable();
+        places
     }
 
-    /// Makes all pending changes durable.
-    pub(super) fn sync(&mut self) {
+    fn make_durable(&mut self) {
         if self.diverged {
-            for change in self.pending.drain(..) {
-                apply(&mut self.durable, &change);
+            for pending in self.pending.drain(..) {
+                apply(&mut self.durable, &pending.change);
             }
             return;
         }
         // The layers differ by the pending changes only, so the pages these touched become equal
         // by sharing them: no byte is copied.
-        let cut = self.pending.iter().filter_map(|change| match change {
-            Pending::SetLength(length) => Some(*length),
-            Pending::Write { .. } => None,
+        let cut = self.pending.iter().filter_map(|pending| match pending.change {
+            Change::SetLength(length) => Some(length),
+            Change::Write { .. } => None,
         });
         let shortest = cut.min().unwrap_or(u64::MAX);
         if shortest < self.durable.length() || shortest < self.cache.length() {
@@ -86,8 +101,8 @@ impl Contents {
             return;
         }
         self.durable.set_length(self.cache.length());
-        for change in self.pending.drain(..) {
-            if let Pending::Write { offset, bytes } = change {
+        for pending in self.pending.drain(..) {
+            if let Change::Write { offset, bytes } = pending.change {
                 self.durable.share_pages(&self.cache, offset, bytes.len());
             }
         }
@@ -97,39 +112,58 @@ impl Contents {
     /// later. No later sync retries it, because the cache no longer knows it as dirty.
     ///
     /// Source: Rebello et al., "Can applications recover from fsync failures?", 2020.
-    pub(super) fn fail_sync(&mut self, fork: Fork) {
-        for (ordinal, change) in self.pending.drain(..).enumerate() {
+    pub(super) fn fail_sync(&mut self, fork: Fork) -> Fate {
+        let mut fate = Fate::default();
+        for (ordinal, Pending { change, place }) in self.pending.drain(..).enumerate() {
             if fork.key(ordinal as u64).chance(0.5) {
                 apply(&mut self.durable, &change);
+                fate.kept.extend(place);
             } else {
                 self.diverged = true;
+                fate.lost.extend(place);
             }
         }
+        fate
     }
 
-    /// Loses what is not durable, but for what survives of the pending changes.
-    pub(super) fn lose_power(&mut self, survivors: Survivors, fork: Fork, loss: &mut Loss) {
+    /// Loses everything, with the last name. What was pending is added to `fate`.
+    pub(super) fn vanish(&mut self, fate: &mut Fate) {
+        fate.lost.extend(self.pending.iter().filter_map(|pending| pending.place));
+        *self = Self::default();
+    }
+
+    /// Loses what is not durable, but for what survives of the pending changes, and adds what
+    /// became of them to `fate`.
+    pub(super) fn lose_power(&mut self, survivors: Survivors, fork: Fork, loss: &mut Loss, fate: &mut Fate) {
         if self.pending.is_empty() && !self.diverged {
             return;
         }
         let before = std::mem::take(&mut self.cache);
         let pending = std::mem::take(&mut self.pending);
         let kept_first = survivors.kept_first(pending.len(), fork);
-        for (ordinal, change) in pending.iter().enumerate() {
+        for (ordinal, Pending { change, place }) in pending.iter().enumerate() {
             let fork = fork.key(ordinal as u64);
             if !survivors.keeps(ordinal, kept_first, fork) {
                 loss.lost += 1;
-            } else if let (true, Pending::Write { offset, bytes }) = (survivors.tears(fork), change)
+                fate.lost.extend(*place);
+            } else if let (true, Change::Write { offset, bytes }) = (survivors.tears(fork), change)
                 && sectors(*offset, bytes.len()).nth(1).is_some()
             {
                 loss.torn += 1;
+                let mut survived = Vec::new();
                 for (sector, range) in sectors(*offset, bytes.len()).enumerate() {
                     if fork.fork("sector").key(sector as u64).chance(0.5) {
                         self.durable.write(offset + range.start as u64, &bytes[range]);
+                        survived.push(sector as u32);
                     }
+                }
+                if let Some(place) = place {
+                    fate.torn.push(*place);
+                    fate.torn_sectors.push(survived);
                 }
             } else {
                 loss.kept += 1;
+                fate.kept.extend(*place);
                 apply(&mut self.durable, change);
             }
         }
@@ -139,15 +173,25 @@ impl Contents {
     }
 }
 
-fn apply(image: &mut Image, change: &Pending) {
+fn apply(image: &mut Image, change: &Change) {
     match change {
-        Pending::Write { offset, bytes } => image.write(*offset, bytes),
-        Pending::SetLength(length) => image.set_length(*length),
+        Change::Write { offset, bytes } => image.write(*offset, bytes),
+        Change::SetLength(length) => image.set_length(*length),
     }
 }
 
+/// What a write that fails half-way takes of its bytes: its first sectors, as many as `fork` says
+/// and perhaps none.
+pub(super) fn taken_in_part(offset: u64, bytes: &[u8], fork: Fork) -> &[u8] {
+    let cuts = sectors(offset, bytes.len()).count() as u64;
+    // The last sector is never taken: a write that took everything did not fail.
+    let taken = if cuts == 0 { 0 } else { fork.rng().between(0..=cuts - 1) };
+    let end = sectors(offset, bytes.len()).take(taken as usize).last().map_or(0, |sector| sector.end);
+    &bytes[..end]
+}
+
 /// Cuts `count` bytes at `offset` at the sector ends of the file; ranges of the bytes.
-fn sectors(offset: u64, count: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(crate) fn sectors(offset: u64, count: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut done = 0;
     std::iter::from_fn(move || {
         (done < count).then(|| {
@@ -197,10 +241,10 @@ mod tests {
             for (ordinal, step) in steps.iter().enumerate() {
                 let mut expected = contents.durable.clone();
                 match step {
-                    Step::Write(at, byte, count) => contents.write(*at, &vec![*byte; *count]),
-                    Step::SetLength(length) => contents.set_length(*length),
+                    Step::Write(at, byte, count) => contents.write(*at, vec![*byte; *count].into(), None),
+                    Step::SetLength(length) => contents.set_length(*length, None),
                     Step::Sync => {
-                        contents.pending.iter().for_each(|change| apply(&mut expected, change));
+                        contents.pending.iter().for_each(|pending| apply(&mut expected, &pending.change));
                         contents.sync();
                     }
                     Step::FailSync => {
@@ -223,16 +267,16 @@ mod tests {
             let mut contents = Contents::default();
             for step in &steps {
                 match step {
-                    Step::Write(at, byte, count) => contents.write(*at, &vec![*byte; *count]),
-                    Step::SetLength(length) => contents.set_length(*length),
-                    Step::Sync => contents.sync(),
-                    Step::FailSync => contents.fail_sync(Seed(seed).fork("fail")),
+                    Step::Write(at, byte, count) => contents.write(*at, vec![*byte; *count].into(), None),
+                    Step::SetLength(length) => contents.set_length(*length, None),
+                    Step::Sync => drop(contents.sync()),
+                    Step::FailSync => drop(contents.fail_sync(Seed(seed).fork("fail"))),
                 }
             }
             let (before, durable, pending) = (contents.cache.clone(), contents.durable.to_vec(), contents.pending.clone());
             let survivors = Survivors::ALL[policy];
             let mut loss = Loss::default();
-            contents.lose_power(survivors, Seed(seed).fork("crash"), &mut loss);
+            contents.lose_power(survivors, Seed(seed).fork("crash"), &mut loss, &mut Fate::default());
             let after = contents.cache.to_vec();
 
             prop_assert_eq!(after.clone(), contents.durable.to_vec());
@@ -242,10 +286,10 @@ mod tests {
                 for (within, byte) in sector.iter().enumerate() {
                     let at = sector_start + within as u64;
                     let from_durable = durable.get(at as usize).copied().unwrap_or(0) == *byte;
-                    let from_pending = pending.iter().any(|change| match change {
-                        Pending::Write { offset, bytes } =>
+                    let from_pending = pending.iter().any(|pending| match &pending.change {
+                        Change::Write { offset, bytes } =>
                             at >= *offset && bytes.get((at - offset) as usize) == Some(byte),
-                        Pending::SetLength(_) => *byte == 0,
+                        Change::SetLength(_) => *byte == 0,
                     });
                     prop_assert!(from_durable || from_pending, "byte {} at {} came from nowhere", byte, at);
                 }
@@ -254,14 +298,14 @@ mod tests {
                 Survivors::None => prop_assert_eq!(after, durable),
                 Survivors::All => {
                     let mut all = Image::from_bytes(&durable);
-                    pending.iter().for_each(|change| apply(&mut all, change));
+                    pending.iter().for_each(|pending| apply(&mut all, &pending.change));
                     prop_assert_eq!(after, all.to_vec());
                 }
                 Survivors::Prefix => {
                     let mut image = Image::from_bytes(&durable);
                     let mut prefixes = vec![image.to_vec()];
-                    for change in &pending {
-                        apply(&mut image, change);
+                    for pending in &pending {
+                        apply(&mut image, &pending.change);
                         prefixes.push(image.to_vec());
                     }
                     prop_assert!(prefixes.contains(&after));
@@ -276,12 +320,12 @@ mod tests {
         let mut lost_in_some = 0;
         for seed in 0..20 {
             let mut contents = Contents::default();
-            contents.write(0, b"before");
+            contents.write(0, b"before"[..].into(), None);
             contents.fail_sync(Seed(seed).fork("fail"));
             contents.sync();
             assert_eq!(contents.cache.to_vec(), b"before", "it stays visible until power is lost");
             let mut loss = Loss::default();
-            contents.lose_power(Survivors::All, Seed(seed).fork("crash"), &mut loss);
+            contents.lose_power(Survivors::All, Seed(seed).fork("crash"), &mut loss, &mut Fate::default());
             lost_in_some += u32::from(contents.cache.to_vec().is_empty());
             assert_eq!(loss.bytes_lost > 0, contents.cache.to_vec().is_empty());
         }
@@ -294,11 +338,11 @@ mod tests {
         let mut mixed = 0;
         for seed in 0..50 {
             let mut contents = Contents::default();
-            contents.write(0, &[1; 2048]);
+            contents.write(0, [1; 2048][..].into(), None);
             contents.sync();
-            contents.write(256, &[2; 1500]);
+            contents.write(256, [2; 1500][..].into(), None);
             let mut loss = Loss::default();
-            contents.lose_power(Survivors::SubsetTorn, Seed(seed).fork("crash"), &mut loss);
+            contents.lose_power(Survivors::SubsetTorn, Seed(seed).fork("crash"), &mut loss, &mut Fate::default());
             torn += loss.torn;
             let after = contents.cache.to_vec();
             mixed += u64::from(after[256..1756].contains(&1) && after[256..1756].contains(&2));

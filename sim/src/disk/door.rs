@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Shared;
+use super::contents::taken_in_part;
 use super::directory::{FileId, NameId};
 use super::faults::{OperationInfo, OperationKind, Speed, Verdict};
 use super::platters::Platters;
+use super::record::Author;
 use crate::clock::sleep_true;
 use crate::process::Life;
 use crate::seed::Fork;
@@ -40,6 +42,7 @@ struct Door {
     life: Arc<Life>,
     operations: AtomicU64,
     paces: AtomicU64,
+    tag: AtomicU64,
 }
 
 /// An operation that was counted and may be performed.
@@ -68,12 +71,19 @@ impl From<Failure> for io::Error {
 
 impl ProcessDisk {
     pub(super) fn new(shared: Arc<Shared>, life: Arc<Life>) -> Self {
-        Self(Arc::new(Door { shared, life, operations: AtomicU64::new(0), paces: AtomicU64::new(0) }))
+        let [operations, paces, tag] = [const { AtomicU64::new(0) }; 3];
+        Self(Arc::new(Door { shared, life, operations, paces, tag }))
     }
 
     /// How many operations this process performed, or tried and failed.
     pub fn operations(&self) -> u64 {
         self.0.operations.load(Ordering::Relaxed)
+    }
+
+    /// What this process's changes are tagged with in the disk's record from now on; 0 at first. A
+    /// system under test says with it which of its own events a write belongs to.
+    pub fn set_tag(&self, tag: u64) {
+        self.0.tag.store(tag, Ordering::Relaxed);
     }
 
     /// Opens a file for reading and writing.
@@ -94,7 +104,7 @@ impl ProcessDisk {
                 (Some(file), OpenMode::Existing | OpenMode::Any) => file,
                 (None, OpenMode::New | OpenMode::Any) => {
                     platters.claim_room(1)?;
-                    platters.create(name)
+                    platters.create(name, self.author())
                 }
             };
             Ok(SimFile { door: self.clone(), file, handle: platters.next_handle() })
@@ -112,7 +122,7 @@ impl ProcessDisk {
         let turn = self.begin(OperationKind::Rename, |_| (from, 0), u64::from(to.0), 0)?;
         self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => Err(failure.into()),
-            None => platters.rename_new(from, to),
+            None => platters.rename_new(from, to, self.author()),
         })
     }
 
@@ -125,7 +135,7 @@ impl ProcessDisk {
         let turn = self.begin(OperationKind::Remove, |_| (name, 0), 0, 0)?;
         self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => Err(failure.into()),
-            None => platters.remove(name),
+            None => platters.remove(name, self.author()),
         })
     }
 
@@ -139,11 +149,11 @@ impl ProcessDisk {
         let turn = self.begin(OperationKind::SyncDirectory, pending, 0, 0)?;
         self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => {
-                platters.directory_mut(name).fail_sync(failure.fork);
+                platters.fail_sync_directory(name, self.author(), failure.fork);
                 Err(failure.into())
             }
             None => {
-                platters.directory_mut(name).sync();
+                platters.sync_directory(name, self.author());
                 Ok(())
             }
         })
@@ -178,6 +188,10 @@ impl ProcessDisk {
         if !self.0.life.is_alive() {
             std::future::pending::<()>().await;
         }
+    }
+
+    fn author(&self) -> Author {
+        Author { process: self.0.life.id(), tag: self.0.tag.load(Ordering::Relaxed) }
     }
 
     fn platters<T>(&self, work: impl FnOnce(&mut Platters) -> T) -> T {
@@ -309,12 +323,13 @@ impl SimFile {
         self.door.perform(&turn, bytes, |platters, failure| {
             if let Some(failure) = failure {
                 if failure.error != io::ErrorKind::StorageFull {
-                    platters.file_mut(self.file).contents.write_in_part(offset, bytes, failure.fork);
+                    let taken = taken_in_part(offset, bytes, failure.fork);
+                    platters.write_in_part(self.file, self.door.author(), offset, taken);
                 }
                 return Err(failure.into());
             }
             platters.claim_room(end.saturating_sub(platters.file(self.file).contents.cache_image().length()))?;
-            platters.file_mut(self.file).contents.write(offset, bytes);
+            platters.write(self.file, self.door.author(), offset, bytes);
             Ok(())
         })
     }
@@ -327,14 +342,14 @@ impl SimFile {
     pub fn sync(&self) -> io::Result<()> {
         let turn = self.begin(OperationKind::Sync, 0, 0)?;
         self.door.perform(&turn, &[], |platters, failure| {
-            let contents = &mut platters.file_mut(self.file).contents;
+            let author = self.door.author();
             match failure {
                 Some(failure) => {
-                    contents.fail_sync(failure.fork);
+                    platters.fail_sync(self.file, author, failure.fork);
                     Err(failure.into())
                 }
                 None => {
-                    contents.sync();
+                    platters.sync(self.file, author);
                     Ok(())
                 }
             }
@@ -356,7 +371,7 @@ impl SimFile {
                 return Err(failure.into());
             }
             platters.claim_room(length.saturating_sub(platters.file(self.file).contents.cache_image().length()))?;
-            platters.file_mut(self.file).contents.set_length(length);
+            platters.set_length(self.file, self.door.author(), length);
             Ok(())
         })
     }

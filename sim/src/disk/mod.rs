@@ -24,6 +24,7 @@ mod door;
 mod faults;
 mod pages;
 mod platters;
+mod record;
 mod survivors;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex};
 
 pub use self::door::{OpenMode, ProcessDisk, SimFile};
 pub use self::faults::{DiskFaults, OperationInfo, OperationKind, Speed, Verdict};
+pub use self::record::{DiskChange, DiskEntry, FileNumber};
 pub use self::survivors::{Loss, Survivors};
 
 use self::contents::Contents;
@@ -178,6 +180,21 @@ impl SimDisk {
         loss
     }
 
+    /// Records every change from now on. Nothing else changes by it, not even a hash.
+    pub fn begin_record(&self) {
+        self.0.platters.lock().unwrap().record.begin();
+    }
+
+    /// How many changes were recorded so far: the place of the next one.
+    pub fn recorded(&self) -> usize {
+        self.0.platters.lock().unwrap().record.length()
+    }
+
+    /// What was recorded so far, in order; empty if no record was begun.
+    pub fn record(&self) -> Vec<DiskEntry> {
+        self.0.platters.lock().unwrap().record.entries()
+    }
+
     /// A copy that shows one layer as it is now, as a disk of no world: without trace, faults or
     /// locks. It shares pages, so it costs no bytes until one of the two writes.
     pub fn image(&self, view: View) -> SimDisk {
@@ -205,5 +222,7 @@ impl fmt::Debug for SimDisk {
     }
 }
 
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

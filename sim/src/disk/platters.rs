@@ -8,9 +8,10 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::View;
-use super::contents::Contents;
+use super::contents::{Contents, Fate};
 use super::directory::{Directory, FileId, NameId};
 use super::faults::{OperationKind, Speed};
+use super::record::{Author, DiskChange, Record};
 use super::survivors::{Loss, Survivors};
 use crate::process::{Life, ProcessId};
 use crate::seed::Fork;
@@ -47,6 +48,7 @@ pub(super) struct Platters {
     pub(super) operations: u64,
     pub(super) refused_full: u64,
     pub(super) slowed: u64,
+    pub(super) record: Record,
     handles: u64,
     power_losses: u64,
 }
@@ -110,9 +112,11 @@ impl Platters {
     }
 
     /// Makes an empty file. Its name waits for a sync of its directory.
-    pub(super) fn create(&mut self, name: NameId) -> FileId {
+    pub(super) fn create(&mut self, name: NameId, author: Author) -> FileId {
         let file = self.add_file(name, Contents::default());
-        self.parent_mut(name).link(name, file);
+        let path = Arc::clone(&self.name(name).path);
+        let place = self.record.note(author, Some(file), || DiskChange::Create { path });
+        self.parent_mut(name).link(name, file, place);
         file
     }
 
@@ -121,7 +125,7 @@ impl Platters {
         let (name, _) = self.intern(Path::new(path)).expect("text is a path");
         let file = self.add_file(name, contents);
         let directory = self.parent_mut(name);
-        directory.link(name, file);
+        directory.link(name, file, None);
         directory.sync();
     }
 
@@ -131,16 +135,27 @@ impl Platters {
         file
     }
 
-    pub(super) fn remove(&mut self, name: NameId) -> io::Result<()> {
-        self.parent_mut(name).unlink(name)
+    pub(super) fn remove(&mut self, name: NameId, author: Author) -> io::Result<()> {
+        let file = self.find(name).ok_or(io::ErrorKind::NotFound)?;
+        let path = Arc::clone(&self.name(name).path);
+        let place = self.record.note(author, Some(file), || DiskChange::Remove { path });
+        self.parent_mut(name).unlink(name, place);
+        Ok(())
     }
 
-    pub(super) fn rename_new(&mut self, from: NameId, to: NameId) -> io::Result<()> {
+    pub(super) fn rename_new(&mut self, from: NameId, to: NameId, author: Author) -> io::Result<()> {
         if self.name(from).directory != self.name(to).directory {
             return Err(io::ErrorKind::CrossesDevices.into());
         }
-        self.parent_mut(from).rename_new(from, to)?;
-        let file = self.find(to).expect("it was renamed");
+        self.parent_mut(from).check_rename(from, to)?;
+        let file = self.find(from).expect("it can be renamed");
+        let paths = [from, to].map(|name| Arc::clone(&self.name(name).path));
+        let change = || {
+            let [from, to] = paths;
+            DiskChange::Rename { from, to }
+        };
+        let place = self.record.note(author, Some(file), change);
+        self.parent_mut(from).rename(from, to, place);
         self.file_mut(file).name = to;
         Ok(())
     }
@@ -196,8 +211,10 @@ impl Platters {
     }
 
     pub(super) fn end_process(&mut self, process: ProcessId) {
-        for life in self.lives.iter().filter(|life| life.id() == process) {
+        for life in self.lives.iter().filter(|life| life.id() == process && life.is_alive()) {
             life.end();
+            let author = Author { process, tag: 0 };
+            self.record.note(author, None, || DiskChange::Crash { process });
         }
         for file in &mut self.files {
             if file.lock.is_some_and(|(owner, _)| owner == process) {
@@ -212,10 +229,11 @@ impl Platters {
         }
         let fork = fork.key(self.power_losses);
         self.power_losses += 1;
-        let mut loss = Loss::default();
+        let (mut loss, mut fate, mut undone) = (Loss::default(), Fate::default(), Vec::new());
         for (name, directory) in &mut self.directories {
             let path = &self.names[name.0 as usize].path;
-            loss.entries_lost += directory.lose_power(survivors, fork.fork("directory").key(xxh3_64(path.as_bytes())));
+            let fork = fork.fork("directory").key(xxh3_64(path.as_bytes()));
+            loss.entries_lost += directory.lose_power(survivors, fork, &mut fate.kept, &mut undone);
         }
         let mut linked: Vec<Option<NameId>> = vec![None; self.files.len()];
         for (name, file) in self.directories.values().flat_map(Directory::visible) {
@@ -229,11 +247,14 @@ impl Platters {
                     file.name = name;
                     let path = &self.names[name.0 as usize].path;
                     let fork = fork.fork("file").key(xxh3_64(path.as_bytes()));
-                    file.contents.lose_power(survivors, fork, &mut loss);
+                    file.contents.lose_power(survivors, fork, &mut loss, &mut fate);
                 }
-                None => file.contents = Contents::default(),
+                None => file.contents.vanish(&mut fate),
             }
         }
+        let Fate { kept, lost, torn, torn_sectors } = fate;
+        let change = || DiskChange::PowerLoss { kept, lost, torn, torn_sectors, undone };
+        self.record.note(Author::NOBODY, None, change);
         loss
     }
 
