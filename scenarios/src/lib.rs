@@ -12,4 +12,5 @@ pub mod replay;
 pub mod runner;
 pub mod scn;
 mod seams;
+pub mod sweep;
 pub mod workload;

@@ -54,13 +54,15 @@ mod run;
 #[cfg(madsim)]
 mod seed;
 #[cfg(madsim)]
+pub mod sweep;
+#[cfg(madsim)]
 mod trace;
 #[cfg(madsim)]
 mod world;
 
 #[cfg(madsim)]
 pub use self::{
-    batch::{Answer, Batch, serve},
+    batch::{Answer, Batch, serve, serve_questions},
     check::{Difference, first_difference},
     clock::{MachineClock, Sleep, sleep_true, true_time},
     disk::{

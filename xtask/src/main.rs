@@ -17,6 +17,7 @@ mod mutants;
 mod planted;
 mod sim;
 mod steps;
+mod sweep;
 mod test;
 mod tree;
 
@@ -41,7 +42,8 @@ fn run(chore: Chore) -> anyhow::Result<Code> {
     match chore {
         Chore::Sim(passed) => sim::run("run", &passed.arguments),
         Chore::Replay(passed) => sim::run("replay", &passed.arguments),
-        Chore::Mutants(passed) => mutants::run(&passed.arguments),
+        Chore::Sweep(passed) => sweep::run(&passed.arguments),
+        Chore::Mutants(passed) => mutants::run("mutants", &passed.arguments),
         Chore::Demo(passed) => demo::run(&passed.arguments),
         Chore::Test(passed) => test::run(&passed.arguments),
         Chore::Ci(options) => ci::run(options),
@@ -66,6 +68,10 @@ enum Chore {
     /// Play scenario files, all of scenarios/regressions if none is named: each passes, fails, or is stale.
     #[command(disable_help_flag = true)]
     Replay(PassedOn),
+    /// Crash a workload at every change of its disk, with every choice of what survives: `five`, `fifty`,
+    /// `checkpoints`, a scenario file, or the three if none is named.
+    #[command(disable_help_flag = true)]
+    Sweep(PassedOn),
     /// Check that the checkers bite: run every planted bug, and see the intended clause catch it.
     #[command(disable_help_flag = true)]
     Mutants(PassedOn),

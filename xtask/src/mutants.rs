@@ -1,4 +1,5 @@
-//! `cargo xtask mutants`: runs the planted bugs, and leaves no program behind that holds them.
+//! `cargo xtask mutants`, and `sweep --mutant`: runs the planted bugs, and leaves no program behind that holds
+//! them.
 //!
 //! The planted program is moved out of the folder of programs, and the plain ones are built again,
 //! *before* the run: it takes minutes, and a Ctrl-C in it, or a `cargo xtask sim` in another
@@ -13,15 +14,15 @@ use anyhow::Context;
 use crate::code::Code;
 use crate::{build, cargo, planted, tree};
 
-/// Runs `simulate mutants` of the planted build with `arguments`.
-pub fn run(arguments: &[OsString]) -> anyhow::Result<Code> {
+/// Runs this command of `simulate` of the planted build with `arguments`.
+pub fn run(command: &str, arguments: &[OsString]) -> anyhow::Result<Code> {
     let folder = tree::note("planted")?;
     let set_aside = build::planted("simulate").and_then(|program| set_aside(&program, &folder));
     let plain = build::plain("simulate").context("the programs still hold the planted bugs");
     let outcome = set_aside.and_then(|simulate| {
         plain?;
         planted::record(&simulate)?;
-        cargo::wait(&mut cargo::program(&simulate, &["mutants"], arguments))
+        cargo::wait(&mut cargo::program(&simulate, &[command], arguments))
     });
     // Whatever happened; the folder is not there if nothing was set aside.
     let removed = fs::remove_dir_all(&folder);

@@ -29,6 +29,9 @@ enum Command {
     /// Play scenario files, and print what came of each.
     #[command(name = "replay", override_usage = "cargo xtask replay [FILE]... [OPTIONS]")]
     Replay(outlive_scenarios::replay::Files),
+    /// Crash a workload at every change of its disk, and print what came of every recovery.
+    #[command(name = "sweep", override_usage = "cargo xtask sweep [SCENARIO] [OPTIONS]")]
+    Sweep(outlive_scenarios::sweep::Sweep),
     /// Run the planted bugs, and print who caught them.
     #[cfg(feature = "planted")]
     Mutants(outlive_scenarios::planted::Mutants),
@@ -42,6 +45,9 @@ enum Command {
         #[command(flatten)]
         chosen: Chosen,
     },
+    /// Answer what is asked of one crash: a child of a sweep.
+    #[command(hide = true)]
+    SweepServe(outlive_scenarios::sweep::ServeSweep),
     /// Answer seeds from the standard input: a child of a batch.
     #[command(hide = true)]
     Serve {
@@ -138,6 +144,8 @@ fn main() -> ExitCode {
     let verdict = match line.command {
         Command::Run(run) => run.chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
         Command::Replay(files) => files.run(),
+        Command::Sweep(sweep) => sweep.run(),
+        Command::SweepServe(serve) => serve.run(),
         #[cfg(feature = "planted")]
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),

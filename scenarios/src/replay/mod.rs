@@ -20,7 +20,7 @@ use crate::drive::Evidence;
 use crate::event::Recorder;
 use crate::image::Rows;
 use crate::scn::{Invariant, Rest, Scenario};
-use crate::workload::{Outside, PATH, Program};
+use crate::workload::{Outside, PATH, Plan, Program};
 use cast::Cast;
 use director::Director;
 use outlive_sim::{Nemesis, Options, Recording, Seed, View, World, run, sleep_true, true_time};
@@ -107,6 +107,13 @@ pub fn replay(scenario: &Scenario, recording: Recording) -> Replay {
     }
     replay.wall = started.elapsed();
     replay
+}
+
+/// What the programs of a file are to do, without its faults.
+pub fn plan_of(scenario: &Scenario) -> Plan {
+    let script = scenario.clone();
+    let outcome = run(Seed(CALM), Options::default(), async move |world| Cast::of(&script, &world).plan(&script));
+    outcome.result.expect("nobody runs in it")
 }
 
 struct Played {
