@@ -152,6 +152,31 @@ impl Rows {
     }
 }
 
+/// The tables of a file.
+pub const TABLES: [&str; 6] = ["queue_state", "jobs", "attempts", "failures", "keys", "requests"];
+
+/// Every row of the file at `path` of a disk's image as a line, sorted: to compare with another reader.
+///
+/// # Errors
+/// Why it does not read.
+pub fn dump(image: &SimDisk, path: &str) -> Result<Vec<String>, String> {
+    let connection = open(image, path)?;
+    let mut lines = Vec::new();
+    for table in TABLES {
+        query(&connection, &format!("SELECT * FROM {table}"), |row| {
+            let cells = row.iter().map(|value| match (value.as_int(), value.to_text(), value.to_blob()) {
+                (Some(number), _, _) => number.to_string(),
+                (_, Some(text), _) => format!("{text:?}"),
+                (_, _, Some(bytes)) => format!("{bytes:?}"),
+                _ => "-".into(),
+            });
+            lines.push(std::iter::once(table.to_owned()).chain(cells).collect::<Vec<_>>().join(" "));
+        })?;
+    }
+    lines.sort();
+    Ok(lines)
+}
+
 fn open(image: &SimDisk, path: &str) -> Result<Arc<Connection>, String> {
     let io: Arc<dyn IO> = Arc::new(MemoryIO::new());
     for name in [path.to_owned(), format!("{path}-wal")] {

@@ -14,6 +14,7 @@ pub mod scn;
 mod seams;
 pub mod shrink;
 pub mod stopwatch;
+pub mod sweep;
 pub mod tagging;
 pub mod timeline;
 pub mod why;

@@ -1,8 +1,8 @@
-//! Many seeds over all cores, in child processes.
+//! Many seeds, or other questions, over all cores, in child processes.
 //!
 //! Processes and not threads: statics of the system under test leak between runs in one process,
-//! and a run that aborts takes its process down. Each child is asked one seed at a time, a line each
-//! way, so that the load balances and a dead child names the seed it was on.
+//! and a run that aborts takes its process down. Each child is asked one question at a time, a line
+//! of JSON each way, so that the load balances and a dead child names the question it was on.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -20,20 +20,20 @@ use crate::seed::Seed;
 /// Real time that a seed may take unless told otherwise: hundreds of times what one should.
 const SEED_LIMIT: Duration = Duration::from_secs(20);
 
-/// How to run many seeds.
+/// How to ask many questions.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The program whose children answer seeds; it calls [`serve`].
+    /// The program whose children answer; it calls [`serve`] or [`serve_questions`].
     pub program: PathBuf,
     /// The arguments that make it do so.
     pub arguments: Vec<String>,
     /// How many children at a time.
     pub children: usize,
-    /// Real time after which a child that has not answered a seed is ended: it hangs.
+    /// Real time after which a child that has not answered one question is ended: it hangs.
     pub seed_limit: Duration,
 }
 
-/// What came of one seed.
+/// What came of one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<R> {
     /// The child's result.
@@ -69,9 +69,23 @@ impl Batch {
         seeds: impl IntoIterator<Item = Seed, IntoIter: Send>,
         mut progress: impl FnMut(Seed, &Answer<R>),
     ) -> io::Result<BTreeMap<Seed, Answer<R>>> {
+        let answers = self.ask(seeds, |seed, answer| progress(*seed, answer))?;
+        Ok(answers.into_iter().collect())
+    }
+
+    /// Asks all questions, in their order, each of whichever child is idle. `progress` sees each answer as
+    /// it comes; the returned ones are in the order of the questions.
+    ///
+    /// # Errors
+    /// If no child can be started.
+    pub fn ask<Q: Serialize + Send, R: DeserializeOwned + Send>(
+        &self,
+        questions: impl IntoIterator<Item = Q, IntoIter: Send>,
+        mut progress: impl FnMut(&Q, &Answer<R>),
+    ) -> io::Result<Vec<(Q, Answer<R>)>> {
         assert!(self.children > 0, "a batch needs a child");
-        let seeds = Mutex::new(seeds.into_iter());
-        let next = || seeds.lock().unwrap().next();
+        let questions = Mutex::new(questions.into_iter().enumerate());
+        let next = || questions.lock().unwrap().next();
         let (sender, receiver) = channel();
         std::thread::scope(|scope| {
             let feeders: Vec<_> = (0..self.children)
@@ -82,33 +96,33 @@ impl Batch {
                 .collect();
             drop(sender);
             let mut answers = BTreeMap::new();
-            for (seed, answer) in receiver {
-                progress(seed, &answer);
-                answers.insert(seed, answer);
+            for ((ordinal, question), answer) in receiver {
+                progress(&question, &answer);
+                answers.insert(ordinal, (question, answer));
             }
             for feeder in feeders {
                 feeder.join().expect("a feeder has no reason to panic")?;
             }
-            Ok(answers)
+            Ok(answers.into_values().collect())
         })
     }
 
     /// Feeds one child after the other: a new one whenever the last one died.
-    fn feed<R: DeserializeOwned>(
+    fn feed<Q: Serialize, R: DeserializeOwned>(
         &self,
-        next: &impl Fn() -> Option<Seed>,
-        answers: &Sender<(Seed, Answer<R>)>,
+        next: &impl Fn() -> Option<(usize, Q)>,
+        answers: &Sender<((usize, Q), Answer<R>)>,
     ) -> io::Result<()> {
         let mut waiting = next();
         while waiting.is_some() {
             let mut child = self.start()?;
             let lines = lines_of(child.stdout.take().expect("its output is piped"));
-            while let Some(seed) = waiting {
-                let asked = self.ask(&mut child, &lines, seed);
+            while let Some(question) = waiting {
+                let asked = self.ask_child(&mut child, &lines, &question.1);
                 let trusted = matches!(asked, Some(Answer::Result(_)));
                 let answer = asked.unwrap_or_else(|| Answer::Died(last_words(&mut child)));
                 // The receiver lives as long as the feeders do.
-                answers.send((seed, answer)).expect("answers are received");
+                answers.send((question, answer)).expect("answers are received");
                 waiting = next();
                 if !trusted {
                     // It may have died already, which is as well.
@@ -123,10 +137,16 @@ impl Batch {
         Ok(())
     }
 
-    /// Asks a child one seed; `None` if it died on it.
-    fn ask<R: DeserializeOwned>(&self, child: &mut Child, lines: &Receiver<String>, seed: Seed) -> Option<Answer<R>> {
+    /// Asks a child one question; `None` if it died on it.
+    fn ask_child<Q: Serialize, R: DeserializeOwned>(
+        &self,
+        child: &mut Child,
+        lines: &Receiver<String>,
+        question: &Q,
+    ) -> Option<Answer<R>> {
+        let text = serde_json::to_string(question).expect("a question is JSON");
         let input = child.stdin.as_mut().expect("its input is open");
-        writeln!(input, "{}", seed.0).and_then(|()| input.flush()).ok()?;
+        writeln!(input, "{text}").and_then(|()| input.flush()).ok()?;
         Some(match lines.recv_timeout(self.seed_limit) {
             Ok(line) => serde_json::from_str(&line)
                 .map_or_else(|error| Answer::Died(format!("answered {line:?}: {error}")), Answer::Result),
@@ -158,15 +178,23 @@ fn last_words(child: &mut Child) -> String {
     child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// The child's side: reads seeds from the standard input and prints one line of JSON for each.
-/// Nothing else may be printed to the standard output.
+/// The child's side of [`Batch::run`]: reads seeds from the standard input and prints one line of JSON
+/// for each. Nothing else may be printed to the standard output.
 ///
 /// # Errors
 /// If the pipes break, or a line is no seed.
-pub fn serve<R: Serialize>(mut answer: impl FnMut(Seed) -> R) -> io::Result<()> {
+pub fn serve<R: Serialize>(answer: impl FnMut(Seed) -> R) -> io::Result<()> {
+    serve_questions(answer)
+}
+
+/// The child's side of [`Batch::ask`]: as [`serve`], for any question that is written as JSON.
+///
+/// # Errors
+/// If the pipes break, or a line is no such question.
+pub fn serve_questions<Q: DeserializeOwned, R: Serialize>(mut answer: impl FnMut(Q) -> R) -> io::Result<()> {
     for line in io::stdin().lines() {
-        let seed = line?.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let mut text = serde_json::to_string(&answer(Seed(seed)))?;
+        let question = serde_json::from_str(&line?)?;
+        let mut text = serde_json::to_string(&answer(question))?;
         assert!(!text.contains('\n'), "an answer is one line");
         text.push('\n');
         let mut output = io::stdout().lock();

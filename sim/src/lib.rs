@@ -102,6 +102,9 @@ mod run;
 mod seed;
 #[cfg(madsim)]
 mod shrink;
+#[cfg(madsim)]
+pub mod sweep;
+#[cfg(madsim)]
 pub mod timeline;
 #[cfg(madsim)]
 mod trace;
@@ -110,7 +113,7 @@ mod world;
 
 #[cfg(madsim)]
 pub use self::{
-    batch::{Answer, Batch, serve},
+    batch::{Answer, Batch, serve, serve_questions},
     check::{Difference, first_difference},
     clock::{MachineClock, Sleep, sleep_true, true_time},
     disk::{

@@ -1,5 +1,5 @@
-//! A crash sweep of a small program: the same run crashed at every single disk operation, under
-//! every survivor policy. It is also the example of how a system of yours is swept.
+//! A crash sweep of a small program: crashed at every change of its disk, with every choice of what
+//! survives. It is also the example of how a system of yours is swept.
 //!
 //! The program replaces nothing in place: it writes a new version under a temporary name, syncs it,
 //! renames it to its own name and syncs the directory; only then it says that the version is
@@ -8,13 +8,9 @@
 #![cfg(madsim)]
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use outlive_sim::{
-    Action, Fault, FaultKind, History, MachineId, Nemesis, OpenMode, Options, Outcome, Process, ProcessId, Seed,
-    Survivors, Trigger, run,
-};
+use outlive_sim::sweep::{Fate, Sweep};
+use outlive_sim::{OpenMode, Options, Process, Seed, run};
 
 const VERSIONS: u64 = 3;
 const VERSION_BYTES: usize = 1500;
@@ -42,70 +38,73 @@ fn publish(process: &Process, version: u64, order: Order) -> io::Result<()> {
     Ok(())
 }
 
-/// Publishes all versions, with a crash and a power loss before one operation of the first process;
-/// what was published but is not on the disk, and how many operations there were.
-fn sweep_one(order: Order, at_operation: Option<u64>, survivors: Survivors) -> Outcome<(Vec<String>, u64, u64)> {
-    run(Seed(1), Options::default(), async move |world| {
+/// Publishes all versions; the record of the disk, and how far that was when each was published.
+fn publish_all(order: Order) -> (Sweep, Vec<usize>) {
+    let outcome = run(Seed(1), Options::default(), async move |world| {
         let machine = world.add_machine("one");
-        let schedule = at_operation.map(|ordinal| Fault {
-            machine: MachineId(0),
-            trigger: Trigger::AtOperation { process: ProcessId(1), ordinal },
-            action: Action::PowerLoss(survivors),
-        });
-        let nemesis = Nemesis::start(&world, schedule.into_iter().collect());
-        let published = History::new();
-        let operations = Arc::new(AtomicU64::new(0));
-        let (inside, counted) = (published.clone(), operations.clone());
+        let disk = world.disk(machine);
+        disk.begin_record();
+        let (sender, published) = std::sync::mpsc::channel();
+        let seen = disk.clone();
         let process = world.boot(machine, "publisher", async move |process| {
             for version in 1..=VERSIONS {
-                if publish(&process, version, order).is_ok() {
-                    inside.record(&process, version);
-                }
+                publish(&process, version, order).unwrap();
+                sender.send(seen.recorded()).unwrap();
             }
-            counted.store(process.disk().operations(), Ordering::Relaxed);
         });
         world.exited(process).await;
-        // What a power loss at this very moment would leave is what counts as published.
-        let disk = world.disk(machine);
-        world.power_loss(machine, survivors);
-        let mut violations = Vec::new();
-        for version in published.entries().into_iter().map(|entry| entry.event) {
+        (Sweep::of(&disk), published.try_iter().collect::<Vec<_>>())
+    });
+    outcome.result.unwrap()
+}
+
+/// Sweeps everything; all violations, and how many images there were.
+fn sweep(order: Order) -> (Vec<String>, usize) {
+    let (sweep, published) = publish_all(order);
+    let published_by = |point: usize| published.iter().filter(|mark| **mark <= point).count();
+    // What was published by then is part of what an image means.
+    let classes = (0..sweep.points()).map(|point| published_by(point) as u64).collect();
+    let sweep = sweep.with_classes(classes);
+    let (mut violations, mut images) = (Vec::new(), 0);
+    for crash in sweep.images() {
+        images += 1;
+        let disk = crash.image.to_disk();
+        let mut violation = |what: String| {
+            let before = sweep.entries().get(crash.point).map(|entry| &entry.change);
+            violations.push(format!("{what} after a crash before {before:?} with {:?}", crash.fate));
+        };
+        for version in 1..=published_by(crash.point) {
             if disk.read_all(&format!("/version-{version}")).is_err() {
-                violations.push(format!("version {version} was published and is gone"));
+                violation(format!("version {version} was published and is gone"));
             }
         }
         for path in disk.paths().iter().filter(|path| path.starts_with("/version-")) {
             let bytes = disk.read_all(path).unwrap();
             if bytes.len() != VERSION_BYTES || bytes.iter().any(|byte| *byte != bytes[0]) {
-                violations.push(format!("{path} is torn"));
+                violation(format!("{path} is torn"));
             }
         }
-        let fired = nemesis.counts().get(&FaultKind::PowerLoss).map_or(0, |count| count.fired);
-        (violations, operations.load(Ordering::Relaxed), fired)
-    })
-}
-
-/// Sweeps every operation; all violations, and how many runs there were.
-fn sweep(order: Order) -> (Vec<String>, u64) {
-    let (calm, operations, _) = sweep_one(order, None, Survivors::All).result.unwrap();
-    assert!(order != Order::SyncBeforeRename || calm.is_empty());
-    let (mut violations, mut runs) = (Vec::new(), 0);
-    for survivors in Survivors::ALL {
-        for ordinal in 1..=operations + 1 {
-            let (found, _, fired) = sweep_one(order, Some(ordinal), survivors).result.unwrap();
-            assert_eq!(fired, u64::from(ordinal <= operations), "operation {ordinal} was reached");
-            violations.extend(found.into_iter().map(|text| format!("{survivors:?} at {ordinal}: {text}")));
-            runs += 1;
-        }
     }
-    (violations, runs)
+    (violations, images)
 }
 
 #[test]
-fn sync_before_rename_survives_a_crash_at_every_operation() {
-    let (violations, runs) = sweep(Order::SyncBeforeRename);
+fn sync_before_rename_survives_a_crash_at_every_change() {
+    let (violations, images) = sweep(Order::SyncBeforeRename);
     assert_eq!(violations, Vec::<String>::new());
-    assert!(runs > 80, "only {runs} runs");
+    assert!(images > 40, "only {images} images");
+}
+
+#[test]
+fn every_change_has_its_point_and_both_kinds_of_crash() {
+    let (sweep, published) = publish_all(Order::SyncBeforeRename);
+    // Each version is made, written, synced and renamed, and its directory is synced; then the process ends.
+    assert_eq!((sweep.points(), published), (5 * 3 + 2, vec![5, 10, 15]));
+    for point in 0..sweep.points() {
+        let fates: Vec<Fate> = sweep.at(point).into_iter().map(|crash| crash.fate).collect();
+        assert!(fates.contains(&Fate::ProcessCrash), "point {point}");
+        assert!(fates.iter().any(|fate| matches!(fate, Fate::PowerLoss { .. })), "point {point}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod ci;
 mod code;
 mod demo;
 mod direction;
+mod either;
 mod flags;
 mod mutants;
 mod planted;
@@ -40,8 +41,10 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> anyhow::Result<Code> {
     match chore {
         Chore::Sim(passed) => sim::run("run", &passed.arguments),
-        Chore::Replay(passed) => sim::run("replay", &passed.arguments),
-        Chore::Mutants(passed) => mutants::run(&passed.arguments),
+        Chore::Replay(passed) => either::run("replay", &passed.arguments),
+        Chore::Shrink(passed) => either::run("shrink", &passed.arguments),
+        Chore::Sweep(passed) => either::run("sweep", &passed.arguments),
+        Chore::Mutants(passed) => mutants::run("mutants", &passed.arguments),
         Chore::Demo(passed) => demo::run(&passed.arguments),
         Chore::Test(passed) => test::run(&passed.arguments),
         Chore::Ci(options) => ci::run(options),
@@ -66,6 +69,13 @@ enum Chore {
     /// Play scenario files, all of scenarios/regressions if none is named: each passes, fails, or is stale.
     #[command(disable_help_flag = true)]
     Replay(PassedOn),
+    /// Shrink a failing seed to the smallest story that fails in the same way, and write it as a scenario file.
+    #[command(disable_help_flag = true)]
+    Shrink(PassedOn),
+    /// Crash a workload at every change of its disk, with every choice of what survives: `five`, `fifty`,
+    /// `checkpoints`, a scenario file, or the three if none is named.
+    #[command(disable_help_flag = true)]
+    Sweep(PassedOn),
     /// Check that the checkers bite: run every planted bug, and see the intended clause catch it.
     #[command(disable_help_flag = true)]
     Mutants(PassedOn),

@@ -1,5 +1,5 @@
-//! `cargo xtask mutants`: runs the planted bugs, and leaves no program behind that holds them. What else needs
-//! a planted program gets it in the same way.
+//! `cargo xtask mutants`, and `sweep --mutant`: runs the planted bugs, and leaves no program behind that holds
+//! them.
 //!
 //! The planted program is moved out of the folder of programs, and the plain ones are built again,
 //! *before* the run: it takes minutes, and a Ctrl-C in it, or a `cargo xtask sim` in another
@@ -14,9 +14,9 @@ use anyhow::Context;
 use crate::code::Code;
 use crate::{build, cargo, planted, tree};
 
-/// Runs `simulate mutants` of the planted build with `arguments`.
-pub fn run(arguments: &[OsString]) -> anyhow::Result<Code> {
-    with_planted(|simulate| cargo::wait(&mut cargo::program(simulate, &["mutants"], arguments)))
+/// Runs this command of `simulate` of the planted build with `arguments`.
+pub fn run(command: &str, arguments: &[OsString]) -> anyhow::Result<Code> {
+    with_planted(|simulate| cargo::wait(&mut cargo::program(simulate, &[command], arguments)))
 }
 
 /// Gives the planted program to `work`, while the folder of programs holds the plain ones.

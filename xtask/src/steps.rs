@@ -40,6 +40,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "determinism", words: &["xtask", "sim", "--seeds", "1..200", "--check-determinism"] },
     Step { name: "500 seeds", words: &["xtask", "sim", "--seeds", "1..500"] },
     Step { name: "scenario files", words: &["xtask", "replay"] },
+    Step { name: "crash sweep", words: &["xtask", "sweep"] },
     Step { name: "planted bugs", words: &["xtask", "mutants"] },
     Step { name: "no planted bug in a plain program", words: &["xtask", "absent"] },
 ];

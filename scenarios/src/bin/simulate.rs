@@ -34,6 +34,9 @@ enum Command {
     /// Shrink a failing seed to the smallest story that fails in the same way, and write it.
     #[command(name = "shrink", override_usage = "cargo xtask shrink --seed N [OPTIONS]")]
     Shrink(outlive_scenarios::shrink::Shrink),
+    /// Crash a workload at every change of its disk, and print what came of every recovery.
+    #[command(name = "sweep", override_usage = "cargo xtask sweep [SCENARIO] [OPTIONS]")]
+    Sweep(outlive_scenarios::sweep::Sweep),
     /// Run the planted bugs, and print who caught them.
     #[cfg(feature = "planted")]
     Mutants(outlive_scenarios::planted::Mutants),
@@ -47,6 +50,9 @@ enum Command {
         #[command(flatten)]
         chosen: Chosen,
     },
+    /// Answer what is asked of one crash: a child of a sweep.
+    #[command(hide = true)]
+    SweepServe(outlive_scenarios::sweep::ServeSweep),
     /// Answer seeds from the standard input: a child of a batch.
     #[command(hide = true)]
     Serve {
@@ -147,6 +153,8 @@ fn main() -> ExitCode {
         Command::Run(run) => run.chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
         Command::Replay(files) => files.run(),
         Command::Shrink(shrink) => shrink.run(),
+        Command::Sweep(sweep) => sweep.run(),
+        Command::SweepServe(serve) => serve.run(),
         #[cfg(feature = "planted")]
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),

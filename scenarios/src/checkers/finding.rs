@@ -70,6 +70,11 @@ impl Finding {
 }
 
 impl Violation {
+    /// A file that can't be opened, or that stock SQLite does not read as we do.
+    pub fn of_the_file(transition: &str, sentence: String) -> Self {
+        Finding::new(transition, sentence).of("I1.f")
+    }
+
     /// An expectation of a scenario file that was not met.
     pub fn of_expectation(sentence: String) -> Self {
         Finding::new("expectation not met", sentence).of("the file")

@@ -19,6 +19,9 @@ const SEEDS: RangeInclusive<u64> = 1..=300;
 /// Seeds on which a nondeterminism must show.
 const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
 
+/// The bugs that a crash sweep must catch.
+const SWEPT: [&str; 2] = ["acknowledge-before-sync", "no-sync-at-open"];
+
 /// What to run.
 #[derive(Args)]
 pub struct Mutants {
@@ -90,6 +93,7 @@ impl Mutants {
         }
         println!("{}", table(&all));
         missed.extend(self.scenario_files()?);
+        missed.extend(self.sweeps()?);
         if missed.is_empty() {
             println!("all {} planted bugs were caught by the checker they were made for", all.len());
             return Ok(Verdict::Good);
@@ -118,6 +122,22 @@ impl Mutants {
             if !bites {
                 println!("{}", String::from_utf8_lossy(&output.stdout));
                 missed.push(format!("{} with {name}", file.display()));
+            }
+        }
+        Ok(missed)
+    }
+
+    /// Sweeps the smallest workload with each bug that a crash at the right change must show: which do not.
+    fn sweeps(&self) -> anyhow::Result<Vec<String>> {
+        let mut missed = Vec::new();
+        for name in SWEPT.into_iter().filter(|name| self.mutant.as_ref().is_none_or(|mutant| mutant == name)) {
+            let mut child = Command::new(std::env::current_exe()?);
+            let output = child.args(["sweep", "five", "--mutant", name]).output()?;
+            let caught = output.status.code() == Some(Verdict::Safety as i32);
+            println!("sweep five {name} {}", if caught { "is caught" } else { "IS NOT CAUGHT" });
+            if !caught {
+                println!("{}", String::from_utf8_lossy(&output.stdout));
+                missed.push(format!("the sweep with {name}"));
             }
         }
         Ok(missed)

@@ -159,6 +159,11 @@ fn scheduled(plan: &Plan, nemesis: &Nemesis) -> Vec<Taken> {
     faults.map(|(place, fault)| Taken { played: Some(played(fault)), fired: fired(place) }).collect()
 }
 
+/// What the programs of a file are to do, without its faults.
+pub fn plan_of(scenario: &Scenario) -> Plan {
+    Cast::of(scenario).plan(scenario)
+}
+
 struct Played {
     stale: Vec<String>,
     unmet: Vec<String>,

@@ -48,6 +48,17 @@ impl Contents {
         Self { cache: image.clone(), durable: image, pending: Vec::new(), diverged: false }
     }
 
+    /// Whether what is read is what is durable.
+    pub(super) fn is_clean(&self) -> bool {
+        self.pending.is_empty() && !self.diverged
+    }
+
+    /// A sync that fails and makes nothing durable: which changes it called clean.
+    pub(super) fn drop_pending(&mut self) -> Vec<usize> {
+        self.diverged |= !self.pending.is_empty();
+        self.pending.drain(..).filter_map(|pending| pending.place).collect()
+    }
+
     pub(super) fn cache_image(&self) -> &Image {
         &self.cache
     }

@@ -22,6 +22,7 @@ mod contents;
 mod directory;
 mod door;
 mod faults;
+mod install;
 mod pages;
 mod platters;
 mod record;
@@ -38,8 +39,11 @@ pub use self::record::{DiskChange, DiskEntry, FileNumber};
 pub use self::survivors::{Loss, Survivors};
 
 use self::contents::Contents;
-use self::pages::Image;
+pub(crate) use self::contents::sectors;
+pub(crate) use self::install::{Installed, Layers};
+pub(crate) use self::pages::Image;
 use self::platters::Platters;
+pub(crate) use self::record::DurableFiles;
 use crate::process::{Life, ProcessId};
 use crate::seed::{Fork, Seed};
 use crate::trace::Trace;
@@ -182,7 +186,7 @@ impl SimDisk {
 
     /// Records every change from now on. Nothing else changes by it, not even a hash.
     pub fn begin_record(&self) {
-        self.0.platters.lock().unwrap().record.begin();
+        self.0.platters.lock().unwrap().begin_record();
     }
 
     /// How many changes were recorded so far: the place of the next one.
@@ -193,6 +197,12 @@ impl SimDisk {
     /// What was recorded so far, in order; empty if no record was begun.
     pub fn record(&self) -> Vec<DiskEntry> {
         self.0.platters.lock().unwrap().record.entries()
+    }
+
+    /// What was durable when the record began; `None` without a record, or if something was
+    /// pending then.
+    pub(crate) fn record_base(&self) -> Option<DurableFiles> {
+        self.0.platters.lock().unwrap().record.base()
     }
 
     /// A copy that shows one layer as it is now, as a disk of no world: without trace, faults or

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::Xxh3;
+
 /// Bytes of a page.
-pub(super) const PAGE_BYTES: usize = 4096;
+pub(crate) const PAGE_BYTES: usize = 4096;
 /// Bytes that a device writes whole or not at all.
-pub(super) const SECTOR_BYTES: u64 = 512;
+pub(crate) const SECTOR_BYTES: u64 = 512;
 
 type Page = [u8; PAGE_BYTES];
 static ZEROS: Page = [0; PAGE_BYTES];
@@ -17,24 +19,24 @@ static ZEROS: Page = [0; PAGE_BYTES];
 ///
 /// Every byte of a page beyond `length` is zero, so that growth shows zeros.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Image {
+pub(crate) struct Image {
     pages: Vec<Option<Arc<Page>>>,
     length: u64,
 }
 
 impl Image {
-    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut image = Self::default();
         image.write(0, bytes);
         image
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Reads until `buffer` is full or the file ends; the count of bytes.
-    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
+    pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let count = self.length.saturating_sub(offset).min(buffer.len() as u64) as usize;
         for (index, within, range) in spans(offset, count) {
             let bytes = &self.page(index)[within..within + range.len()];
@@ -43,14 +45,14 @@ impl Image {
         count
     }
 
-    pub(super) fn to_vec(&self) -> Vec<u8> {
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length as usize];
         let read = self.read(0, &mut bytes);
         assert_eq!(read, bytes.len());
         bytes
     }
 
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -72,7 +74,7 @@ impl Image {
     }
 
     /// Cuts the file, or grows it with zeros.
-    pub(super) fn set_length(&mut self, length: u64) {
+    pub(crate) fn set_length(&mut self, length: u64) {
         self.pages.resize(length.div_ceil(PAGE_BYTES as u64) as usize, None);
         let tail = (length % PAGE_BYTES as u64) as usize;
         if length < self.length
@@ -86,7 +88,7 @@ impl Image {
 
     /// Takes over the pages of `source` that hold `range`, whole, without copying their bytes. The
     /// lengths must be equal already.
-    pub(super) fn share_pages(&mut self, source: &Image, offset: u64, count: usize) {
+    pub(crate) fn share_pages(&mut self, source: &Image, offset: u64, count: usize) {
         assert_eq!(self.length, source.length, "pages are shared between files of one length only");
         if count == 0 {
             return;
@@ -100,7 +102,7 @@ impl Image {
     }
 
     /// How many bytes read differently in `other`, counting those that only one of them has.
-    pub(super) fn differing_bytes(&self, other: &Image) -> u64 {
+    pub(crate) fn differing_bytes(&self, other: &Image) -> u64 {
         let shared = self.length.min(other.length);
         let mut differing = self.length.max(other.length) - shared;
         let pages = shared.div_ceil(PAGE_BYTES as u64) as usize;
@@ -117,6 +119,14 @@ impl Image {
             }
         }
         differing
+    }
+
+    /// Adds its length and bytes to a hash.
+    pub(crate) fn hash_into(&self, hash: &mut Xxh3) {
+        hash.update(&self.length.to_le_bytes());
+        for index in 0..self.pages.len() {
+            hash.update(self.page(index));
+        }
     }
 
     fn page(&self, index: usize) -> &Page {

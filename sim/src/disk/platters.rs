@@ -11,7 +11,8 @@ use super::View;
 use super::contents::{Contents, Fate};
 use super::directory::{Directory, FileId, NameId};
 use super::faults::{OperationKind, Speed};
-use super::record::{Author, DiskChange, Record};
+use super::pages::Image;
+use super::record::{Author, DiskChange, DurableFiles, FileNumber, Record};
 use super::survivors::{Loss, Survivors};
 use crate::process::{Life, ProcessId};
 use crate::seed::Fork;
@@ -256,6 +257,35 @@ impl Platters {
         let change = || DiskChange::PowerLoss { kept, lost, torn, torn_sectors, undone };
         self.record.note(Author::NOBODY, None, change);
         loss
+    }
+
+    /// The durable files, unless a change is pending or a failed sync has dropped one.
+    pub(super) fn durable_files(&self) -> Option<DurableFiles> {
+        let mut files = Vec::new();
+        for directory in self.directories.values() {
+            if directory.pending_count() > 0 {
+                return None;
+            }
+            for (name, file) in directory.durable() {
+                let contents = &self.file(*file).contents;
+                if !contents.is_clean() {
+                    return None;
+                }
+                let path = Arc::clone(&self.name(*name).path);
+                files.push((path, FileNumber(file.0), contents.durable_image().clone()));
+            }
+        }
+        Some(files)
+    }
+
+    /// As [`create`](Platters::create), of a file whose bytes are durable although its name is not.
+    pub(super) fn create_durable(&mut self, name: NameId, author: Author, image: &Image) {
+        let file = self.create(name, author);
+        if image.length() > 0 {
+            self.set_length(file, author, image.length());
+            self.write(file, author, 0, &image.to_vec());
+            self.sync(file, author);
+        }
     }
 
     pub(super) fn image(&self, view: View) -> Platters {

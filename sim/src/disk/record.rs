@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::contents::Fate;
 use super::directory::{FileId, NameId};
+use super::pages::Image;
 use super::platters::Platters;
 use crate::clock::true_time;
 use crate::process::ProcessId;
@@ -144,21 +145,30 @@ impl Author {
     pub(super) const NOBODY: Author = Author { process: ProcessId::WORLD, tag: 0 };
 }
 
+/// The durable files of a disk by their names. They share pages with it.
+pub(crate) type DurableFiles = Vec<(Arc<str>, FileNumber, Image)>;
+
 /// The record of a disk, if one is kept.
 #[derive(Default)]
-pub(super) struct Record(Option<Vec<DiskEntry>>);
+pub(super) struct Record(Option<Kept>);
+
+struct Kept {
+    /// What was durable when the record began; `None` if something was pending then.
+    base: Option<DurableFiles>,
+    entries: Vec<DiskEntry>,
+}
 
 impl Record {
-    pub(super) fn begin(&mut self) {
-        self.0.get_or_insert_default();
-    }
-
     pub(super) fn length(&self) -> usize {
-        self.0.as_ref().map_or(0, Vec::len)
+        self.0.as_ref().map_or(0, |kept| kept.entries.len())
     }
 
     pub(super) fn entries(&self) -> Vec<DiskEntry> {
-        self.0.clone().unwrap_or_default()
+        self.0.as_ref().map_or_else(Vec::new, |kept| kept.entries.clone())
+    }
+
+    pub(super) fn base(&self) -> Option<DurableFiles> {
+        self.0.as_ref()?.base.clone()
     }
 
     /// Adds an entry, and says its place. `change` is asked only if a record is kept.
@@ -168,7 +178,7 @@ impl Record {
         file: Option<FileId>,
         change: impl FnOnce() -> DiskChange,
     ) -> Option<usize> {
-        let entries = self.0.as_mut()?;
+        let Kept { entries, .. } = self.0.as_mut()?;
         let file = file.map(|file| FileNumber(file.0));
         entries.push(DiskEntry { at: true_time(), process: author.process, tag: author.tag, file, change: change() });
         Some(entries.len() - 1)
@@ -177,6 +187,13 @@ impl Record {
 
 /// Changes of files, each noted under the name that the file has then.
 impl Platters {
+    /// Keeps a record from now on, unless one is kept already.
+    pub(super) fn begin_record(&mut self) {
+        if self.record.0.is_none() {
+            self.record = Record(Some(Kept { base: self.durable_files(), entries: Vec::new() }));
+        }
+    }
+
     pub(super) fn write(&mut self, file: FileId, author: Author, offset: u64, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -211,6 +228,15 @@ impl Platters {
         let path = self.path_of(file);
         let Fate { kept, lost: dropped, .. } = self.file_mut(file).contents.fail_sync(fork);
         self.record.note(author, Some(file), || DiskChange::FailedSync { path, kept, dropped });
+    }
+
+    /// Makes a file read as `cache` without making that durable, as a failed sync leaves it.
+    pub(super) fn diverge(&mut self, file: FileId, author: Author, cache: &Image) {
+        self.set_length(file, author, cache.length());
+        self.write(file, author, 0, &cache.to_vec());
+        let path = self.path_of(file);
+        let dropped = self.file_mut(file).contents.drop_pending();
+        self.record.note(author, Some(file), || DiskChange::FailedSync { path, kept: Vec::new(), dropped });
     }
 
     pub(super) fn sync_directory(&mut self, name: NameId, author: Author) {

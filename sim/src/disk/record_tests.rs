@@ -166,7 +166,9 @@ fn names_are_told_as_durable_undone_and_waiting() {
     for seed in 1..=SEEDS {
         let disk = recorded(seed);
         let door = disk.onlooker();
-        ["/a", "/b", "/c"].map(|path| drop(door.open(path, OpenMode::New).unwrap()));
+        for path in ["/a", "/b", "/c"] {
+            door.open(path, OpenMode::New).unwrap();
+        }
         disk.set_faults(Some(Arc::new(Failing(OperationKind::SyncDirectory))));
         door.sync_directory("/").unwrap_err();
         disk.set_faults(None);
