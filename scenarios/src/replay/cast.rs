@@ -87,15 +87,15 @@ impl Cast {
         }
     }
 
-    /// Whose machine it is.
-    pub fn process(&self, machine: MachineId) -> Who {
+    /// Whose machine it is; nobody's if nobody in particular has it.
+    pub fn process(&self, machine: MachineId) -> Option<Who> {
         let Machines { workers, clients, store, .. } = &self.machines;
         let at = |machines: &[MachineId]| machines.iter().position(|it| *it == machine);
         match (at(workers), at(clients)) {
-            (Some(place), _) => Who::Worker(WorkerName(self.workers[place].clone())),
-            (_, Some(place)) => Who::Client(ClientName(self.clients[place].clone())),
-            _ if machine == *store => Who::Store,
-            _ => Who::Middlebox,
+            (Some(place), _) => Some(Who::Worker(WorkerName(self.workers.get(place)?.clone()))),
+            (_, Some(place)) => Some(Who::Client(ClientName(self.clients.get(place)?.clone()))),
+            _ if machine == *store => Some(Who::Store),
+            _ => Some(Who::Middlebox),
         }
     }
 

@@ -117,7 +117,7 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
         },
         Trigger::AtOperation { .. } | Trigger::AtChance { .. } => return None,
     };
-    let process = cast.process(fault.machine);
+    let process = cast.process(fault.machine)?;
     let lasting = |lasting: Duration| For::For { lasting };
     let to = |machine: MachineId| cast.process(machine);
     // Only these wait for something; all else comes at its time.
@@ -159,23 +159,23 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
             Action::JumpClock { process, by }
         }
         FaultAction::Partition { other, lasting: long } => {
-            Action::Partition { from: process, to: to(other), one_way: None, lasting: Some(lasting(long)) }
+            Action::Partition { from: process, to: to(other)?, one_way: None, lasting: Some(lasting(long)) }
         }
         FaultAction::OneWayPartition { to: other, lasting: long } => {
             let one_way = Some(OneWay::OneWay {});
-            Action::Partition { from: process, to: to(other), one_way, lasting: Some(lasting(long)) }
+            Action::Partition { from: process, to: to(other)?, one_way, lasting: Some(lasting(long)) }
         }
         FaultAction::Clog { to: other, least, most, lasting: long } => {
-            Action::SlowLink { from: process, to: to(other), least, most, lasting: lasting(long) }
+            Action::SlowLink { from: process, to: to(other)?, least, most, lasting: lasting(long) }
         }
         FaultAction::HangingConnects { to: other, lasting: long } => {
-            Action::HangConnects { from: process, to: to(other), lasting: lasting(long) }
+            Action::HangConnects { from: process, to: to(other)?, lasting: lasting(long) }
         }
         FaultAction::DelayedFins { to: other, least, most, lasting: long } => {
-            Action::LateEnds { from: process, to: to(other), least, most, lasting: lasting(long) }
+            Action::LateEnds { from: process, to: to(other)?, least, most, lasting: lasting(long) }
         }
-        FaultAction::ConnectionResets { other } => Action::Reset { from: process, to: to(other) },
-        FaultAction::HalfOpen { peer } => Action::HalfOpen { from: process, to: to(peer) },
+        FaultAction::ConnectionResets { other } => Action::Reset { from: process, to: to(other)? },
+        FaultAction::HalfOpen { peer } => Action::HalfOpen { from: process, to: to(peer)? },
         FaultAction::Message(message) => {
             let (request, nth) = request?;
             let sent = Sent::Next { request, nth, process: process.clone() };

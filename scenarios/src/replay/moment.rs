@@ -115,11 +115,11 @@ fn after(deed: Deed) -> Anchor {
 fn deeds(cast: &Cast, numbers: &Numbers, moment: &Moment<'_>, reply: Option<&Reply>) -> Vec<Deed> {
     let Some(call) = moment.call else { return Vec::new() };
     let worker = match cast.process(moment.machine) {
-        Who::Worker(name) => AnyOr::The(name),
+        Some(Who::Worker(name)) => AnyOr::The(name),
         _ => AnyOr::Any,
     };
     let client = match cast.process(moment.machine) {
-        Who::Client(name) => AnyOr::The(name),
+        Some(Who::Client(name)) => AnyOr::The(name),
         _ => AnyOr::Any,
     };
     let named = |number: Option<u64>| cast.job(number?).map(|name| AnyOr::The(JobName(name)));
