@@ -127,6 +127,8 @@ impl Director {
                 return;
             };
             if stage.is_calm() {
+                // Nobody need wait for any other block either.
+                state.ended = true;
                 return;
             }
             state.seen += 1;

@@ -5,8 +5,8 @@
 
 use super::cast::Cast;
 use crate::scn::{
-    Action, AtOperation, DiskFile, For, Jump, Keep, Message, MomentName, Nth, Number, OnFile, OneWay, Polls,
-    Process as Who, RequestKind, Sent,
+    Action, DiskFile, For, Jump, Keep, Message, MomentName, Nth, Number, OnFile, OneWay, Polls, Process as Who,
+    RequestKind, Sent, When,
 };
 use outlive_sim::{Action as FaultAction, Fault, FaultKind, MachineId, MessageFault, OperationKind, Trigger};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub fn fault_of(action: &Action, cast: &Cast, now: Duration) -> Option<Fault> {
     let store = cast.machines.store;
     let soon = Trigger::At(now);
     let link = |from: &Who, to: &Who| (cast.end_of_link(from, to), cast.end_of_link(to, from));
-    let timed = |at: &Option<AtOperation>| at.as_ref().map_or(Trigger::At(now), operation);
+    let timed = |at: &Option<When>| at.as_ref().map_or(Trigger::At(now), operation);
     let (machine, trigger, action) = match action {
         Action::Pause { process, at, polls, lasting: Some(For::For { lasting }) } => {
             let pause = match polls {
@@ -105,13 +105,13 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
     let (time, at, request) = match &fault.trigger {
         Trigger::At(time) => (*time, None, None),
         Trigger::AtMatching { suffix, kind, nth } => {
-            let at = AtOperation::At { file: file(suffix)?, operation: *kind, nth: which(*nth)? };
+            let at = When::At { file: file(suffix)?, operation: *kind, nth: which(*nth)? };
             (Duration::ZERO, Some(at), None)
         }
         Trigger::AtEvent { name, nth } => match name.strip_prefix("request ") {
             Some(request) => (Duration::ZERO, None, Some((request_kind(request)?, which(*nth)?))),
             None => {
-                let at = AtOperation::Moment { moment: MomentName::new(name)?, nth: which(*nth)? };
+                let at = When::Moment { moment: MomentName::new(name)?, nth: which(*nth)? };
                 (Duration::ZERO, Some(at), None)
             }
         },
@@ -135,7 +135,7 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
     }
     let on = |kind: OperationKind| match &at {
         None => Some(None),
-        Some(AtOperation::At { file, operation, nth }) if *operation == kind => {
+        Some(When::At { file, operation, nth }) if *operation == kind => {
             Some(Some(OnFile::On { file: *file, nth: *nth }))
         }
         Some(_) => None,
@@ -258,15 +258,13 @@ fn which(nth: u64) -> Option<Nth> {
 }
 
 /// When something comes that waits for its moment.
-pub fn operation(at: &AtOperation) -> Trigger {
+pub fn operation(at: &When) -> Trigger {
     let nth = |Nth(nth): &Nth| nth.get().cast_unsigned();
     match at {
-        AtOperation::At { file, operation, nth: which } => {
+        When::At { file, operation, nth: which } => {
             Trigger::AtMatching { suffix: suffix(*file), kind: *operation, nth: nth(which) }
         }
-        AtOperation::Moment { moment, nth: which } => {
-            Trigger::AtEvent { name: moment.as_str().to_owned(), nth: nth(which) }
-        }
+        When::Moment { moment, nth: which } => Trigger::AtEvent { name: moment.as_str().to_owned(), nth: nth(which) },
     }
 }
 

@@ -190,7 +190,7 @@ async fn play(world: World, script: Arc<Scenario>, settle: Duration, watch: Watc
     let play = Play { script, cast, director, nemesis, program, stage };
     match play.script.world.improvised() {
         Some(_) => play.improvised().await,
-        None => play.as_told(settle).await,
+        None => play.told(settle).await,
     }
 }
 
@@ -218,7 +218,7 @@ impl Play {
     }
 
     /// Everybody does as the file tells them.
-    async fn as_told(self, settle: Duration) -> Played {
+    async fn told(self, settle: Duration) -> Played {
         let Self { director, stage, nemesis, program, .. } = &self;
         program.world.spawn(stage.clone().raise(self.script.clone())).detach();
         let clock = self.watch();

@@ -188,13 +188,13 @@ phrases! {
     /// What a block does.
     pub enum Action (glued " ") {
         /// The process stands still, and does not notice.
-        Pause: "pause" (process: Process) (at: Option<AtOperation>) (polls: Option<Polls>) (lasting: Option<For>);
+        Pause: "pause" (process: Process) (at: Option<When>) (polls: Option<Polls>) (lasting: Option<For>);
         /// It goes on.
         Resume: "resume" (process: Process);
         /// The machine of the process loses power: what was not synced is at risk too.
-        PowerLoss: "power-loss" | "crash" (process: Process) (at: Option<AtOperation>) (keep: Keep);
+        PowerLoss: "power-loss" | "crash" (process: Process) (at: Option<When>) (keep: Keep);
         /// The process dies.
-        Crash: "crash" (process: Process) (at: Option<AtOperation>);
+        Crash: "crash" (process: Process) (at: Option<When>);
         /// A process that is down, or a spare worker, starts.
         Start: "start" (process: Process);
         /// A worker stops gracefully: it releases what it has not finished by then.
@@ -274,7 +274,7 @@ phrases! {
     }
 
     /// At a disk operation, before it has any effect, or at what somebody on the machine does.
-    pub enum AtOperation (glued " ") {
+    pub enum When (glued " ") {
         /// The nth operation from now.
         At: "at" "next" (file: DiskFile) (operation: OperationKind) (nth: Nth);
         /// The nth such moment from now.

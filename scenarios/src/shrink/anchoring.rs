@@ -5,7 +5,7 @@
 
 use super::parts::{Line, lines, nth_of, with_lines};
 use crate::replay::{Replay, Taken};
-use crate::scn::{Action, Anchor, AtOperation, Nth, Number, Scenario};
+use crate::scn::{Action, Anchor, Nth, Number, Scenario, When};
 use std::time::Duration;
 
 /// Moments before a fault that are tried.
@@ -109,8 +109,8 @@ fn after_that(action: &Action) -> Vec<Action> {
     let mut all = vec![at_once];
     let waits_for_the_disk = matches!(
         action,
-        Action::Crash { at: Some(AtOperation::At { .. }), .. }
-            | Action::PowerLoss { at: Some(AtOperation::At { .. }), .. }
+        Action::Crash { at: Some(When::At { .. }), .. }
+            | Action::PowerLoss { at: Some(When::At { .. }), .. }
             | Action::SyncError { on: Some(_) }
             | Action::WriteError { on: Some(_) }
     );

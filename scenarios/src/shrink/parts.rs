@@ -1,7 +1,7 @@
 //! What a scenario is made of, as lists from which something can be left out.
 
 use crate::scn::{
-    Action, Anchor, AtOperation, Block, Job, JobOption, Message, Nth, OnFile, Scenario, Sent, Step, World, WorldItem,
+    Action, Anchor, Block, Job, JobOption, Message, Nth, OnFile, Scenario, Sent, Step, When, World, WorldItem,
 };
 
 /// A line of a block, and when it happens.
@@ -86,7 +86,7 @@ pub fn nth_of(action: &mut Action) -> Option<&mut Nth> {
         Action::Pause { at: Some(at), .. }
         | Action::PowerLoss { at: Some(at), .. }
         | Action::Crash { at: Some(at), .. } => {
-            let (AtOperation::At { nth, .. } | AtOperation::Moment { nth, .. }) = at;
+            let (When::At { nth, .. } | When::Moment { nth, .. }) = at;
             Some(nth)
         }
         Action::SyncError { on: Some(OnFile::On { nth, .. }) }

@@ -241,7 +241,7 @@ fn second_depth(batch: &Batch, crashes: &[Found], tally: &mut Tally, budget: Opt
         let new: Vec<(Place, bool)> = new
             .map(|found| {
                 depth.distinct += 1;
-                (found.place, depth.distinct % SETTLED_OF as u64 == 0)
+                (found.place, depth.distinct.is_multiple_of(SETTLED_OF as u64))
             })
             .collect();
         let parts = new.chunks(ASKED_AT_A_TIME);

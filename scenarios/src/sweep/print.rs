@@ -10,6 +10,9 @@ use std::fmt::Write;
 /// Findings told in full; the first one is mostly the cause of the others.
 pub const FINDINGS_SHOWN: usize = 3;
 
+/// What is counted of a depth.
+type Count = fn(&Depth) -> u64;
+
 /// The numbers of a sweep.
 pub fn print_tally(tally: &Tally) -> String {
     let mut table = Table::new();
@@ -18,7 +21,7 @@ pub fn print_tally(tally: &Tally) -> String {
     header.extend(tally.second.as_ref().map(|_| "in a recovery"));
     table.set_header(header);
     let depths: Vec<&Depth> = std::iter::once(&tally.first).chain(&tally.second).collect();
-    let rows: [(&str, fn(&Depth) -> u64); 7] = [
+    let rows: [(&str, Count); 7] = [
         ("points", |depth| depth.points),
         ("images", |depth| depth.made),
         ("distinct images", |depth| depth.distinct),
