@@ -4,6 +4,7 @@ pub mod checkers;
 pub mod drive;
 pub mod event;
 pub mod host;
+pub mod hunt;
 pub mod image;
 pub mod network;
 #[cfg(feature = "planted")]

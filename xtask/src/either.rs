@@ -1,4 +1,4 @@
-//! `cargo xtask replay`, `shrink` and `sweep`: becomes the simulator's program, or runs the one with the planted bugs
+//! `cargo xtask replay`, `hunt`, `shrink` and `sweep`: becomes the simulator's program, or runs the one with the planted bugs
 //! if one of these is asked for.
 
 use std::ffi::OsString;

@@ -42,6 +42,7 @@ fn run(chore: Chore) -> anyhow::Result<Code> {
     match chore {
         Chore::Sim(passed) => sim::run("run", &passed.arguments),
         Chore::Replay(passed) => either::run("replay", &passed.arguments),
+        Chore::Hunt(passed) => either::run("hunt", &passed.arguments),
         Chore::Shrink(passed) => either::run("shrink", &passed.arguments),
         Chore::Sweep(passed) => either::run("sweep", &passed.arguments),
         Chore::Mutants(passed) => mutants::run("mutants", &passed.arguments),
@@ -69,6 +70,9 @@ enum Chore {
     /// Play scenario files, all of scenarios/regressions if none is named: each passes, fails, or is stale.
     #[command(disable_help_flag = true)]
     Replay(PassedOn),
+    /// Run new seeds on all cores for some minutes: `--minutes M`. What fails is grouped, and each gets its story.
+    #[command(disable_help_flag = true)]
+    Hunt(PassedOn),
     /// Shrink a failing seed to the smallest story that fails in the same way, and write it as a scenario file.
     #[command(disable_help_flag = true)]
     Shrink(PassedOn),

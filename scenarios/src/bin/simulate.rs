@@ -31,6 +31,9 @@ enum Command {
     /// Play scenario files, and print what came of each.
     #[command(name = "replay", override_usage = "cargo xtask replay [FILE]... [OPTIONS]")]
     Replay(outlive_scenarios::replay::Files),
+    /// Run new seeds for some minutes, and tell the story of each way in which they fail.
+    #[command(name = "hunt", override_usage = "cargo xtask hunt [OPTIONS]")]
+    Hunt(outlive_scenarios::hunt::Hunt),
     /// Shrink a failing seed to the smallest story that fails in the same way, and write it.
     #[command(name = "shrink", override_usage = "cargo xtask shrink --seed N [OPTIONS]")]
     Shrink(outlive_scenarios::shrink::Shrink),
@@ -152,6 +155,7 @@ fn main() -> ExitCode {
     let verdict = match line.command {
         Command::Run(run) => run.chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| simulate(&run)),
         Command::Replay(files) => files.run(),
+        Command::Hunt(hunt) => hunt.run(),
         Command::Shrink(shrink) => shrink.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::SweepServe(serve) => serve.run(),

@@ -1,5 +1,6 @@
 //! `cargo xtask mutants`: every planted bug, who caught it, and how soon.
 
+use super::stories::shrink_all;
 use super::{ALL, Bug, choose};
 use crate::drive::Watch;
 use crate::replay::{REGRESSIONS, all_files, read};
@@ -22,6 +23,9 @@ const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
 /// The bugs that a crash sweep must catch.
 const SWEPT: [&str; 2] = ["acknowledge-before-sync", "no-sync-at-open"];
 
+/// Of so many bugs one has its story told, if not all are asked for.
+const STORIES_EVERY: usize = 12;
+
 /// What to run.
 #[derive(Args)]
 pub struct Mutants {
@@ -31,6 +35,9 @@ pub struct Mutants {
     /// Only this one.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
+    /// Shrink what each bug was caught in, and not only a few of them.
+    #[arg(long)]
+    shrink: bool,
     /// Run it on this one seed, and print what came of it.
     #[arg(long, requires = "mutant")]
     seed: Option<u64>,
@@ -43,14 +50,16 @@ pub struct Mutants {
 }
 
 /// What came of one bug.
-struct Caught {
-    bug: &'static dyn Bug,
+pub(super) struct Caught {
+    pub(super) bug: &'static dyn Bug,
     /// Seeds in which each clause of the intended invariant caught it.
     clauses: BTreeMap<String, usize>,
     /// Seeds in which any of them did.
     caught: usize,
     /// Seeds that broke in another way: a panic, a time-out, a dead child.
     broken: usize,
+    /// The first seeds that caught it.
+    pub(super) seeds: Vec<u64>,
     /// Seeds and seconds from any seed on to the next that catches it, in the median.
     median: Option<(usize, f64)>,
 }
@@ -92,6 +101,9 @@ impl Mutants {
             all.push(caught);
         }
         println!("{}", table(&all));
+        // Of a few the stories always, so that the shrinker is tested with each run.
+        let told = all.iter().step_by(if self.shrink || self.mutant.is_some() { 1 } else { STORIES_EVERY });
+        missed.extend(shrink_all(&told.collect::<Vec<_>>())?);
         missed.extend(self.scenario_files()?);
         missed.extend(self.sweeps()?);
         if missed.is_empty() {
@@ -159,13 +171,21 @@ fn run_with(bug: &dyn Bug, seeds: RangeInclusive<u64>) -> anyhow::Result<Summary
 
 fn hunt(bug: &'static dyn Bug) -> anyhow::Result<Caught> {
     let summary = run_with(bug, SEEDS)?;
-    let mut caught = Caught { bug, clauses: BTreeMap::new(), caught: 0, broken: summary.died.len(), median: None };
+    let mut caught = Caught {
+        bug,
+        clauses: BTreeMap::new(),
+        caught: 0,
+        broken: summary.died.len(),
+        seeds: Vec::new(),
+        median: None,
+    };
     let mut which = Vec::new();
     for result in summary.results.values() {
         let clauses = caught_by(bug, result);
         caught.broken += usize::from(matches!(result.ending, Ending::Broken(_)));
         caught.caught += usize::from(!clauses.is_empty());
         which.push(!clauses.is_empty());
+        caught.seeds.extend((!clauses.is_empty()).then_some(result.seed));
         for clause in clauses {
             *caught.clauses.entry(clause).or_default() += 1;
         }
@@ -204,7 +224,8 @@ fn hunt_difference(bug: &'static dyn Bug) -> anyhow::Result<Caught> {
     let caught = comparison.different.len();
     let seconds = 2.0 * summary.wall.as_secs_f64() / summary.seeds() as f64;
     let clauses = BTreeMap::from([("hash".to_owned(), caught)]);
-    Ok(Caught { bug, clauses, caught, broken: summary.died.len(), median: (caught > 0).then_some((1, seconds)) })
+    let seeds = Vec::new();
+    Ok(Caught { bug, clauses, caught, broken: summary.died.len(), seeds, median: (caught > 0).then_some((1, seconds)) })
 }
 
 fn table(all: &[Caught]) -> String {

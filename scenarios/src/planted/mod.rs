@@ -10,6 +10,7 @@ mod leases;
 mod memory;
 mod service;
 mod storage;
+mod stories;
 
 pub use command::Mutants;
 pub use host::{BuggyHost, host};

@@ -4,7 +4,7 @@
 //! what somebody does with its job does not, and a person understands it.
 
 use super::parts::{Line, lines, nth_of, with_lines};
-use crate::replay::{Replay, Taken};
+use crate::replay::Replay;
 use crate::scn::{Action, Anchor, Nth, Number, Scenario, When};
 use std::time::Duration;
 
@@ -40,21 +40,16 @@ pub fn timed(scenario: &Scenario, seen: &Replay) -> Scenario {
 /// `seen` is what happened when this one was played.
 pub fn anchored(scenario: &Scenario, seen: &Replay) -> Vec<Scenario> {
     let lines = lines(scenario);
-    // When each line strikes, or takes its turn, as far as is known.
-    let turn = |(place, line): (usize, &Line)| {
-        let Taken { played, fired } = seen.taken.get(place).copied().unwrap_or_default();
-        if matches!(line.anchor, Anchor::At { .. }) { fired } else { played }.unwrap_or(Duration::MAX)
-    };
-    let turns: Vec<Duration> = lines.iter().enumerate().map(turn).collect();
+    let taken = |place: usize| seen.taken.get(place).copied().unwrap_or_default();
+    let turns: Vec<Duration> = (0..lines.len()).map(|place| taken(place).played.unwrap_or(Duration::MAX)).collect();
     let mut all = Vec::new();
     for (place, line) in lines.iter().enumerate() {
-        if !matches!(line.anchor, Anchor::At { .. }) || turns[place] == Duration::MAX {
-            continue;
-        }
+        let (Anchor::At { .. }, Some(struck)) = (&line.anchor, taken(place).fired) else { continue };
+        // It takes its turn when it strikes; the others keep theirs.
         let mut order: Vec<usize> = (0..lines.len()).collect();
-        order.sort_by_key(|it| (turns[*it], *it));
+        order.sort_by_key(|it| (if *it == place { struck } else { turns[*it] }, *it));
         let since = order.iter().take_while(|it| **it != place).map(|it| turns[*it]).max().unwrap_or_default();
-        for anchor in moments_before(seen, since, turns[place]) {
+        for anchor in moments_before(seen, since, struck) {
             for action in after_that(&line.action) {
                 let mut lines = lines.clone();
                 lines[place] = Line { anchor: anchor.clone(), action };
@@ -122,4 +117,52 @@ fn after_that(action: &Action) -> Vec<Action> {
         all.push(later);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::{replay, scenario_of};
+    use crate::scn::{Invariant, Name, parse};
+    use crate::workload::{Plan, Workload};
+    use outlive_sim::{Recording, Seed};
+
+    fn played(seed: u64) -> (Scenario, Replay) {
+        let plan = Plan::of_seed(Seed(seed), Workload::Both);
+        let name = Name::new("whole").unwrap();
+        let scenario = scenario_of(&plan, Seed(seed), 0, name, Invariant::all().take(1).collect());
+        let seen = replay(&scenario, Recording::Off);
+        (scenario, seen)
+    }
+
+    #[test]
+    fn a_timed_line_waits_from_shortly_before_it_struck() {
+        for seed in [1, 2, 3] {
+            let (scenario, seen) = played(seed);
+            let timed = timed(&scenario, &seen);
+            assert_eq!(parse(&timed.to_string()).as_ref(), Ok(&timed));
+            let struck = seen.taken.iter().filter(|taken| taken.fired.is_some()).count();
+            assert_eq!(lines(&timed).len(), struck);
+            assert!(lines(&timed).iter().all(|line| !is_armed_at_the_start(line)));
+        }
+    }
+
+    #[test]
+    fn moments_are_those_of_the_run_and_blocks_stay_in_the_order_of_time() {
+        let (scenario, seen) = played(4);
+        let timed = timed(&scenario, &seen);
+        let seen = replay(&timed, Recording::Off);
+        let candidates = anchored(&timed, &seen);
+        assert!(candidates.len() > 10, "only {}", candidates.len());
+        for candidate in &candidates {
+            assert_eq!(parse(&candidate.to_string()).as_ref(), Ok(candidate));
+            let named = lines(candidate).iter().filter(|line| !matches!(line.anchor, Anchor::At { .. })).count();
+            assert_eq!(named, 1);
+            let times = lines(candidate).into_iter().filter_map(|line| match line.anchor {
+                Anchor::At { time } => Some(time),
+                _ => None,
+            });
+            assert!(times.is_sorted());
+        }
+    }
 }

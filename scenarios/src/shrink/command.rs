@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use outlive_sim::Seed;
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where a story is written unless somebody says where.
@@ -27,12 +28,48 @@ pub struct Shrink {
     #[cfg(feature = "planted")]
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
+    /// Only a failure of this invariant: `I1` to `I5`, or `L`. The first one of all if not given.
+    #[arg(long, value_name = "INVARIANT")]
+    about: Option<String>,
     /// Seconds that it may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     budget: u64,
+    /// Print the sizes as JSON instead of the story: for a program that shrinks many.
+    #[arg(long, hide = true)]
+    json: bool,
     /// Where to write the scenario; a name made of the seed's in target/shrunk if not given.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+}
+
+/// What shrinking came to, in numbers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sizes {
+    /// The failure.
+    pub failure: String,
+    /// Faults and jobs of the seed's run.
+    pub before: (usize, usize),
+    /// Faults and jobs of the story.
+    pub after: (usize, usize),
+    /// Real time.
+    pub seconds: f64,
+    /// Whether the time was used up.
+    pub exhausted: bool,
+    /// Where the story is.
+    pub file: PathBuf,
+}
+
+impl Sizes {
+    fn of(shrunk: &Shrunk, file: &Path) -> Self {
+        Self {
+            failure: shrunk.failure.to_string(),
+            before: size(&shrunk.whole),
+            after: size(&shrunk.smallest),
+            seconds: shrunk.wall.as_secs_f64(),
+            exhausted: shrunk.exhausted,
+            file: file.to_owned(),
+        }
+    }
 }
 
 impl Shrink {
@@ -52,7 +89,8 @@ impl Shrink {
             bar.tick();
         };
         let limit = Duration::from_secs(self.budget);
-        let shrunk = shrink(Seed(self.seed), self.workload, None, limit, &progress).map_err(anyhow::Error::msg)?;
+        let shrunk = shrink(Seed(self.seed), self.workload, self.about.as_deref(), limit, &progress)
+            .map_err(anyhow::Error::msg)?;
         bar.finish_and_clear();
         let scenario = self.described(&shrunk);
         let file = self.file.clone().unwrap_or_else(|| PathBuf::from(FOUND).join(format!("{}.scn", scenario.name)));
@@ -60,6 +98,10 @@ impl Shrink {
             std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
         }
         std::fs::write(&file, scenario.to_string()).with_context(|| format!("can't write {}", file.display()))?;
+        if self.json {
+            println!("{}", serde_json::to_string(&Sizes::of(&shrunk, &file))?);
+            return Ok(Verdict::Good);
+        }
         println!("{}\n{scenario}", report(&shrunk));
         println!("written to {}; play it: cargo xtask replay {}{}", file.display(), file.display(), self.with_mutant());
         Ok(Verdict::Good)

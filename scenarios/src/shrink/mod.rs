@@ -13,7 +13,7 @@ mod failure;
 mod parts;
 mod simpler;
 
-pub use command::Shrink;
+pub use command::{Shrink, Sizes};
 pub use failure::Failure;
 
 use crate::checkers::Violation;
@@ -118,23 +118,25 @@ fn key(scenario: &Scenario) -> String {
     with_turn(scenario, 0).to_string()
 }
 
-/// Shrinks the run of a seed, which failed in the way of `result`. `progress` hears of each smaller scenario.
+/// Shrinks the run of a seed, which fails: by a violation of the invariant `about`, or by whatever it is if none is
+/// given. `progress` hears of each smaller scenario.
 ///
 /// # Errors
-/// If the run did not fail, or does not fail when it is played as a file: then what was seen instead.
+/// If the run does not fail so, or does not fail when it is played as a file: then what was seen instead.
 pub fn shrink(
     seed: Seed,
     workload: Workload,
-    wanted: Option<&Failure>,
+    about: Option<&str>,
     limit: Duration,
     progress: &dyn Fn(&Scenario),
 ) -> Result<Shrunk, String> {
     let started = Instant::now();
     let result: SeedResult = run_seed(seed, workload, Recording::Off);
     let failures = Failure::of_run(&result.ending);
-    let Some(failure) = wanted.or(failures.first()).filter(|failure| failures.contains(failure)).cloned() else {
-        return Err(match (wanted, failures.first()) {
-            (Some(wanted), Some(other)) => format!("seed {} does not fail by {wanted}, but by {other}", seed.0),
+    let is_wanted = |failure: &&Failure| about.is_none_or(|about| failure.invariant() == about);
+    let Some(failure) = failures.iter().find(is_wanted).cloned() else {
+        return Err(match (about, failures.first()) {
+            (Some(about), Some(other)) => format!("seed {} has no failure of {about}; it fails by {other}", seed.0),
             _ => format!("seed {} does not fail: there is nothing to shrink", seed.0),
         });
     };

@@ -201,3 +201,47 @@ fn shorter(now: Duration) -> Vec<Duration> {
 fn with_items(scenario: &Scenario, items: Vec<WorldItem>) -> Scenario {
     Scenario { world: World { items }, ..scenario.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::scenario_of;
+    use crate::scn::{Invariant, Name, parse};
+    use crate::workload::{Plan, Workload};
+    use outlive_sim::Seed;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_simpler_can_be_written_and_is_another_one() {
+        for seed in 0..12 {
+            let plan = Plan::of_seed(Seed(seed), Workload::Both);
+            let name = Name::new("whole").unwrap();
+            let scenario = scenario_of(&plan, Seed(seed), 0, name, Invariant::all().take(1).collect());
+            let candidates = simpler(&scenario);
+            assert!(candidates.len() > 50, "seed {seed} has only {}", candidates.len());
+            let mut texts = BTreeSet::from([scenario.to_string()]);
+            for candidate in candidates {
+                let text = candidate.to_string();
+                assert_eq!(parse(&text).as_ref(), Ok(&candidate), "{text}");
+                assert!(texts.insert(text), "the same twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_comes_down_to_one_and_a_time_to_nothing() {
+        let mut number = 59;
+        while let Some(next) = fewer(number).first() {
+            assert!(*next < number);
+            number = *next;
+        }
+        assert_eq!(number, 1);
+        let mut time = Duration::from_micros(7_654_321);
+        for _ in 0..20 {
+            let Some(next) = shorter(time).first().copied() else { break };
+            assert!(next < time);
+            time = next;
+        }
+        assert_eq!(time, Duration::ZERO);
+    }
+}
