@@ -22,7 +22,7 @@ use crate::runner::{SeedResult, run_seed};
 use crate::scn::{Invariant, Name, Rest, Scenario, Turn};
 use crate::workload::{Plan, Workload};
 use outlive_sim::{Budget, FaultKind, Recording, Seed, Shrinker};
-use parts::{choices, lines, options, with_choices, with_jobs, with_lines, with_options};
+use parts::{Line, choices, lines, options, with_choices, with_jobs, with_lines, with_options};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -36,6 +36,9 @@ fn turns(scenario: &Scenario) -> u64 {
 
 /// Rounds over all parts: a round that changes nothing is the last.
 const ROUNDS_MAX: usize = 6;
+
+/// Faults that a person takes in at once: with more than these, other choices of so many are tried.
+const FEW: usize = 3;
 
 /// What shrinking came to.
 #[derive(Clone, Debug)]
@@ -185,6 +188,46 @@ pub fn shrink(
     Ok(Shrunk { failure, whole, smallest, violation, necessary, tries, exhausted, wall: started.elapsed() })
 }
 
+/// The first so many of `lines` with which the scenario still fails: single ones first, then pairs, and so on.
+fn few(
+    shrinker: &mut Shrinker<'_, Scenario, String>,
+    scenario: &Scenario,
+    lines: &[Line],
+    most: usize,
+) -> Option<Vec<Line>> {
+    let mut chosen: Vec<Vec<usize>> = vec![Vec::new()];
+    for _ in 0..most {
+        let longer = |places: &Vec<usize>| {
+            let next = places.last().map_or(0, |last| last + 1);
+            (next..lines.len()).map(|place| [&places[..], &[place]].concat()).collect::<Vec<_>>()
+        };
+        chosen = chosen.iter().flat_map(longer).collect();
+        let of = |places: &Vec<usize>| places.iter().map(|place| lines[*place].clone()).collect::<Vec<_>>();
+        let mut candidates = chosen.iter().map(of);
+        if let Some(few) = candidates.find(|few| shrinker.fails(&with_lines(scenario, few)) == Some(true)) {
+            return Some(few);
+        }
+        if shrinker.is_exhausted() {
+            return None;
+        }
+    }
+    None
+}
+
+/// One fault of those, alone, at any moment of a run without faults: the one that it had may have been the right one
+/// only because of the others.
+fn alone(shrinker: &mut Shrinker<'_, Scenario, String>, scenario: &Scenario, lines: &[Line]) -> Option<Vec<Line>> {
+    let calm = replay(&with_lines(scenario, &[]), Recording::Off);
+    let candidates = anchoring::alone(lines, &calm);
+    candidates
+        .into_iter()
+        .find(|line| {
+            let scenario = with_lines(scenario, std::slice::from_ref(line));
+            shrinker.fails(&scenario) == Some(true)
+        })
+        .map(|line| vec![line])
+}
+
 /// Leaves out most jobs at once: all but the one that the failure is about, and some that came before it.
 fn leap(shrinker: &mut Shrinker<'_, Scenario, String>, scenario: Scenario, subject: &Name) -> Scenario {
     let Some(place) = scenario.jobs.iter().position(|job| job.name == *subject) else { return scenario };
@@ -200,7 +243,13 @@ fn leap(shrinker: &mut Shrinker<'_, Scenario, String>, scenario: Scenario, subje
 /// Leaves out and simplifies every part once.
 fn round(shrinker: &mut Shrinker<'_, Scenario, String>, stagehand: &Stagehand, scenario: Scenario) -> Scenario {
     let mut now = scenario;
-    let kept = shrinker.minimise(&lines(&now), |kept| with_lines(&now, kept));
+    let all = lines(&now);
+    let mut kept = shrinker.minimise(&all, |kept| with_lines(&now, kept));
+    // One fault less may be too few where two less are not: each is one crash, and a bug may be in every other process.
+    if kept.len() > FEW {
+        let fewer = few(shrinker, &now, &kept, FEW).or_else(|| alone(shrinker, &now, &all));
+        kept = fewer.unwrap_or(kept);
+    }
     now = with_lines(&now, &kept);
     // Each line in turn gets a moment that means something, if it fails with that.
     let mut given_up: BTreeSet<String> = BTreeSet::new();
