@@ -102,7 +102,10 @@ fn jobs(scenario: &Scenario) -> Vec<Scenario> {
 fn fewer_ends(ends: &[AttemptScript]) -> Vec<JobOption> {
     let places = 0..if ends.len() > 1 { ends.len() } else { 0 };
     let without = |place: usize| [&ends[..place], &ends[place + 1..]].concat();
-    places.map(|place| JobOption::Attempts { ends: without(place) }).collect()
+    let mut all: Vec<JobOption> = places.map(|place| JobOption::Attempts { ends: without(place) }).collect();
+    // Of two alike that follow each other it does not matter which one goes.
+    all.dedup();
+    all
 }
 
 fn faults(scenario: &Scenario) -> Vec<Scenario> {
