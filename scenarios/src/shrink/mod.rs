@@ -53,7 +53,7 @@ pub struct Shrunk {
     pub violation: Option<Violation>,
     /// For each fault of the smallest one, its kind, and whether nothing fails without it.
     pub necessary: Vec<(FaultKind, bool)>,
-    /// Candidates that were played, each in up to three orders of tasks.
+    /// Candidates that were played, each in several orders of tasks.
     pub tries: u64,
     /// Whether the budget was used up: then it may not be the smallest.
     pub exhausted: bool,
