@@ -166,19 +166,36 @@ impl Grant {
     /// From when on it surely holds no more, as far as can be told at `at`: the store granted or renewed it
     /// before the answer came.
     pub fn surely_expired_as_of(&self, at: Duration) -> Duration {
-        let unknown = self.renewed_unknown.iter().filter(|sent| **sent <= at).count();
-        let length = self.length * (1 + unknown as u32);
         let renewals = self.renewals.iter().filter(|(_, answered)| *answered <= at).map(|(_, answered)| *answered);
         let renewed = renewals.max().unwrap_or(self.answered);
-        let mut expired = renewed + length;
+        let mut expired = self.runs_out(renewed);
+        for latest in self.renewals_under_way(at) {
+            expired = expired.max(self.runs_out(latest.min(expired)));
+        }
+        expired
+    }
+
+    /// When it expires at the latest if it is not renewed any more after `renewed`.
+    fn runs_out(&self, renewed: Duration) -> Duration {
+        let mut expired = renewed.saturating_add(self.length);
         // Time in which the file is closed does not count for a worker elsewhere, and steady time goes on
         // from its last mark: a whole lease may lie ahead of each opening.
         for (closed, opened) in self.outages.iter().filter(|_| self.elsewhere) {
             if renewed < *opened && *closed <= expired {
-                expired = opened.saturating_add(length);
+                expired = opened.saturating_add(self.length);
             }
         }
         expired
+    }
+
+    /// For each renewal that was sent before `at` and that may have been heard by then although nobody had been told
+    /// so, until when it may have been heard, the first one first: its sender may sleep while the answer waits.
+    fn renewals_under_way(&self, at: Duration) -> Vec<Duration> {
+        let answered_later = self.renewals.iter().filter(|(sent, answered)| *sent <= at && at < *answered);
+        let unknown = self.renewed_unknown.iter().filter(|sent| **sent <= at).map(|_| Duration::MAX);
+        let mut latest: Vec<Duration> = answered_later.map(|(_, answered)| *answered).chain(unknown).collect();
+        latest.sort();
+        latest
     }
 
     /// Until when its holder relies on it, for all that it was told.
@@ -372,4 +389,47 @@ impl Facts {
 pub fn number_of(payload: &str) -> Option<u64> {
     let value: serde_json::Value = serde_json::from_str(payload).ok()?;
     value.get("number").or_else(|| value.get(crate::workload::GARBAGE))?.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outlive::job::Nonce;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A lease of five seconds that was granted at 10 s.
+    fn grant() -> Grant {
+        Grant {
+            lease: Lease { job: JobId(1), token: Token(1), nonce: Nonce(1) },
+            attempt: 1,
+            length: s(5),
+            trust: s(4),
+            elsewhere: false,
+            process: ProcessId(1),
+            call: 1,
+            claimed: s(9),
+            answered: s(10),
+            renewals: Vec::new(),
+            given_up: None,
+            renewed_unknown: Vec::new(),
+            outages: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_renewal_whose_answer_waits_for_a_sleeper_may_have_been_heard() {
+        let mut grant = grant();
+        assert_eq!(grant.surely_expired_as_of(s(16)), s(15));
+        grant.renewals.push((s(13), s(18)));
+        assert_eq!(grant.surely_expired_as_of(s(12)), s(15), "it was not sent yet");
+        assert_eq!(grant.surely_expired_as_of(s(16)), s(20), "the store may have heard it until the lease expired");
+        assert_eq!(grant.surely_expired_as_of(s(18)), s(23), "it was answered, and heard before that");
+        grant.renewals.push((s(14), s(17)));
+        assert_eq!(grant.surely_expired_as_of(s(16)), s(23), "the first until 15 s, the other until 18 s");
+        grant.renewed_unknown.push(s(11));
+        assert_eq!(grant.surely_expired_as_of(s(16)), s(28), "one of which nobody knows may have been heard last");
+    }
 }
