@@ -109,9 +109,15 @@ impl<'a, C, K: Ord + Clone> Shrinker<'a, C, K> {
         self.tries
     }
 
-    /// Whether a try was left out because the budget was used up. Then nothing is known to be minimal.
+    /// Whether a try was left out because the budget, the latest one, was used up. Then nothing is known to be minimal.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted
+    }
+
+    /// What it may cost from now on; tries made before still count against `tries_max`.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+        self.exhausted = false;
     }
 
     /// Whether a case fails: as remembered, or else by a try. `None` if the budget is used up.

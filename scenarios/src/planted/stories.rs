@@ -2,14 +2,14 @@
 
 use super::command::Caught;
 use crate::runner::Verdict;
-use crate::shrink::Sizes;
+use crate::shrink::{Sizes, is_short};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 
-/// Seeds of a bug that are shrunk: of their stories the smallest one counts.
+/// Most seeds of a bug that are shrunk, until a story is short: of their stories the smallest one counts.
 const SEEDS_SHRUNK: usize = 2;
 /// Seconds that each may take.
 const BUDGET: &str = "30";
@@ -61,6 +61,9 @@ fn smallest(caught: &Caught) -> anyhow::Result<Option<Story>> {
         let size = |story: &Story| (!story.fails, story.sizes.after.0 + story.sizes.after.1);
         if best.as_ref().is_none_or(|best| size(&story) < size(best)) {
             best = Some(story);
+        }
+        if best.as_ref().is_some_and(|best| best.fails && is_short(best.sizes.after)) {
+            break;
         }
     }
     Ok(best)

@@ -228,7 +228,7 @@ impl Cast {
         plan.intents = self.jobs.iter().enumerate().map(|(place, job)| intent(job, place, improvised)).collect();
         if improvised {
             plan.queues = QUEUES.map(str::to_owned).to_vec();
-            plan.faults = scheduled(scenario, self).unwrap_or_default();
+            plan.faults = schedule_of(scenario, self).unwrap_or_default();
         } else {
             plan.queues = plan.intents.iter().map(|intent| intent.enqueue.queue.clone()).collect();
             plan.queues.sort();
@@ -266,7 +266,7 @@ impl Cast {
 
 /// The schedule of an improvised world all of whose blocks come at a time: then nobody need watch for their moments.
 /// None if one of them comes at something else, or does what is no fault.
-pub fn scheduled(scenario: &Scenario, cast: &Cast) -> Option<Vec<Fault>> {
+pub fn schedule_of(scenario: &Scenario, cast: &Cast) -> Option<Vec<Fault>> {
     let mut faults = Vec::new();
     for block in &scenario.blocks {
         let Anchor::At { time } = block.anchor else { return None };

@@ -151,7 +151,7 @@ pub struct Taken {
     pub fired: Option<Duration>,
 }
 
-fn scheduled(plan: &Plan, nemesis: &Nemesis) -> Vec<Taken> {
+fn taken_by_plan(plan: &Plan, nemesis: &Nemesis) -> Vec<Taken> {
     let moments = nemesis.moments();
     let fired = |place: usize| moments.iter().find(|(it, _)| *it == place).map(|(_, at)| *at);
     let played = |fault: &Fault| if let Trigger::At(time) = fault.trigger { time } else { Duration::ZERO };
@@ -208,7 +208,7 @@ impl Play {
     /// Everybody does as a run of a seed does.
     async fn improvised(self) -> Played {
         // Where everything comes at a time the nemesis has it all, and nobody need watch.
-        let clock = cast::scheduled(&self.script, &self.cast).is_none().then(|| self.watch());
+        let clock = cast::schedule_of(&self.script, &self.cast).is_none().then(|| self.watch());
         let evidence = live(self.program.clone(), self.nemesis.clone()).await;
         drop(clock);
         let waiting = self.nemesis.waiting().into_iter();
@@ -256,7 +256,7 @@ impl Play {
         let mut taken = self.director.taken(&self.nemesis.moments());
         if taken.is_empty() {
             // Nobody watched: each line is the fault of its place.
-            taken = scheduled(&self.program.plan, &self.nemesis);
+            taken = taken_by_plan(&self.program.plan, &self.nemesis);
         }
         let (mut stale, mut unmet, story) = self.director.end();
         stale.extend(self.stage.faults_without_effect());

@@ -12,8 +12,6 @@ use std::time::Duration;
 const MOMENTS_TRIED: usize = 5;
 /// And operations after each.
 const OPERATIONS_TRIED: i64 = 2;
-/// Moments of a run at which a fault is tried alone.
-const MOMENTS_OF_A_RUN: usize = 32;
 /// How long before it strikes a fault begins to wait.
 const SHORTLY: Duration = Duration::from_micros(1);
 
@@ -63,28 +61,6 @@ pub fn anchored(scenario: &Scenario, seen: &Replay) -> Vec<Scenario> {
     all
 }
 
-/// Each of these faults at moments of a run without any, the kinds in turn at each moment.
-pub fn alone(lines: &[Line], calm: &Replay) -> Vec<Line> {
-    let mut actions: Vec<Action> = Vec::new();
-    for action in lines.iter().filter_map(|line| after_that(&line.action).into_iter().next()) {
-        if !actions.contains(&action) {
-            actions.push(action);
-        }
-    }
-    let after = |anchor: &&Anchor| matches!(anchor, Anchor::After { .. });
-    let moments: Vec<&Anchor> = calm.moments.iter().map(|(_, anchor)| anchor).filter(after).collect();
-    let step = moments.len().div_ceil(MOMENTS_OF_A_RUN).max(1);
-    let named = moments.iter().enumerate().step_by(step).filter_map(|(place, anchor)| {
-        let nth = moments[..=place].iter().filter(|other| *other == anchor).count() as i64;
-        with_nth(anchor, nth)
-    });
-    let all = named.flat_map(|anchor| {
-        let line = move |action: &Action| Line { anchor: anchor.clone(), action: action.clone() };
-        actions.iter().map(line).collect::<Vec<_>>()
-    });
-    all.collect()
-}
-
 /// What waits from the beginning for something that has no block.
 fn is_armed_at_the_start(line: &Line) -> bool {
     matches!(line.anchor, Anchor::At { time } if time.is_zero())
@@ -108,7 +84,8 @@ fn moments_before(seen: &Replay, since: Duration, until: Duration) -> Vec<Anchor
     all
 }
 
-fn with_nth(anchor: &Anchor, nth: i64) -> Option<Anchor> {
+/// The same moment, the nth of its kind. None if it is a time, or `nth` is beyond what can be written.
+pub fn with_nth(anchor: &Anchor, nth: i64) -> Option<Anchor> {
     let nth = Nth(Number::new(nth)?);
     Some(match anchor {
         Anchor::After { event, .. } => Anchor::After { event: event.clone(), nth },
@@ -118,7 +95,7 @@ fn with_nth(anchor: &Anchor, nth: i64) -> Option<Anchor> {
 }
 
 /// The same fault at once, or at the next operations of the kind that it waits for.
-fn after_that(action: &Action) -> Vec<Action> {
+pub fn after_that(action: &Action) -> Vec<Action> {
     let mut at_once = action.clone();
     match &mut at_once {
         Action::Crash { at, .. } | Action::PowerLoss { at, .. } | Action::Pause { at, .. } => *at = None,

@@ -158,7 +158,11 @@ fn report(shrunk: &Shrunk) -> String {
         text.push_str("the time was used up: it may not be the smallest yet (--budget SECONDS gives it more)\n");
     }
     for (kind, necessary) in &shrunk.necessary {
-        let is = if *necessary { "is necessary: nothing fails without it" } else { "is not necessary" };
+        let is = match necessary {
+            Some(true) => "is necessary: nothing fails without it",
+            Some(false) => "is not necessary",
+            None => "may be necessary: there was no time to try without it",
+        };
         text.push_str(&format!("  {kind:?} {is}\n"));
     }
     if shrunk.necessary.is_empty() {

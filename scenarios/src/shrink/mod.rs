@@ -3,42 +3,43 @@
 //! Everything is a scenario: the run of a seed is one (`replay::scenario_of`), every candidate is one that is played,
 //! and the smallest is what is written. What counts as the same failure is its clause and the transition that broke.
 //!
-//! The order is that of what costs a person most to understand: faults, then jobs, then the world, then values.
-//! Between faults and jobs, faults get moments that mean something ([`anchoring`]). Delta debugging itself is
-//! `outlive_sim::Shrinker`.
+//! First it is tried whether a few of its jobs and a few of its faults at other moments are enough ([`probing`]).
+//! Then parts are left out ([`passes`]), in the order of what costs a person most to understand: faults, then jobs, then
+//! the world, then values. Between faults and jobs, faults get moments that mean something ([`anchoring`]). Delta
+//! debugging itself is `outlive_sim::Shrinker`.
 
 mod anchoring;
 mod command;
 mod failure;
 mod parts;
+mod passes;
+mod probing;
 mod simpler;
+mod stagehand;
 
 pub use command::{Shrink, Sizes};
 pub use failure::Failure;
 
 use crate::checkers::Violation;
-use crate::replay::{Replay, replay, scenario_of};
+use crate::replay::{replay, scenario_of};
 use crate::runner::{SeedResult, run_seed};
-use crate::scn::{Invariant, Name, Rest, Scenario, Turn};
+use crate::scn::{Invariant, Name, Scenario};
 use crate::workload::{Plan, Workload};
 use outlive_sim::{Budget, FaultKind, Recording, Seed, Shrinker};
-use parts::{Line, choices, lines, options, with_choices, with_jobs, with_lines, with_options};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use parts::{lines, with_lines};
+use probing::{Probing, struck};
+use stagehand::{Stagehand, key};
 use std::time::{Duration, Instant};
 
-/// Orders of tasks in which a candidate is tried before it is given up: few for a large one, which takes its time,
-/// more for a small one, which has fewer occasions to fail.
-fn turns(scenario: &Scenario) -> u64 {
-    let (faults, jobs) = size(scenario);
-    (40 / (faults + jobs).max(1) as u64).clamp(1, 10)
-}
-
 /// Rounds over all parts: a round that changes nothing is the last.
-const ROUNDS_MAX: usize = 6;
+const ROUNDS_MAX: u64 = 6;
 
-/// Faults that a person takes in at once: with more than these, other choices of so many are tried.
-const FEW: usize = 3;
+/// What a person takes in at once: most faults and jobs of a story that needs no further search for another one.
+const SHORT: (usize, usize) = (probing::FAULTS_MAX, 2);
+/// Of the time that is left, what the search for another one may take: one part of so many.
+const PROBING: u32 = 3;
+/// And so long at the most.
+const PROBING_MAX: Duration = Duration::from_secs(20);
 
 /// What shrinking came to.
 #[derive(Clone, Debug)]
@@ -51,9 +52,10 @@ pub struct Shrunk {
     pub smallest: Scenario,
     /// What it says when it is played.
     pub violation: Option<Violation>,
-    /// For each fault of the smallest one, its kind, and whether nothing fails without it.
-    pub necessary: Vec<(FaultKind, bool)>,
-    /// Candidates that were played, each in several orders of tasks.
+    /// For each fault of the smallest one, its kind, and whether nothing fails without it; `None` if there was no time
+    /// to try.
+    pub necessary: Vec<(FaultKind, Option<bool>)>,
+    /// Candidates that were played, most of them in several orders of tasks.
     pub tries: u64,
     /// Whether the budget was used up: then it may not be the smallest.
     pub exhausted: bool,
@@ -66,59 +68,14 @@ pub fn size(scenario: &Scenario) -> (usize, usize) {
     (lines(scenario).len(), scenario.jobs.len())
 }
 
-/// Plays candidates, and remembers in which order of tasks each failed.
-struct Stagehand {
-    failure: Failure,
-    /// By the text of a scenario without its turn.
-    turns: RefCell<BTreeMap<String, u64>>,
-    latest: RefCell<u64>,
+/// Whether a person takes in at once a story of so many faults and jobs.
+pub fn is_short((faults, jobs): (usize, usize)) -> bool {
+    faults <= SHORT.0 && jobs <= SHORT.1
 }
 
-impl Stagehand {
-    /// Plays a candidate in several orders of tasks, the one that last failed first: whether it fails so.
-    fn still_fails(&self, scenario: &Scenario) -> bool {
-        self.failing(scenario).is_some()
-    }
-
-    fn failing(&self, scenario: &Scenario) -> Option<Replay> {
-        if scenario.jobs.is_empty() {
-            return None;
-        }
-        let latest = *self.latest.borrow();
-        for turn in [latest].into_iter().chain((0..turns(scenario)).filter(|turn| *turn != latest)) {
-            let played = replay(&with_turn(scenario, turn), Recording::Off);
-            if Failure::of_replay(&played).contains(&self.failure) {
-                *self.latest.borrow_mut() = turn;
-                self.turns.borrow_mut().insert(key(scenario), turn);
-                return Some(played);
-            }
-        }
-        None
-    }
-
-    /// The job that the failure is about.
-    fn subject(&self, played: &Replay) -> Option<Name> {
-        let Failure::Violation { clause, transition } = &self.failure else { return None };
-        let same = |it: &&Violation| (&it.clause, &it.transition) == (clause, transition);
-        let job = played.violations.iter().find(same)?.subject.job?;
-        played.jobs.get(&job).cloned()
-    }
-
-    /// As it failed.
-    fn in_its_turn(&self, scenario: &Scenario) -> Scenario {
-        with_turn(scenario, self.turns.borrow().get(&key(scenario)).copied().unwrap_or(0))
-    }
-}
-
-fn with_turn(scenario: &Scenario, turn: u64) -> Scenario {
-    let Rest::Seed { seed, .. } = scenario.rest else { return scenario.clone() };
-    let turn = (turn > 0).then_some(Turn::Turn { turn });
-    Scenario { rest: Rest::Seed { seed, turn }, ..scenario.clone() }
-}
-
-/// A scenario whatever its turn is.
-fn key(scenario: &Scenario) -> String {
-    with_turn(scenario, 0).to_string()
+fn total(scenario: &Scenario) -> usize {
+    let (faults, jobs) = size(scenario);
+    faults + jobs
 }
 
 /// Shrinks the run of a seed, which fails: by a violation of the invariant `about`, or by whatever it is if none is
@@ -146,7 +103,7 @@ pub fn shrink(
     let guards = Invariant::all().filter(|invariant| invariant.as_str() == failure.invariant()).collect();
     let name = Name::new(&format!("seed-{}", seed.0)).expect("it is a name");
     let whole = scenario_of(&Plan::of_seed(seed, workload), seed, 0, name, guards);
-    let stagehand = Stagehand { failure: failure.clone(), turns: RefCell::default(), latest: RefCell::new(0) };
+    let stagehand = Stagehand::of(failure.clone());
     let mut shrinker = Shrinker::new(Budget::UNLIMITED.within(limit), key, |scenario| stagehand.still_fails(scenario))
         .on_try(|tried| {
             if tried.still_fails {
@@ -157,21 +114,41 @@ pub fn shrink(
         return Err(format!("seed {} fails by {failure}, but its scenario does not when it is played", seed.0));
     }
     let seen = replay(&stagehand.in_its_turn(&whole), Recording::Off);
+    let subject = stagehand.subject(&seen);
+    let struck = struck(&whole, &seen);
     let timed = anchoring::timed(&whole, &seen);
     let mut smallest = if shrinker.fails(&timed) == Some(true) { timed } else { whole.clone() };
-    if let Some(subject) = stagehand.subject(&seen) {
-        smallest = leap(&mut shrinker, smallest, &subject);
-    }
-    for _ in 0..ROUNDS_MAX {
+    let (mut probes, mut exhausted) = (0, false);
+    for number in 0..ROUNDS_MAX {
         let before = key(&smallest);
-        smallest = round(&mut shrinker, &stagehand, smallest);
-        if key(&smallest) == before || shrinker.is_exhausted() {
+        let left = || limit.saturating_sub(started.elapsed());
+        if !is_short(size(&smallest)) {
+            let subject = subject.as_ref().filter(|name| smallest.jobs.iter().any(|job| job.name == **name));
+            let fork = seed.fork("probing").key(number);
+            let mut probing = Probing::new(&stagehand, &smallest, subject, &struck, fork);
+            let short = probing.search(Instant::now() + (left() / PROBING).min(PROBING_MAX));
+            probes += probing.plays();
+            match (short.filter(|short| shrinker.fails(short) == Some(true)), subject) {
+                (Some(short), _) if total(&short) < total(&smallest) => smallest = short,
+                (None, Some(subject)) if number == 0 => smallest = passes::leap(&mut shrinker, smallest, subject),
+                _ => {}
+            }
+        }
+        // A long one may get stuck: then there is time for another search.
+        let share = if is_short(size(&smallest)) { left() } else { left() / 2 };
+        shrinker.set_budget(Budget::UNLIMITED.within(share));
+        smallest = passes::round(&mut shrinker, &stagehand, smallest);
+        exhausted = shrinker.is_exhausted();
+        if left().is_zero() || key(&smallest) == before && is_short(size(&smallest)) {
             break;
         }
     }
     let left = lines(&smallest);
+    if is_short(size(&smallest)) {
+        shrinker.set_budget(Budget::UNLIMITED);
+    }
     let needed = shrinker.necessary(&left, |kept| with_lines(&smallest, kept));
-    let (tries, exhausted) = (shrinker.tries(), shrinker.is_exhausted());
+    let tries = probes + shrinker.tries();
     drop(shrinker);
     let smallest = stagehand.in_its_turn(&smallest);
     let violation = stagehand.failing(&smallest).and_then(|played| {
@@ -184,86 +161,6 @@ pub fn shrink(
         played.violations.into_iter().find(same)
     });
     let kinds = left.iter().map(|line| crate::replay::kind_of(&line.action));
-    let necessary = kinds.zip(needed).filter_map(|(kind, needed)| Some((kind?, needed != Some(false)))).collect();
+    let necessary = kinds.zip(needed).filter_map(|(kind, needed)| Some((kind?, needed))).collect();
     Ok(Shrunk { failure, whole, smallest, violation, necessary, tries, exhausted, wall: started.elapsed() })
-}
-
-/// The first so many of `lines` with which the scenario still fails: single ones first, then pairs, and so on.
-fn few(
-    shrinker: &mut Shrinker<'_, Scenario, String>,
-    scenario: &Scenario,
-    lines: &[Line],
-    most: usize,
-) -> Option<Vec<Line>> {
-    let mut chosen: Vec<Vec<usize>> = vec![Vec::new()];
-    for _ in 0..most {
-        let longer = |places: &Vec<usize>| {
-            let next = places.last().map_or(0, |last| last + 1);
-            (next..lines.len()).map(|place| [&places[..], &[place]].concat()).collect::<Vec<_>>()
-        };
-        chosen = chosen.iter().flat_map(longer).collect();
-        let of = |places: &Vec<usize>| places.iter().map(|place| lines[*place].clone()).collect::<Vec<_>>();
-        let mut candidates = chosen.iter().map(of);
-        if let Some(few) = candidates.find(|few| shrinker.fails(&with_lines(scenario, few)) == Some(true)) {
-            return Some(few);
-        }
-        if shrinker.is_exhausted() {
-            return None;
-        }
-    }
-    None
-}
-
-/// One fault of those, alone, at any moment of a run without faults: the one that it had may have been the right one
-/// only because of the others.
-fn alone(shrinker: &mut Shrinker<'_, Scenario, String>, scenario: &Scenario, lines: &[Line]) -> Option<Vec<Line>> {
-    let calm = replay(&with_lines(scenario, &[]), Recording::Off);
-    let candidates = anchoring::alone(lines, &calm);
-    candidates
-        .into_iter()
-        .find(|line| {
-            let scenario = with_lines(scenario, std::slice::from_ref(line));
-            shrinker.fails(&scenario) == Some(true)
-        })
-        .map(|line| vec![line])
-}
-
-/// Leaves out most jobs at once: all but the one that the failure is about, and some that came before it.
-fn leap(shrinker: &mut Shrinker<'_, Scenario, String>, scenario: Scenario, subject: &Name) -> Scenario {
-    let Some(place) = scenario.jobs.iter().position(|job| job.name == *subject) else { return scenario };
-    for others in [0, 1, 3, 7, 15] {
-        let smaller = with_jobs(&scenario, &scenario.jobs[place.saturating_sub(others)..=place]);
-        if shrinker.fails(&smaller) == Some(true) {
-            return smaller;
-        }
-    }
-    scenario
-}
-
-/// Leaves out and simplifies every part once.
-fn round(shrinker: &mut Shrinker<'_, Scenario, String>, stagehand: &Stagehand, scenario: Scenario) -> Scenario {
-    let mut now = scenario;
-    let all = lines(&now);
-    let mut kept = shrinker.minimise(&all, |kept| with_lines(&now, kept));
-    // One fault less may be too few where two less are not: each is one crash, and a bug may be in every other process.
-    if kept.len() > FEW {
-        let fewer = few(shrinker, &now, &kept, FEW).or_else(|| alone(shrinker, &now, &all));
-        kept = fewer.unwrap_or(kept);
-    }
-    now = with_lines(&now, &kept);
-    // Each line in turn gets a moment that means something, if it fails with that.
-    let mut given_up: BTreeSet<String> = BTreeSet::new();
-    while !shrinker.is_exhausted() && given_up.insert(key(&now)) {
-        let seen = replay(&stagehand.in_its_turn(&now), Recording::Off);
-        let candidates = anchoring::anchored(&now, &seen);
-        let Some(better) = candidates.into_iter().find(|it| shrinker.fails(it) == Some(true)) else { break };
-        now = better;
-    }
-    let kept = shrinker.minimise(&now.jobs, |kept| with_jobs(&now, kept));
-    now = with_jobs(&now, &kept);
-    let kept = shrinker.minimise(&choices(&now), |kept| with_choices(&now, kept));
-    now = with_choices(&now, &kept);
-    let kept = shrinker.minimise(&options(&now), |kept| with_options(&now, kept));
-    now = with_options(&now, &kept);
-    shrinker.lessen(now, simpler::simpler)
 }
