@@ -49,7 +49,11 @@ pub fn shrink_all(all: &[&Caught]) -> anyhow::Result<Vec<String>> {
     stories.sort_by_key(|(bug, _)| bugs.iter().position(|caught| caught.bug.name() == *bug));
     let missing = stories.iter().filter(|(_, story)| story.as_ref().is_none_or(|story| !story.fails));
     let missing = missing.map(|(bug, _)| format!("{bug} (no story that fails)")).collect();
-    println!("{}", table(stories.iter().filter_map(|(_, story)| story.as_ref())));
+    let told: Vec<&Story> = stories.iter().filter_map(|(_, story)| story.as_ref()).collect();
+    println!("{}", table(&told));
+    if told.len() > 1 {
+        println!("{}", medians(&told));
+    }
     Ok(missing)
 }
 
@@ -86,7 +90,20 @@ fn shrink(caught: &Caught, seed: u64) -> anyhow::Result<Option<Story>> {
     Ok(Some(Story { bug, seed, sizes, fails }))
 }
 
-fn table<'a>(stories: impl Iterator<Item = &'a Story>) -> String {
+fn medians(stories: &[&Story]) -> String {
+    let median = |of: fn(&Sizes) -> f64| {
+        let mut all: Vec<f64> = stories.iter().map(|story| of(&story.sizes)).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let [faults, jobs] = [median(|sizes| sizes.after.0 as f64), median(|sizes| sizes.after.1 as f64)];
+    let seconds = median(|sizes| sizes.seconds);
+    let short = stories.iter().filter(|story| is_short(story.sizes.after)).count();
+    let all = stories.len();
+    format!("in the median {faults} faults, {jobs} jobs, {seconds:.1} s; {short} of {all} are short")
+}
+
+fn table(stories: &[&Story]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["story of", "seed", "failure", "faults", "jobs", "seconds", "the file"]);
