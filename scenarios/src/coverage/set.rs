@@ -52,8 +52,14 @@ impl StateSet {
     }
 
     fn numbers(&self) -> impl Iterator<Item = u16> {
-        let bits = |word: u64| (0..64u16).filter(move |bit| word & (1 << bit) != 0);
-        (0..).zip(self.0.iter()).flat_map(move |(place, word)| bits(*word).map(move |bit| place * 64 + bit))
+        (0u16..).zip(&self.0).filter(|(_, word)| **word != 0).flat_map(|(place, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+                rest &= rest - 1;
+                Some(place * 64 + bit as u16)
+            })
+        })
     }
 }
 

@@ -241,7 +241,10 @@ impl std::fmt::Display for State {
             (lease, worker) => write!(f, ", lease {}, worker {}", lease.word(), worker.word())?,
         }
         write!(f, ", {}, {} attempts", self.durability.word(), self.attempts.word())?;
-        self.fault.map_or(write!(f, ", no fault"), |fault| write!(f, ", {fault:?}"))
+        match self.fault {
+            None => write!(f, ", no fault"),
+            Some(fault) => write!(f, ", {fault:?}"),
+        }
     }
 }
 

@@ -91,8 +91,14 @@ impl Hunt {
         let (mut tally, mut next) = (Tally::default(), first..);
         let mut fresh = || next.next().expect("there is no end of seeds");
         while Instant::now() < ends {
-            let mut cases = if self.fresh { Vec::new() } else { corpus.vary(KEPT_OF_CHUNK, &mut fresh) };
-            cases.extend(std::iter::repeat_with(&mut fresh).take(CHUNK - cases.len()).map(Case::of_seed));
+            let kept = if self.fresh { Vec::new() } else { corpus.vary(KEPT_OF_CHUNK, &mut fresh) };
+            // In turn: what both would be the first to reach is counted for whoever comes first.
+            let mut kept = kept.into_iter();
+            let mut cases = Vec::with_capacity(CHUNK);
+            while cases.len() < CHUNK {
+                cases.push(Case::of_seed(fresh()));
+                cases.extend(kept.next());
+            }
             for (case, answer) in run_cases(cases, children, &self.serve_arguments(), |_| bar.tick())? {
                 let ending = match answer {
                     Answer::Result(result) => {
