@@ -25,6 +25,8 @@ pub struct Evidence {
     pub times: Vec<Times>,
     /// What the clock of each machine gains, in parts in a million.
     pub drift_ppm: BTreeMap<MachineId, i32>,
+    /// When the wall clock of the machine with the file was set, in true time, and what it showed from then on.
+    pub wall_history: Vec<(Duration, Duration)>,
     /// The rows of the file at the end.
     pub rows: Result<Rows, String>,
     /// What came of the faults.
@@ -148,6 +150,7 @@ impl Evidence {
             entries: recorder.history().entries(),
             times: world.times(),
             drift_ppm: world.machines().into_iter().map(|it| (it, world.clock(it).drift_ppm())).collect(),
+            wall_history: world.clock(plan.setting.store()).wall_history(),
             faults: nemesis.counts(),
             anchors: nemesis.anchors(),
             loss: nemesis.loss(),

@@ -45,7 +45,9 @@ pub struct JobRow {
     pub snoozes: i64,
     pub releases: i64,
     pub cancel_requested: bool,
+    pub enqueued_ms: i64,
     pub finished: bool,
+    pub finished_ms: Option<i64>,
     pub result: Option<String>,
     pub payload: String,
 }
@@ -56,7 +58,9 @@ pub struct JobRow {
 pub struct AttemptRow {
     pub job: i64,
     pub number: i64,
+    pub claimed_ms: i64,
     pub started: bool,
+    pub started_ms: Option<i64>,
     pub expires_steady_ms: i64,
     pub ended_ms: Option<i64>,
     pub ended: Option<String>,
@@ -90,7 +94,7 @@ impl Rows {
         let mut rows = Self::default();
         query(&connection, "SELECT steady_ms FROM queue_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
-            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload FROM jobs";
+            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms FROM jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
                 kind: text(row[1]),
@@ -107,7 +111,9 @@ impl Rows {
                 snoozes: integer(row[12]),
                 releases: integer(row[13]),
                 cancel_requested: integer(row[14]) != 0,
+                enqueued_ms: integer(row[18]),
                 finished: row[15].as_int().is_some(),
+                finished_ms: row[15].as_int(),
                 result: row[16].to_text().map(str::to_owned),
                 payload: text(row[17]),
             };
@@ -115,12 +121,14 @@ impl Rows {
         })?;
         query(
             &connection,
-            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended FROM attempts",
+            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended, claimed_at_ms FROM attempts",
             |row| {
                 let attempt = AttemptRow {
                     job: integer(row[1]),
                     number: integer(row[2]),
+                    claimed_ms: integer(row[7]),
                     started: row[3].as_int().is_some(),
+                    started_ms: row[3].as_int(),
                     expires_steady_ms: integer(row[4]),
                     ended_ms: row[5].as_int(),
                     ended: row[6].to_text().map(str::to_owned),

@@ -2,6 +2,7 @@
 
 use outlive::JobId;
 use outlive_scenarios::checkers::{ALL, Finding, Report};
+use outlive_scenarios::coverage::StateSet;
 use outlive_scenarios::drive::Watch;
 use outlive_scenarios::runner::{Ending, Judged, SeedResult, print_seed, run_seed, watch_seed};
 use outlive_scenarios::stopwatch::Work;
@@ -72,6 +73,7 @@ fn result(ending: Ending) -> SeedResult {
         terminal: 53,
         crashes_that_hurt: 6,
         zombies: 1,
+        states: StateSet::default(),
         simulated: Duration::from_millis(34_182),
         wall: Duration::from_millis(41),
         work: Some(Work { simulated: Duration::from_millis(30_500), wall: Duration::from_millis(25) }),

@@ -80,6 +80,20 @@ struct Oscillator {
     booted: Duration,
     /// The sum of all jumps of the wall clock.
     jumped_ms: i64,
+    /// When it was set, in true time, and what it showed from then on.
+    wall_set: Vec<(Duration, Duration)>,
+}
+
+impl Oscillator {
+    /// Sets the sum of all jumps, from now on.
+    fn set_jumped(&mut self, jumped_ms: i64) {
+        self.jumped_ms = jumped_ms;
+        let now = true_time();
+        let calm = WALL_START + now;
+        let jump = Duration::from_millis(jumped_ms.unsigned_abs());
+        let shown = if jumped_ms < 0 { calm.saturating_sub(jump) } else { calm.saturating_add(jump) };
+        self.wall_set.push((now, shown));
+    }
 }
 
 impl MachineClock {
@@ -90,7 +104,7 @@ impl MachineClock {
     /// If the drift is beyond 10%.
     pub fn new(drift_ppm: i32) -> Self {
         assert!(drift_ppm.unsigned_abs() <= DRIFT_PPM_MAX, "a drift of {drift_ppm} ppm is beyond 10%");
-        Self(Arc::new(Mutex::new(Oscillator { drift_ppm, booted: true_time(), jumped_ms: 0 })))
+        Self(Arc::new(Mutex::new(Oscillator { drift_ppm, booted: true_time(), jumped_ms: 0, wall_set: vec![] })))
     }
 
     /// Wall time since the Unix epoch. It jumps when the nemesis says so.
@@ -122,12 +136,23 @@ impl MachineClock {
     /// Moves the wall clock by `ms` milliseconds, forwards or backwards.
     pub fn jump_wall(&self, ms: i64) {
         let mut clock = self.0.lock().unwrap();
-        clock.jumped_ms = clock.jumped_ms.saturating_add(ms);
+        let jumped_ms = clock.jumped_ms.saturating_add(ms);
+        clock.set_jumped(jumped_ms);
     }
 
     /// Takes back every jump: the wall clock shows the right time.
     pub fn set_wall_right(&self) {
-        self.0.lock().unwrap().jumped_ms = 0;
+        let mut clock = self.0.lock().unwrap();
+        if clock.jumped_ms != 0 {
+            clock.set_jumped(0);
+        }
+    }
+
+    /// When the wall clock was set, in true time, and what it showed from then on; the first entry is the start of
+    /// the run. In between it goes on evenly, so that a wall time can be told in true time afterwards.
+    pub fn wall_history(&self) -> Vec<(Duration, Duration)> {
+        let start = (Duration::ZERO, WALL_START);
+        std::iter::once(start).chain(self.0.lock().unwrap().wall_set.iter().copied()).collect()
     }
 
     /// What this clock's boot time gains on true time, in parts in a million.
@@ -200,6 +225,28 @@ mod tests {
         });
         let (before, after) = outcome.result.unwrap();
         assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_wall_clock_knows_when_it_was_set() {
+        let outcome = run(Seed(1), Options::default(), async |_| {
+            let clock = MachineClock::new(0);
+            let mut shown = vec![(true_time(), clock.wall())];
+            for ms in [-60_000, 5] {
+                sleep_true(Duration::from_secs(1)).await;
+                clock.jump_wall(ms);
+                shown.push((true_time(), clock.wall()));
+            }
+            sleep_true(Duration::from_secs(1)).await;
+            clock.set_wall_right();
+            clock.set_wall_right();
+            shown.push((true_time(), clock.wall()));
+            (shown, clock.wall_history())
+        });
+        let (shown, history) = outcome.result.unwrap();
+        let (start, known) = (history[0], &history[1..]);
+        assert_eq!(shown[0].1 - start.1, shown[0].0 - start.0, "it went on evenly from the start");
+        assert_eq!(known, &shown[1..]);
     }
 
     #[test]

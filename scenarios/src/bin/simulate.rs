@@ -3,9 +3,11 @@
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use outlive_scenarios::drive::Watch;
-use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_seed, watch_seed};
+use outlive_scenarios::runner::{
+    Case, Variation, Verdict, compare, print_coverage, print_seed, print_summary, run_case, run_many, watch_case,
+};
 use outlive_scenarios::workload::Workload;
-use outlive_sim::{Recording, Seed, serve};
+use outlive_sim::{Recording, serve_questions};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +79,11 @@ struct Run {
     /// and number of children, and compare the hashes.
     #[arg(long)]
     check_determinism: bool,
+    #[command(flatten)]
+    variation: Variation,
+    /// Print which states of jobs were reached, and which were missed.
+    #[arg(long, requires = "seeds")]
+    coverage: bool,
     /// Write every event of the one seed to a file.
     #[arg(long, value_name = "FILE", requires = "seed")]
     trace: Option<PathBuf>,
@@ -127,12 +134,12 @@ impl Chosen {
     }
 
     /// The command that runs a seed with it.
-    fn replay(&self, seed: u64) -> String {
+    fn replay(&self, case: Case) -> String {
         #[cfg(feature = "planted")]
         let chore = if self.mutant.is_some() { "mutants" } else { "sim" };
         #[cfg(not(feature = "planted"))]
         let chore = "sim";
-        let words = [vec![format!("cargo xtask {chore} --seed {seed}")], self.arguments()].concat();
+        let words = [vec![format!("cargo xtask {chore}")], case.arguments(), self.arguments()].concat();
         words.join(" ")
     }
 }
@@ -163,7 +170,7 @@ fn main() -> ExitCode {
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),
         Command::Serve { chosen } => chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| {
-            serve(|seed| run_seed(seed, chosen.workload, Recording::Off))?;
+            serve_questions(|case: Case| run_case(case, chosen.workload, Recording::Off))?;
             Ok(Verdict::Good)
         }),
     };
@@ -178,12 +185,13 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
     match (run.seed, &run.seeds) {
         (Some(seed), _) if !run.check_determinism => {
             let recording = run.trace.clone().map_or(Recording::Off, Recording::File);
-            let (result, judged) = watch_seed(Seed(seed), run.chosen.workload, recording, Watch::On);
-            let (why, again) = (judged.as_ref().map_or_else(Vec::new, |it| it.why()), run.chosen.replay(seed));
+            let case = Case { seed, variation: run.variation };
+            let (result, judged) = watch_case(case, run.chosen.workload, recording, Watch::On);
+            let (why, again) = (judged.as_ref().map_or_else(Vec::new, |it| it.why()), run.chosen.replay(case));
             println!("{}", print_seed(&result, &why, &again));
             if let Some(page) = &run.html {
                 let judged = judged.context("there is no page of a run that did not come to its end")?;
-                judged.write_page(page, format!("Seed {seed}"), again, &judged.report.violations)?;
+                judged.write_page(page, format!("Run of {case}"), again, &judged.report.violations)?;
             }
             Ok(result.verdict())
         }
@@ -196,7 +204,10 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
 fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
     let extra = run.chosen.arguments();
     let summary = run_many(seeds, run.chosen.workload, run.children.map(usize::from), &serve_arguments(&extra), true)?;
-    println!("{}", print_summary(&summary, |seed| run.chosen.replay(seed)));
+    println!("{}", print_summary(&summary, |seed| run.chosen.replay(Case::of_seed(seed))));
+    if run.coverage {
+        println!("\n{}", print_coverage(&summary));
+    }
     if !run.check_determinism {
         return Ok(summary.verdict());
     }

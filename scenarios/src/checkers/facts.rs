@@ -203,6 +203,12 @@ impl Grant {
         self.renewals.iter().map(|(sent, _)| *sent).max().unwrap_or(self.claimed) + self.trust
     }
 
+    /// Until when its holder relied on it at `at`, for all that it had been told by then.
+    pub fn trust_ends_as_of(&self, at: Duration) -> Duration {
+        let told = self.renewals.iter().filter(|(_, answered)| *answered <= at).map(|(sent, _)| *sent);
+        told.max().unwrap_or(self.claimed) + self.trust
+    }
+
     /// Until when its holder relies on it: as long as it was asked for, less the margin, unless the
     /// holder died or gave it up before.
     pub fn trusted_until(&self, facts: &Facts) -> Duration {

@@ -4,12 +4,12 @@ use super::stories::shrink_all;
 use super::{ALL, Bug, choose};
 use crate::drive::Watch;
 use crate::replay::{REGRESSIONS, all_files, read};
-use crate::runner::{Ending, SeedResult, Summary, Verdict, compare, print_seed, run_many, watch_seed};
+use crate::runner::{Case, Ending, SeedResult, Summary, Variation, Verdict, compare, print_seed, run_many, watch_case};
 use crate::workload::Workload;
 use anyhow::Context;
 use clap::Args;
 use comfy_table::{Table, presets};
-use outlive_sim::{Recording, Seed};
+use outlive_sim::Recording;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ pub struct Mutants {
     /// Run it on this one seed, and print what came of it.
     #[arg(long, requires = "mutant")]
     seed: Option<u64>,
+    #[command(flatten)]
+    variation: Variation,
     /// The setting of that seed.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t, requires = "seed")]
     workload: Workload,
@@ -76,14 +78,16 @@ impl Mutants {
         }
         if let (Some(seed), Some(name)) = (self.seed, &self.mutant) {
             choose(name).map_err(anyhow::Error::msg)?;
-            let (result, judged) = watch_seed(Seed(seed), self.workload, Recording::Off, Watch::On);
+            let case = Case { seed, variation: self.variation };
+            let (result, judged) = watch_case(case, self.workload, Recording::Off, Watch::On);
             let why = judged.as_ref().map_or_else(Vec::new, |judged| judged.why());
             let workload = self.workload.name();
-            let replay = format!("cargo xtask mutants --mutant {name} --seed {seed} --workload {workload}");
+            let replay =
+                format!("cargo xtask mutants --mutant {name} {} --workload {workload}", case.arguments().join(" "));
             println!("{}", print_seed(&result, &why, &replay));
             if let Some(page) = &self.html {
                 let judged = judged.context("there is no page of a run that did not come to its end")?;
-                let title = format!("Seed {seed}, with the planted bug {name}");
+                let title = format!("Run of {case}, with the planted bug {name}");
                 judged.write_page(page, title, replay, &judged.report.violations)?;
             }
             return Ok(result.verdict());

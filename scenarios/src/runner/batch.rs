@@ -1,12 +1,14 @@
 //! Many seeds over all cores.
 
 use super::Verdict;
+use super::case::Case;
 use super::result::{Ending, SeedResult};
+use crate::coverage::{DEMANDED, StateSet};
 use crate::event::moments;
 use crate::stopwatch::Work;
 use crate::workload::Workload;
 use indicatif::{ProgressBar, ProgressStyle};
-use outlive_sim::{Answer, Batch, FaultKind, Seed};
+use outlive_sim::{Answer, Batch, FaultKind};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
@@ -24,6 +26,12 @@ pub struct Summary {
     pub faults: BTreeMap<FaultKind, (u64, u64)>,
     /// How many faults came at each kind of moment.
     pub anchors: BTreeMap<String, u64>,
+    /// The states that they reached.
+    pub states: StateSet,
+    /// Seeds that reached something new, and how many states, in order.
+    pub newest: Vec<(u64, usize)>,
+    /// How many seeds reached each of the states that must be.
+    demanded: [usize; DEMANDED.len()],
     /// Which settings it is about.
     pub workload: Workload,
     /// Real time for all.
@@ -62,7 +70,8 @@ const NETWORK_KINDS: [FaultKind; 12] = [
 const ALL_REACHED_FROM: usize = 200;
 /// And each kind of fault must have taken effect once in so many seeds.
 const SEEDS_FOR_EACH_FAULT: usize = 30;
-/// From this many seeds of a cluster on, a fault must have come at every kind of moment.
+/// From this many seeds of a cluster on, a fault must have come at every kind of moment, and states that matter
+/// must have been reached.
 const ALL_MOMENTS_FROM: usize = 1_000;
 
 /// Runs all seeds in child processes, which are called with `arguments`.
@@ -76,12 +85,11 @@ pub fn run_many(
     arguments: &[String],
     show_progress: bool,
 ) -> io::Result<Summary> {
-    let mut batch = Batch::of_this_program(arguments.iter().cloned())?;
-    batch.children = children.unwrap_or(batch.children);
+    let children = children.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let bar = if show_progress { progress_bar(seeds.clone().count()) } else { ProgressBar::hidden() };
     let started = Instant::now();
     let mut bad = 0;
-    let answers = batch.run(seeds.map(Seed), |_, answer: &Answer<SeedResult>| {
+    let answers = run_cases(seeds.map(Case::of_seed), children, arguments, |answer| {
         let good = matches!(answer, Answer::Result(result) if result.ending == Ending::Good);
         if !good {
             bad += 1;
@@ -97,17 +105,34 @@ pub fn run_many(
         clauses: BTreeMap::new(),
         faults: BTreeMap::new(),
         anchors: BTreeMap::new(),
+        states: StateSet::default(),
+        newest: Vec::new(),
+        demanded: [0; DEMANDED.len()],
         workload,
         wall,
-        children: batch.children,
+        children,
     };
-    for (seed, answer) in answers {
+    for (case, answer) in answers {
         match answer {
             Answer::Result(result) => summary.add(result),
-            Answer::Died(how) => drop(summary.died.insert(seed.0, how)),
+            Answer::Died(how) => drop(summary.died.insert(case.seed, how)),
         }
     }
     Ok(summary)
+}
+
+/// Runs all cases in `children` processes, which are called with `arguments`. The answers are in the order of cases.
+///
+/// # Errors
+/// If no child can be started.
+pub fn run_cases(
+    cases: impl IntoIterator<Item = Case, IntoIter: Send>,
+    children: usize,
+    arguments: &[String],
+    mut progress: impl FnMut(&Answer<SeedResult>),
+) -> io::Result<Vec<(Case, Answer<SeedResult>)>> {
+    let batch = Batch { children, ..Batch::of_this_program(arguments.iter().cloned())? };
+    batch.ask(cases, |_, answer| progress(answer))
 }
 
 fn progress_bar(seeds: usize) -> ProgressBar {
@@ -117,7 +142,14 @@ fn progress_bar(seeds: usize) -> ProgressBar {
 }
 
 impl Summary {
-    fn add(&mut self, result: SeedResult) {
+    fn add(&mut self, mut result: SeedResult) {
+        // A set is large, and a batch has many seeds.
+        let states = std::mem::take(&mut result.states);
+        let new = self.states.add(&states);
+        self.newest.extend((new > 0).then_some((result.seed, new)));
+        for (times, demanded) in self.demanded.iter_mut().zip(DEMANDED) {
+            *times += usize::from(states.iter().any(|state| (demanded.is)(&state)));
+        }
         for (clause, count) in &result.clauses {
             *self.clauses.entry(clause.clone()).or_default() += count;
         }
@@ -179,7 +211,20 @@ impl Summary {
         let all_moments = has_network && self.seeds() >= ALL_MOMENTS_FROM;
         let unused = |name: &String| self.anchors.get(name).is_none_or(|count| *count == 0);
         let moments = moments().into_iter().filter(|name| all_moments && unused(name));
-        clauses.chain(faults).chain(zombies).chain(moments.map(|name| format!("a fault at {name:?}"))).collect()
+        let moments = moments.map(|name| format!("a fault at {name:?}"));
+        clauses.chain(faults).chain(zombies).chain(moments).chain(self.states_not_reached()).collect()
+    }
+
+    /// States that a batch of this size must have reached, and did not.
+    fn states_not_reached(&self) -> impl Iterator<Item = String> {
+        let all_workloads = self.workload == Workload::Both && self.seeds() >= ALL_MOMENTS_FROM;
+        let missed = DEMANDED.iter().zip(&self.demanded).filter(move |(_, times)| all_workloads && **times == 0);
+        missed.map(|(demanded, _)| format!("{:?}", demanded.name))
+    }
+
+    /// States that a batch must reach, with how many seeds did.
+    pub fn demanded(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        DEMANDED.iter().map(|demanded| demanded.name).zip(self.demanded)
     }
 
     /// The worst of it.

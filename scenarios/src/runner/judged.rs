@@ -1,6 +1,7 @@
 //! A run with its verdict, and all that is left to look at.
 
 use crate::checkers::{self, Facts, Report, Violation};
+use crate::coverage::Coverage;
 use crate::drive::Evidence;
 use crate::timeline::{About, timeline};
 use crate::why::why;
@@ -17,14 +18,18 @@ pub struct Judged {
     pub facts: Facts,
     /// What the checkers found.
     pub report: Report,
+    /// The states that it reached.
+    pub coverage: Coverage,
 }
 
 impl Judged {
     /// Lets all checkers judge a run.
     pub fn of(evidence: Evidence) -> Self {
         let facts = Facts::of(&evidence);
-        let report = checkers::judge(&evidence, &facts);
-        Self { evidence, facts, report }
+        let mut report = checkers::judge(&evidence, &facts);
+        let coverage = Coverage::of(&evidence, &facts);
+        coverage.judge(&evidence, &mut report);
+        Self { evidence, facts, report, coverage }
     }
 
     /// What led to the first violation, a line each; nothing if there is none.

@@ -1,17 +1,19 @@
 //! Runs seeds: one, many over all cores, and twice to compare.
 
 mod batch;
+mod case;
 mod determinism;
 mod judged;
 mod print;
 mod qualify;
 mod result;
 
-pub use batch::{Summary, run_many};
+pub use batch::{Summary, run_cases, run_many};
+pub use case::{Case, Variation};
 pub use determinism::{Comparison, compare};
 pub use judged::Judged;
-pub use print::{print_seed, print_summary};
-pub use result::{Ending, SeedResult, run_seed, watch_seed};
+pub use print::{print_coverage, print_seed, print_summary};
+pub use result::{Ending, SeedResult, run_case, run_seed, watch_case, watch_seed};
 
 /// How a command ended: exit codes are data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 use super::batch::Summary;
 use super::result::{Ending, SeedResult};
 use crate::checkers;
+use crate::coverage;
 use crate::stopwatch::Work;
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
@@ -10,6 +11,9 @@ use std::time::Duration;
 
 /// Violations printed of one seed; the first one is mostly the cause of the others.
 const VIOLATIONS_SHOWN: usize = 5;
+
+/// Seeds printed of those that reached something new.
+const NEWEST_SHOWN: usize = 5;
 
 /// The report of one seed. `why` is what led to its first violation, `replay` the command that runs it again.
 pub fn print_seed(result: &SeedResult, why: &[String], replay: &str) -> String {
@@ -118,6 +122,7 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
         summary.zombies()
     ));
     line(work(summary.work(), summary.events(), summary.busy()));
+    line(states(summary));
     let not_reached = summary.not_reached();
     if !not_reached.is_empty() {
         line(format!("NOT REACHED by any seed: {}", not_reached.join(", ")));
@@ -125,6 +130,25 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
     let all = summary.results.values().fold(0u64, |all, result| all.rotate_left(7) ^ result.hash);
     write!(text, "hash over all {all:016x}").expect("a string takes it");
     text
+}
+
+/// Which states were reached, and which seeds reached something new last.
+fn states(summary: &Summary) -> String {
+    let shown = summary.newest.len().saturating_sub(NEWEST_SHOWN);
+    let newest = summary.newest[shown..].iter().map(|(seed, new)| format!("{seed} ({new})"));
+    let newest = newest.collect::<Vec<_>>().join(", ");
+    format!(
+        "{} (--coverage shows which)\n{} seeds reached something new, these last: {newest}",
+        coverage::in_short(&summary.states),
+        summary.newest.len()
+    )
+}
+
+/// The states that many seeds reached and missed, and how many seeds reached each that must be.
+pub fn print_coverage(summary: &Summary) -> String {
+    let demanded = summary.demanded().map(|(name, seeds)| vec![name.to_owned(), seeds.to_string()]);
+    let demanded = table(&["a large batch must reach", "seeds"], demanded);
+    format!("{demanded}\n{}\n", coverage::table(&summary.states))
 }
 
 /// How fast it went: the work alone, and all that happened in `busy`.
@@ -144,7 +168,7 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String
     table.load_style(presets::NOTHING).set_header(header.to_vec());
     table.add_rows(rows);
     for (index, name) in header.iter().enumerate() {
-        if matches!(*name, "times" | "tested" | "scheduled" | "fired" | "took effect") {
+        if matches!(*name, "times" | "seeds" | "tested" | "scheduled" | "fired" | "took effect") {
             table.column_mut(index).expect("the header has it").set_cell_alignment(CellAlignment::Right);
         }
     }

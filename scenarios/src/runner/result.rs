@@ -1,12 +1,14 @@
 //! One seed, and what came of it.
 
 use super::Verdict;
+use super::case::{Case, Variation};
 use super::judged::Judged;
 use super::qualify;
 use crate::checkers::Violation;
+use crate::coverage::StateSet;
 use crate::drive::{Evidence, Watch, drive};
 use crate::stopwatch::Work;
-use crate::workload::{Plan, Setting, Workload};
+use crate::workload::{Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct SeedResult {
     pub crashes_that_hurt: u64,
     /// Attempts whose worker slept beyond its lease, and was heard of afterwards.
     pub zombies: u64,
+    /// The states that it reached.
+    pub states: StateSet,
     /// Simulated time.
     pub simulated: Duration,
     /// Real time.
@@ -83,14 +87,26 @@ impl SeedResult {
 
 /// Runs one seed and judges it.
 pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedResult {
-    watch_seed(seed, workload, recording, Watch::Off).0
+    run_case(Case::of_seed(seed.0), workload, recording)
 }
 
 /// As [`run_seed`], and keeps what there is to see of it.
 pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: Watch) -> (SeedResult, Option<Judged>) {
+    watch_case(Case::of_seed(seed.0), workload, recording, watch)
+}
+
+/// Runs one case and judges it.
+pub fn run_case(case: Case, workload: Workload, recording: Recording) -> SeedResult {
+    watch_case(case, workload, recording, Watch::Off).0
+}
+
+/// As [`run_case`], and keeps what there is to see of it.
+pub fn watch_case(case: Case, workload: Workload, recording: Recording, watch: Watch) -> (SeedResult, Option<Judged>) {
     let started = std::time::Instant::now();
-    let plan = Arc::new(Plan::of_seed(seed, workload));
-    let options = Options { time_limit: TIME_LIMIT, recording, ..Options::default() };
+    let seed = Seed(case.seed);
+    let plan = Arc::new(case.plan(workload));
+    let turn = case.variation.turn;
+    let options = Options { time_limit: TIME_LIMIT, recording, turn, ..Options::default() };
     let outcome = run(seed, options, async move |world| drive(world, plan, watch).await);
     let mut result = SeedResult {
         seed: seed.0,
@@ -105,6 +121,7 @@ pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: W
         terminal: 0,
         crashes_that_hurt: 0,
         zombies: 0,
+        states: StateSet::default(),
         simulated: outcome.simulated,
         wall: Duration::ZERO,
         work: None,
@@ -122,6 +139,9 @@ pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: W
         Ok(evidence) => {
             let judged = Judged::of(evidence);
             fill(&mut result, &judged);
+            if case.variation != Variation::default() {
+                result.chosen.insert(0, ("run".to_owned(), case.to_string()));
+            }
             Some(judged)
         }
     };
@@ -134,7 +154,7 @@ pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: W
 }
 
 fn fill(result: &mut SeedResult, judged: &Judged) {
-    let Judged { evidence, facts, report } = judged;
+    let Judged { evidence, facts, report, coverage } = judged;
     result.clauses = report.counts.clone();
     if !report.violations.is_empty() {
         result.ending = Ending::Violated(report.violations.clone());
@@ -150,6 +170,10 @@ fn fill(result: &mut SeedResult, judged: &Judged) {
     result.work = evidence.work;
     result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, facts);
     result.zombies = qualify::zombies(evidence, facts);
+    if coverage.left_out > 0 {
+        result.counts.insert("jobs left out of the states".into(), coverage.left_out as u64);
+    }
+    result.states = coverage.reached.clone();
 }
 
 fn chosen(evidence: &Evidence) -> Vec<(String, String)> {

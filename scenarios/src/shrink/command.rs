@@ -1,13 +1,12 @@
 //! `cargo xtask shrink`: a failing seed, and the smallest story that fails in the same way.
 
 use super::{Shrunk, shrink, size};
-use crate::runner::Verdict;
+use crate::runner::{Case, Variation, Verdict};
 use crate::scn::{Name, Quote, Scenario};
 use crate::workload::Workload;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use outlive_sim::Seed;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +20,8 @@ pub struct Shrink {
     /// The seed, whose run fails.
     #[arg(long)]
     seed: u64,
+    #[command(flatten)]
+    variation: Variation,
     /// The setting of that seed.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     workload: Workload,
@@ -89,8 +90,8 @@ impl Shrink {
             bar.tick();
         };
         let limit = Duration::from_secs(self.budget);
-        let shrunk = shrink(Seed(self.seed), self.workload, self.about.as_deref(), limit, &progress)
-            .map_err(anyhow::Error::msg)?;
+        let shrunk =
+            shrink(self.case(), self.workload, self.about.as_deref(), limit, &progress).map_err(anyhow::Error::msg)?;
         bar.finish_and_clear();
         let scenario = self.described(&shrunk);
         let file = self.file.clone().unwrap_or_else(|| PathBuf::from(FOUND).join(format!("{}.scn", scenario.name)));
@@ -122,17 +123,21 @@ impl Shrink {
         self.mutant().map_or(String::new(), |name| format!(" --mutant {name}"))
     }
 
+    fn case(&self) -> Case {
+        Case { seed: self.seed, variation: self.variation }
+    }
+
     /// The story with its name, and where it comes from.
     fn described(&self, shrunk: &Shrunk) -> Scenario {
-        describe(shrunk, self.seed, self.mutant())
+        describe(shrunk, self.case(), self.mutant())
     }
 }
 
 /// A story with its name, and where it comes from.
-pub fn describe(shrunk: &Shrunk, seed: u64, mutant: Option<&str>) -> Scenario {
-    let name = mutant.map_or(format!("seed-{seed}"), |mutant| format!("{mutant}-seed-{seed}"));
+pub fn describe(shrunk: &Shrunk, case: Case, mutant: Option<&str>) -> Scenario {
+    let name = mutant.map_or(case.file_name(), |mutant| format!("{mutant}-{}", case.file_name()));
     let ((faults, jobs), (faults_now, jobs_now)) = (size(&shrunk.whole), size(&shrunk.smallest));
-    let from = format!("Seed {seed}, shrunk from {faults} faults and {jobs} jobs to {faults_now} and {jobs_now}.");
+    let from = format!("Shrunk from {faults} faults and {jobs} jobs of {case} to {faults_now} and {jobs_now}.");
     let what = shrunk
         .violation
         .as_ref()

@@ -22,9 +22,9 @@ pub use failure::Failure;
 
 use crate::checkers::Violation;
 use crate::replay::{replay, scenario_of};
-use crate::runner::{SeedResult, run_seed};
+use crate::runner::{Case, SeedResult, run_case};
 use crate::scn::{Invariant, Name, Scenario};
-use crate::workload::{Plan, Workload};
+use crate::workload::Workload;
 use outlive_sim::{Budget, FaultKind, Recording, Seed, Shrinker};
 use parts::{lines, with_lines};
 use probing::{Probing, struck};
@@ -84,26 +84,26 @@ fn total(scenario: &Scenario) -> usize {
 /// # Errors
 /// If the run does not fail so, or does not fail when it is played as a file: then what was seen instead.
 pub fn shrink(
-    seed: Seed,
+    case: Case,
     workload: Workload,
     about: Option<&str>,
     limit: Duration,
     progress: &dyn Fn(&Scenario),
 ) -> Result<Shrunk, String> {
     let started = Instant::now();
-    let result: SeedResult = run_seed(seed, workload, Recording::Off);
+    let result: SeedResult = run_case(case, workload, Recording::Off);
     let failures = Failure::of_run(&result.ending);
     let is_wanted = |failure: &&Failure| about.is_none_or(|about| failure.invariant() == about);
     let Some(failure) = failures.iter().find(is_wanted).cloned() else {
         return Err(match (about, failures.first()) {
-            (Some(about), Some(other)) => format!("seed {} has no failure of {about}; it fails by {other}", seed.0),
-            _ => format!("seed {} does not fail: there is nothing to shrink", seed.0),
+            (Some(about), Some(other)) => format!("{case} has no failure of {about}; it fails by {other}"),
+            _ => format!("{case} does not fail: there is nothing to shrink"),
         });
     };
     let guards = Invariant::all().filter(|invariant| invariant.as_str() == failure.invariant()).collect();
-    let name = Name::new(&format!("seed-{}", seed.0)).expect("it is a name");
-    let whole = scenario_of(&Plan::of_seed(seed, workload), seed, 0, name, guards);
-    let stagehand = Stagehand::of(failure.clone());
+    let name = Name::new(&case.file_name()).expect("it is a name");
+    let whole = scenario_of(&case.plan(workload), Seed(case.seed), case.variation.turn, name, guards);
+    let stagehand = Stagehand::of(failure.clone(), case.variation.turn);
     let mut shrinker = Shrinker::new(Budget::UNLIMITED.within(limit), key, |scenario| stagehand.still_fails(scenario))
         .on_try(|tried| {
             if tried.still_fails {
@@ -111,7 +111,7 @@ pub fn shrink(
             }
         });
     if shrinker.fails(&whole) != Some(true) {
-        return Err(format!("seed {} fails by {failure}, but its scenario does not when it is played", seed.0));
+        return Err(format!("{case} fails by {failure}, but its scenario does not when it is played"));
     }
     let seen = replay(&stagehand.in_its_turn(&whole), Recording::Off);
     let subject = stagehand.subject(&seen);
@@ -124,7 +124,7 @@ pub fn shrink(
         let left = || limit.saturating_sub(started.elapsed());
         if !is_short(size(&smallest)) {
             let subject = subject.as_ref().filter(|name| smallest.jobs.iter().any(|job| job.name == **name));
-            let fork = seed.fork("probing").key(number);
+            let fork = Seed(case.seed).fork("probing").key(number);
             let mut probing = Probing::new(&stagehand, &smallest, subject, &struck, fork);
             let short = probing.search(Instant::now() + (left() / PROBING).min(PROBING_MAX));
             probes += probing.plays();

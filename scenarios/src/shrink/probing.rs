@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn nobody() -> Stagehand {
-        Stagehand::of(Failure::Broken { how: "as nothing ever does".into() })
+        Stagehand::of(Failure::Broken { how: "as nothing ever does".into() }, 0)
     }
 
     #[test]

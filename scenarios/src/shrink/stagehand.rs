@@ -24,9 +24,9 @@ pub struct Stagehand {
 }
 
 impl Stagehand {
-    /// One who looks for this failure.
-    pub fn of(failure: Failure) -> Self {
-        Self { failure, turns: RefCell::default(), latest: RefCell::new(0) }
+    /// One who looks for this failure, first in this order of tasks.
+    pub fn of(failure: Failure, turn: u64) -> Self {
+        Self { failure, turns: RefCell::default(), latest: RefCell::new(turn) }
     }
 
     /// Plays a candidate in several orders of tasks, the one that last failed first: whether it fails so.

@@ -117,6 +117,8 @@ impl Life {
             entries: past.entries,
             times: past.times,
             drift_ppm: BTreeMap::from([(MachineId(0), 0)]),
+            // Nobody asks for it.
+            wall_history: Vec::new(),
             rows: self.rows.clone(),
             faults: BTreeMap::new(),
             anchors: BTreeMap::new(),

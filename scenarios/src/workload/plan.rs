@@ -158,6 +158,11 @@ pub const GARBAGE: &str = "garbage";
 impl Plan {
     /// The plan of a seed.
     pub fn of_seed(seed: Seed, workload: Workload) -> Self {
+        Self::with_faults_of(seed, seed, workload)
+    }
+
+    /// The plan of a seed, with the faults that another one draws for the same machines.
+    pub fn with_faults_of(seed: Seed, faults_of: Seed, workload: Workload) -> Self {
         let (setting, drift_ppm) = Setting::draw(seed, workload);
         let fork = seed.fork("plan");
         let mut rng = fork.fork("swarm").rng();
@@ -192,7 +197,7 @@ impl Plan {
             setting,
             drift_ppm,
         };
-        let faults = fork.fork("faults");
+        let faults = faults_of.fork("plan").fork("faults");
         match plan.setting.clone() {
             Setting::Embedded(machine) => {
                 plan.faults = faults::draw_for_embedded(faults, machine, faults_end, features.poison);
