@@ -208,7 +208,12 @@ impl Summary {
         let faults = kinds.filter(|kind| effective(kind) < least);
         let faults = faults.map(|kind| format!("{kind:?} ({} times, {least} are the least)", effective(kind)));
         let zombies = (self.zombies() < least).then(|| format!("zombies ({} of {least})", self.zombies()));
-        let all_moments = has_network && self.seeds() >= ALL_MOMENTS_FROM;
+        let clusters = match self.workload {
+            Workload::Embedded => 0,
+            Workload::Cluster => self.seeds(),
+            Workload::Both => self.seeds() / 2,
+        };
+        let all_moments = clusters >= ALL_MOMENTS_FROM;
         let unused = |name: &String| self.anchors.get(name).is_none_or(|count| *count == 0);
         let moments = moments().into_iter().filter(|name| all_moments && unused(name));
         let moments = moments.map(|name| format!("a fault at {name:?}"));

@@ -9,10 +9,18 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Where a story is written unless somebody says where.
 const FOUND: &str = "target/shrunk";
+/// In how many ways a story is looked for.
+const WAYS: u64 = 3;
+/// What a child may take beyond its budget: it ends with the candidate at which that was used up.
+const GRACE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(20);
+/// The exit code of a process whose main thread panicked.
+const PANICKED: i32 = 101;
 
 /// What to shrink.
 #[derive(Args)]
@@ -35,6 +43,9 @@ pub struct Shrink {
     /// Seconds that it may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     budget: u64,
+    /// Do it in this very process, and look for short stories in this one of several ways.
+    #[arg(long, hide = true)]
+    way: Option<u64>,
     /// Print the sizes as JSON instead of the story: for a program that shrinks many.
     #[arg(long, hide = true)]
     json: bool,
@@ -79,6 +90,45 @@ impl Shrink {
     /// # Errors
     /// If the seed does not fail, or the file can't be written.
     pub fn run(&self) -> anyhow::Result<Verdict> {
+        match self.way {
+            Some(way) => self.shrink(way),
+            None => self.watch_over(),
+        }
+    }
+
+    /// Shrinks in a child: a candidate may break the whole process, or keep it for ever. Then the next way is tried,
+    /// which plays others.
+    fn watch_over(&self) -> anyhow::Result<Verdict> {
+        let limit = Duration::from_secs(self.budget) + GRACE;
+        for way in 0..WAYS {
+            let arguments = std::env::args_os().skip(1).chain(["--way".into(), way.to_string().into()]);
+            let mut child = Command::new(std::env::current_exe()?).args(arguments).spawn()?;
+            let deadline = Instant::now() + limit;
+            let status = loop {
+                match child.try_wait()? {
+                    Some(status) => break Some(status),
+                    None if Instant::now() >= deadline => {
+                        child.kill()?;
+                        child.wait()?;
+                        break None;
+                    }
+                    None => std::thread::sleep(LOOK),
+                }
+            };
+            match status.and_then(|status| status.code()) {
+                Some(0) => return Ok(Verdict::Good),
+                // It has said itself what was wrong.
+                Some(code) if code != PANICKED => std::process::exit(code),
+                _ => {
+                    let how = status.map_or(format!("came to no end in {limit:.0?}"), |status| status.to_string());
+                    eprintln!("a candidate took the shrinker along ({how}); looking in another way");
+                }
+            }
+        }
+        anyhow::bail!("{} fails, and in {WAYS} ways of shrinking it a candidate took the shrinker along", self.case())
+    }
+
+    fn shrink(&self, way: u64) -> anyhow::Result<Verdict> {
         #[cfg(feature = "planted")]
         if let Some(name) = &self.mutant {
             crate::planted::choose(name).map_err(anyhow::Error::msg)?;
@@ -90,8 +140,8 @@ impl Shrink {
             bar.tick();
         };
         let limit = Duration::from_secs(self.budget);
-        let shrunk =
-            shrink(self.case(), self.workload, self.about.as_deref(), limit, &progress).map_err(anyhow::Error::msg)?;
+        let shrunk = shrink(self.case(), self.workload, self.about.as_deref(), limit, way, &progress)
+            .map_err(anyhow::Error::msg)?;
         bar.finish_and_clear();
         let scenario = self.described(&shrunk);
         let file = self.file.clone().unwrap_or_else(|| PathBuf::from(FOUND).join(format!("{}.scn", scenario.name)));

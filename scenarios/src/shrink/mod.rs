@@ -79,7 +79,7 @@ fn total(scenario: &Scenario) -> usize {
 }
 
 /// Shrinks the run of a seed, which fails: by a violation of the invariant `about`, or by whatever it is if none is
-/// given. `progress` hears of each smaller scenario.
+/// given. Short stories are looked for in one of many ways. `progress` hears of each smaller scenario.
 ///
 /// # Errors
 /// If the run does not fail so, or does not fail when it is played as a file: then what was seen instead.
@@ -88,6 +88,7 @@ pub fn shrink(
     workload: Workload,
     about: Option<&str>,
     limit: Duration,
+    way: u64,
     progress: &dyn Fn(&Scenario),
 ) -> Result<Shrunk, String> {
     let started = Instant::now();
@@ -124,7 +125,7 @@ pub fn shrink(
         let left = || limit.saturating_sub(started.elapsed());
         if !is_short(size(&smallest)) {
             let subject = subject.as_ref().filter(|name| smallest.jobs.iter().any(|job| job.name == **name));
-            let fork = Seed(case.seed).fork("probing").key(number);
+            let fork = Seed(case.seed).fork("probing").key(way).key(number);
             let mut probing = Probing::new(&stagehand, &smallest, subject, &struck, fork);
             let short = probing.search(Instant::now() + (left() / PROBING).min(PROBING_MAX));
             probes += probing.plays();
