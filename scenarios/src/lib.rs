@@ -1,6 +1,7 @@
 //! Outlive inside the simulator: workload, checkers for the five invariants, planted bugs.
 
 pub mod checkers;
+pub mod damage;
 pub mod drive;
 pub mod event;
 pub mod host;

@@ -3,8 +3,8 @@
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use outlive_scenarios::drive::Watch;
-use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_seed, watch_seed};
-use outlive_scenarios::workload::Workload;
+use outlive_scenarios::runner::{Verdict, compare, print_seed, print_summary, run_many, run_profile, watch_profile};
+use outlive_scenarios::workload::{Profile, Workload};
 use outlive_sim::{Recording, Seed, serve};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -97,6 +97,10 @@ struct Chosen {
     /// default about half of the seeds each.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     workload: Workload,
+    /// Faults that the queue survives in full, or also what no disk may do: lying syncs, bit rot and misdirected
+    /// writes, judged by clauses of their own.
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    profile: Profile,
     /// Run with this planted bug.
     #[cfg(feature = "planted")]
     #[arg(long, value_name = "NAME")]
@@ -118,6 +122,9 @@ impl Chosen {
         let mut arguments = Vec::new();
         if self.workload != Workload::default() {
             arguments.extend(["--workload".to_owned(), self.workload.name().to_owned()]);
+        }
+        if self.profile != Profile::default() {
+            arguments.extend(["--profile".to_owned(), self.profile.name().to_owned()]);
         }
         #[cfg(feature = "planted")]
         if let Some(name) = &self.mutant {
@@ -163,7 +170,7 @@ fn main() -> ExitCode {
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),
         Command::Serve { chosen } => chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| {
-            serve(|seed| run_seed(seed, chosen.workload, Recording::Off))?;
+            serve(|seed| run_profile(seed, chosen.workload, chosen.profile, Recording::Off))?;
             Ok(Verdict::Good)
         }),
     };
@@ -178,7 +185,8 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
     match (run.seed, &run.seeds) {
         (Some(seed), _) if !run.check_determinism => {
             let recording = run.trace.clone().map_or(Recording::Off, Recording::File);
-            let (result, judged) = watch_seed(Seed(seed), run.chosen.workload, recording, Watch::On);
+            let Chosen { workload, profile, .. } = run.chosen;
+            let (result, judged) = watch_profile(Seed(seed), workload, profile, recording, Watch::On);
             let (why, again) = (judged.as_ref().map_or_else(Vec::new, |it| it.why()), run.chosen.replay(seed));
             println!("{}", print_seed(&result, &why, &again));
             if let Some(page) = &run.html {
@@ -196,6 +204,7 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
 fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
     let extra = run.chosen.arguments();
     let summary = run_many(seeds, run.chosen.workload, run.children.map(usize::from), &serve_arguments(&extra), true)?;
+    let summary = summary.of(run.chosen.profile);
     println!("{}", print_summary(&summary, |seed| run.chosen.replay(seed)));
     if !run.check_determinism {
         return Ok(summary.verdict());

@@ -4,7 +4,7 @@ use super::Verdict;
 use super::result::{Ending, SeedResult};
 use crate::event::moments;
 use crate::stopwatch::Work;
-use crate::workload::Workload;
+use crate::workload::{Profile, Workload};
 use indicatif::{ProgressBar, ProgressStyle};
 use outlive_sim::{Answer, Batch, FaultKind, Seed};
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ pub struct Summary {
     pub anchors: BTreeMap<String, u64>,
     /// Which settings it is about.
     pub workload: Workload,
+    /// Which faults its runs may have.
+    pub profile: Profile,
     /// Real time for all.
     pub wall: Duration,
     /// Children that worked at a time.
@@ -98,6 +100,7 @@ pub fn run_many(
         faults: BTreeMap::new(),
         anchors: BTreeMap::new(),
         workload,
+        profile: Profile::Legal,
         wall,
         children: batch.children,
     };
@@ -130,6 +133,11 @@ impl Summary {
             *self.anchors.entry(anchor.clone()).or_default() += count.fired;
         }
         self.results.insert(result.seed, result);
+    }
+
+    /// The summary of a batch of this profile.
+    pub fn of(self, profile: Profile) -> Self {
+        Self { profile, ..self }
     }
 
     /// Seeds run.
@@ -170,11 +178,17 @@ impl Summary {
         }
         let has_network = self.workload != Workload::Embedded;
         let clauses = self.clauses.iter().filter(|(_, count)| **count == 0).map(|(clause, _)| clause.clone());
-        let kinds = KINDS.iter().chain(NETWORK_KINDS.iter().filter(|_| has_network));
         let least = (self.seeds() / SEEDS_FOR_EACH_FAULT) as u64;
         let effective = |kind: &FaultKind| self.faults.get(kind).map_or(0, |(effective, _)| *effective);
-        let faults = kinds.filter(|kind| effective(kind) < least);
-        let faults = faults.map(|kind| format!("{kind:?} ({} times, {least} are the least)", effective(kind)));
+        let rare = |kind: &&FaultKind| effective(kind) < least;
+        let says = |kind: &FaultKind| format!("{kind:?} ({} times, {least} are the least)", effective(kind));
+        // The legal profile answers for all else: here a run ends early once damage is detected.
+        if self.profile == Profile::Illegal {
+            let clauses = clauses.filter(|clause| clause.starts_with('X'));
+            return clauses.chain(FaultKind::ILLEGAL.iter().filter(rare).map(says)).collect();
+        }
+        let kinds = KINDS.iter().chain(NETWORK_KINDS.iter().filter(|_| has_network));
+        let faults = kinds.filter(rare).map(says);
         let zombies = (self.zombies() < least).then(|| format!("zombies ({} of {least})", self.zombies()));
         let all_moments = has_network && self.seeds() >= ALL_MOMENTS_FROM;
         let unused = |name: &String| self.anchors.get(name).is_none_or(|count| *count == 0);

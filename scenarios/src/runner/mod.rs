@@ -11,7 +11,7 @@ pub use batch::{Summary, run_many};
 pub use determinism::{Comparison, compare};
 pub use judged::Judged;
 pub use print::{print_seed, print_summary};
-pub use result::{Ending, SeedResult, run_seed, watch_seed};
+pub use result::{Ending, SeedResult, run_profile, run_seed, watch_profile, watch_seed};
 
 /// How a command ended: exit codes are data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

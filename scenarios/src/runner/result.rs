@@ -4,9 +4,10 @@ use super::Verdict;
 use super::judged::Judged;
 use super::qualify;
 use crate::checkers::Violation;
+use crate::damage::Damage;
 use crate::drive::{Evidence, Watch, drive};
 use crate::stopwatch::Work;
-use crate::workload::{Plan, Setting, Workload};
+use crate::workload::{Plan, Profile, Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +44,8 @@ pub struct SeedResult {
     pub crashes_that_hurt: u64,
     /// Attempts whose worker slept beyond its lease, and was heard of afterwards.
     pub zombies: u64,
+    /// What came of what no disk may do, if a disk did it.
+    pub damage: Option<Damage>,
     /// Simulated time.
     pub simulated: Duration,
     /// Real time.
@@ -86,10 +89,26 @@ pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedRes
     watch_seed(seed, workload, recording, Watch::Off).0
 }
 
+/// Runs one seed of a profile and judges it.
+pub fn run_profile(seed: Seed, workload: Workload, profile: Profile, recording: Recording) -> SeedResult {
+    watch_profile(seed, workload, profile, recording, Watch::Off).0
+}
+
 /// As [`run_seed`], and keeps what there is to see of it.
 pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: Watch) -> (SeedResult, Option<Judged>) {
+    watch_profile(seed, workload, Profile::Legal, recording, watch)
+}
+
+/// As [`run_profile`], and keeps what there is to see of it.
+pub fn watch_profile(
+    seed: Seed,
+    workload: Workload,
+    profile: Profile,
+    recording: Recording,
+    watch: Watch,
+) -> (SeedResult, Option<Judged>) {
     let started = std::time::Instant::now();
-    let plan = Arc::new(Plan::of_seed(seed, workload));
+    let plan = Arc::new(Plan::of_profile(seed, workload, profile));
     let options = Options { time_limit: TIME_LIMIT, recording, ..Options::default() };
     let outcome = run(seed, options, async move |world| drive(world, plan, watch).await);
     let mut result = SeedResult {
@@ -105,6 +124,7 @@ pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: W
         terminal: 0,
         crashes_that_hurt: 0,
         zombies: 0,
+        damage: None,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
         work: None,
@@ -150,6 +170,7 @@ fn fill(result: &mut SeedResult, judged: &Judged) {
     result.work = evidence.work;
     result.crashes_that_hurt = qualify::crashes_that_hurt(evidence, facts);
     result.zombies = qualify::zombies(evidence, facts);
+    result.damage = Damage::of(evidence, facts);
 }
 
 fn chosen(evidence: &Evidence) -> Vec<(String, String)> {
