@@ -5,7 +5,8 @@ use crate::drive::Evidence;
 use crate::event::{Event, Onlooker};
 use crate::image::Rows;
 use crate::workload::{Outside, Profile};
-use outlive::protocol::Call;
+use outlive::job::explain::Doing;
+use outlive::protocol::{Call, Reply, Request};
 use outlive_sim::{Count, FaultKind, Process, SimDisk};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -38,6 +39,9 @@ impl Damage {
         if let Err(why) = &evidence.rows {
             return Some(Self::Dormant(why.clone()));
         }
+        if is_behind(evidence, facts) {
+            return Some(Self::Dormant("its process knows more than the next opening would find".into()));
+        }
         // The checkers of the five may rely on rows that contradict each other nowhere.
         let legal = catch_unwind(AssertUnwindSafe(|| checkers::judge_as(checkers::ALL, evidence, facts)));
         Some(match legal {
@@ -54,6 +58,24 @@ impl Damage {
 pub fn is_possible(evidence: &Evidence) -> bool {
     let took_effect = |kind: &FaultKind| evidence.faults.get(kind).is_some_and(|count: &Count| count.effective > 0);
     evidence.plan.profile == Profile::Illegal && FaultKind::ILLEGAL.iter().any(took_effect)
+}
+
+/// Whether the process that has the file knows of a job's end that the next opening would not find: the log rotted after
+/// it was read.
+pub fn is_behind(evidence: &Evidence, facts: &Facts) -> bool {
+    let Ok(rows) = &evidence.rows else { return false };
+    let opened = evidence.entries.iter().rev().find(|entry| matches!(entry.event, Event::Opened));
+    let Some(opened) = opened.map(|entry| entry.at) else { return false };
+    facts.calls.iter().filter(|call| call.invoked >= opened).any(|call| {
+        let over = match (&call.what.request, call.reply()) {
+            (Request::Complete { lease, .. }, Some((_, Reply::Done))) => Some(lease.job),
+            (Request::Explain { job }, Some((_, Reply::Explained(said)))) => {
+                matches!(said.doing, Doing::Finished { .. }).then_some(*job)
+            }
+            _ => None,
+        };
+        over.is_some_and(|job| rows.jobs.get(&job.0).is_none_or(|row| !row.finished))
+    })
 }
 
 /// All that anybody was told of damage, in order.
@@ -103,6 +125,10 @@ fn rotten_page(file: &[u8], log: &[u8]) -> Option<u32> {
     let bytes = usize::from(u16::from_be_bytes(file.get(16..18)?.try_into().ok()?));
     if bytes < 512 {
         return Some(1);
+    }
+    // Pages without checksums say nothing of themselves.
+    if file.get(20) != Some(&16) {
+        return None;
     }
     let mut logged = BTreeSet::new();
     if let Some((header, frames)) = log.split_at_checked(32) {
