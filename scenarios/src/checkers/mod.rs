@@ -46,9 +46,12 @@ pub const ALL: &[Checker] = &[
 /// What judges a run in which a disk did what no disk may do.
 pub const ILLEGAL: &[Checker] = &[illegal::CHECKER];
 
-/// Every clause: id and sentence. A run is judged by those of its profile.
-pub fn all_clauses() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    ALL.iter().chain(ILLEGAL).flat_map(|checker| checker.clauses)
+/// The clauses that runs with these counts were judged by: id and sentence. Those of the five invariants, unless one was
+/// judged by X.
+pub fn clauses_of(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let by_x = counts.keys().any(|clause| clause.starts_with('X'));
+    let all = ALL.iter().chain(ILLEGAL).flat_map(|checker| checker.clauses);
+    all.filter(move |(clause, _)| if by_x { counts.contains_key(*clause) } else { !clause.starts_with('X') })
 }
 
 /// What the checkers found in one run.

@@ -73,7 +73,7 @@ fn clauses(result: &SeedResult) -> Vec<Vec<String>> {
         Ending::Violated(violations) => violations.iter().filter(|it| it.clause == clause).count(),
         _ => 0,
     };
-    let all = checkers::all_clauses().filter(|(clause, _)| result.clauses.contains_key(*clause));
+    let all = checkers::clauses_of(&result.clauses);
     all.map(|(clause, sentence)| {
         let tested = result.clauses.get(*clause).copied().unwrap_or(0);
         let verdict = match (tested, violated(clause)) {
@@ -97,7 +97,7 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
     line(table(&["fault", "scheduled", "took effect"], faults));
     let anchors = summary.anchors.iter().map(|(anchor, count)| vec![anchor.clone(), count.to_string()]);
     line(table(&["faults came", "times"], anchors));
-    let all = checkers::all_clauses().filter(|(clause, _)| summary.clauses.contains_key(*clause));
+    let all = checkers::clauses_of(&summary.clauses);
     let clauses = all.map(|(clause, sentence)| {
         let tested = summary.clauses.get(*clause).copied().unwrap_or(0);
         vec![(*clause).to_owned(), (*sentence).to_owned(), tested.to_string()]
