@@ -96,3 +96,9 @@ const _: () = assert!(MARKS_PER_LEASE >= 2, "a crash loop could hold a lease for
 const _: () = assert!(PAYLOAD_BYTES_DEFAULT <= PAYLOAD_BYTES_MAX);
 const _: () = assert!(LEASE_MIN.as_millis() < LEASE_DEFAULT.as_millis());
 const _: () = assert!(LEASE_DEFAULT.as_millis() < LEASE_MAX.as_millis());
+
+/// Panics over the rows of a file, in one process, after which it is taken to be damaged.
+pub const STUMBLES_MAX: u32 = 2;
+
+/// Pages whose checksums an opening remembers; those of more are checked alone.
+pub const SUMS_REMEMBERED_MAX: usize = 1 << 20;

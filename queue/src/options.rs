@@ -19,6 +19,10 @@ pub struct Options {
     /// [`limits::PAGE_BYTES_MIN`] to [`limits::PAGE_BYTES_MAX`]. Small pages make a commit write
     /// less, and large payloads cost more.
     pub page_bytes: u32,
+    /// Whether each page of a file that is made has a checksum; one that is there stays as it is. With them a page
+    /// that rots, or is written to another place, is refused and not taken for data. `sqlite3` reads such a file as
+    /// any other; after it has *written* to it, `VACUUM` it there too, or its pages are taken for rotten.
+    pub page_checksums: bool,
     /// Free space below which enqueue is refused, in bytes.
     pub reserve_bytes: u64,
 }
@@ -31,6 +35,7 @@ impl Default for Options {
             request_retention: limits::REQUEST_RETENTION_DEFAULT,
             checkpoint_frames: limits::CHECKPOINT_FRAMES_DEFAULT,
             page_bytes: limits::PAGE_BYTES_DEFAULT,
+            page_checksums: false,
             reserve_bytes: limits::RESERVE_BYTES_DEFAULT,
         }
     }

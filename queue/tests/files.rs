@@ -168,7 +168,7 @@ async fn a_queue_of_a_newer_version_is_refused_and_untouched() {
     let (_directory, path) = place();
     closed_queue(&path).await;
     let stock = rusqlite::Connection::open(&path).unwrap();
-    stock.execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    stock.execute_batch("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(stock);
     insta::assert_snapshot!(refused_untouched(&path).await);
 }

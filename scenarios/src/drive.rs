@@ -1,10 +1,11 @@
 //! One run: faults first, then calm, then the evidence.
 
+use crate::damage::{DamageWatch, whole_rows};
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
 use crate::stopwatch::Work;
 use crate::tagging::{Deed, Deeds};
-use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Program, Setting};
+use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Profile, Program, Setting};
 use outlive_sim::timeline::Seen;
 use outlive_sim::{
     Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
@@ -74,6 +75,8 @@ impl Watch {
 /// Simulated time for everything to become terminal once faults have ended: the longest leases and
 /// backoffs of a run, several times over.
 const SETTLE: Duration = Duration::from_secs(400);
+/// Simulated time that a run goes on once a person knows that the file is damaged: nobody may hang or panic.
+const AFTER_DAMAGE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 const LOOK_AT_ROWS: Duration = Duration::from_secs(5);
 
@@ -82,8 +85,11 @@ pub async fn drive(world: World, plan: Arc<Plan>, watch: Watch) -> Evidence {
     plan.setting.build(&world, &plan.drift_ppm);
     let deeds = watch.begin(&world, plan.setting.store());
     let nemesis = Nemesis::start(&world, plan.faults.clone());
-    let recorder = Recorder::new(nemesis.clone()).with_deeds(deeds);
     let outside = Outside::new(&plan.intents, world.fork("outside"));
+    let mut recorder = Recorder::new(nemesis.clone()).with_deeds(deeds);
+    if plan.profile == Profile::Illegal {
+        recorder = recorder.with_onlooker(Arc::new(DamageWatch(outside.clone())));
+    }
     live(Program { world, plan, outside, recorder }, nemesis).await
 }
 
@@ -104,15 +110,18 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
         world.spawn(house.clone().send_rivals(machine)).detach();
     }
     // Faults: until they have had their time and clients have what they wanted.
-    while true_time() < plan.faults_end || (!outside.is_content() && true_time() < plan.faults_end * 2) {
+    let is_over = || outside.damage_heard().is_some_and(|heard| true_time() >= heard + AFTER_DAMAGE);
+    while !is_over() && (true_time() < plan.faults_end || (!outside.is_content() && true_time() < plan.faults_end * 2))
+    {
         sleep_true(LOOK).await;
     }
     nemesis.stop();
     outside.calm_down();
     let calm_since = true_time();
-    let rows = || Rows::read(&world.disk(machine).image(View::Cache), PATH);
+    let read = if plan.profile == Profile::Illegal { whole_rows } else { Rows::read };
+    let rows = || read(&world.disk(machine).image(View::Cache), PATH);
     let rows = loop {
-        let is_late = true_time() >= calm_since + SETTLE;
+        let is_late = is_over() || true_time() >= calm_since + SETTLE;
         if is_late || (outside.is_content() && outside.pending().is_empty()) {
             // Somebody may have given up an enqueue that was made all the same.
             let rows = rows();

@@ -2,6 +2,7 @@
 
 pub mod checkers;
 pub mod coverage;
+pub mod damage;
 pub mod drive;
 pub mod event;
 pub mod host;

@@ -169,6 +169,10 @@ impl<S: Store> Store for TaggingStore<S> {
         moved
     }
 
+    fn damaged(&self, found: String) -> StoreError {
+        self.inner.damaged(found)
+    }
+
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.inner.free_bytes()
     }

@@ -9,14 +9,14 @@ use outlive_scenarios::drive::Watch;
 use outlive_scenarios::replay::{replay, scenario_of};
 use outlive_scenarios::runner::{Case, Variation, run_case, watch_case};
 use outlive_scenarios::scn::{Invariant, Name};
-use outlive_scenarios::workload::Workload;
+use outlive_scenarios::workload::{Profile, Workload};
 use outlive_sim::{FaultKind, Recording, Seed};
 use std::time::Duration;
 
 fn reached(seeds: std::ops::RangeInclusive<u64>) -> StateSet {
     let mut all = StateSet::default();
     for seed in seeds {
-        all.add(&run_case(Case::of_seed(seed), Workload::Both, Recording::Off).states);
+        all.add(&run_case(Case::of_seed(seed), Workload::Both, Profile::Legal, Recording::Off).states);
     }
     all
 }
@@ -56,8 +56,9 @@ fn forty_seeds_reach_what_matters_and_nothing_that_can_not_be() {
 
 #[test]
 fn a_state_that_can_not_be_is_a_violation_once_for_each_rule() {
-    let judged =
-        watch_case(Case::of_seed(1), Workload::Both, Recording::Off, Watch::Off).1.expect("it comes to its end");
+    let judged = watch_case(Case::of_seed(1), Workload::Both, Profile::Legal, Recording::Off, Watch::Off)
+        .1
+        .expect("it comes to its end");
     let state = State {
         job: JobState::Completed,
         lease: Lease::Valid,
@@ -82,14 +83,14 @@ fn a_state_that_can_not_be_is_a_violation_once_for_each_rule() {
 
 #[test]
 fn a_varied_run_is_another_one_and_its_file_plays_it() {
-    let mut hashes = vec![run_case(Case::of_seed(5), Workload::Both, Recording::Off).hash];
+    let mut hashes = vec![run_case(Case::of_seed(5), Workload::Both, Profile::Legal, Recording::Off).hash];
     for (turn, faults_of) in [(2, None), (0, Some(9)), (1, Some(9))] {
         let case = Case { seed: 5, variation: Variation { turn, faults_of } };
-        let hash = run_case(case, Workload::Both, Recording::Off).hash;
-        assert_eq!(hash, run_case(case, Workload::Both, Recording::Off).hash, "{case}");
+        let hash = run_case(case, Workload::Both, Profile::Legal, Recording::Off).hash;
+        assert_eq!(hash, run_case(case, Workload::Both, Profile::Legal, Recording::Off).hash, "{case}");
         let name = Name::new(&case.file_name()).expect("it is a name");
         let guards = Invariant::all().take(1).collect();
-        let file = scenario_of(&case.plan(Workload::Both), Seed(5), turn, name, guards);
+        let file = scenario_of(&case.plan(Workload::Both, Profile::Legal), Seed(5), turn, name, guards);
         assert_eq!(replay(&file, Recording::Off).hash, hash, "{case}");
         assert!(!hashes.contains(&hash), "{case}");
         hashes.push(hash);

@@ -4,10 +4,10 @@ use outlive::JobId;
 use outlive_scenarios::checkers::{ALL, Finding, Report};
 use outlive_scenarios::coverage::StateSet;
 use outlive_scenarios::drive::Watch;
-use outlive_scenarios::runner::{Ending, Judged, SeedResult, print_seed, run_seed, watch_seed};
+use outlive_scenarios::runner::{Case, Ending, Judged, SeedResult, print_seed, run_case, run_seed, watch_seed};
 use outlive_scenarios::stopwatch::Work;
 use outlive_scenarios::why::why;
-use outlive_scenarios::workload::Workload;
+use outlive_scenarios::workload::{Profile, Workload};
 use outlive_sim::timeline::{Kind, SpanKind, html};
 use outlive_sim::{Recording, Seed};
 use std::collections::BTreeSet;
@@ -74,6 +74,7 @@ fn result(ending: Ending) -> SeedResult {
         crashes_that_hurt: 6,
         zombies: 1,
         states: StateSet::default(),
+        damage: None,
         simulated: Duration::from_millis(34_182),
         wall: Duration::from_millis(41),
         work: Some(Work { simulated: Duration::from_millis(30_500), wall: Duration::from_millis(25) }),
@@ -100,6 +101,21 @@ fn a_run_without_an_end_says_why() {
     let ending = Ending::Broken("no end within 2000s of simulated time".into());
     let text = print_seed(&result(ending), &[], "cargo xtask sim --seed 42");
     assert!(text.contains("BROKEN: no end within 2000s of simulated time\nrun it again: cargo xtask sim --seed 42"));
+}
+
+#[test]
+fn a_seed_of_the_illegal_profile_repeats_and_says_what_came_of_it() {
+    let run = |seed| run_case(Case::of_seed(seed), Workload::Both, Profile::Illegal, Recording::Off);
+    for seed in [2, 5] {
+        let (once, again) = (run(seed), run(seed));
+        assert_eq!((once.hash, &once.ending), (again.hash, &Ending::Good), "seed {seed}");
+        assert!(
+            once.damage.is_some() && once.clauses.keys().all(|clause| clause.starts_with('X')),
+            "{:?}",
+            once.damage
+        );
+        assert_ne!(once.hash, run_seed(Seed(seed), Workload::Both, Recording::Off).hash);
+    }
 }
 
 fn watched(seed: u64, workload: Workload) -> (u64, Judged) {

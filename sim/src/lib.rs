@@ -117,7 +117,7 @@ pub use self::{
     check::{Difference, first_difference},
     clock::{MachineClock, Sleep, sleep_true, true_time},
     disk::{
-        DiskChange, DiskEntry, DiskFaults, FileNumber, Loss, OpenMode, OperationInfo, OperationKind, ProcessDisk,
+        DiskChange, DiskEntry, DiskFaults, FileNumber, Loss, OpenMode, OperationInfo, OperationKind, ProcessDisk, Rot,
         SimDisk, SimFile, Speed, Survivors, Verdict, View,
     },
     history::{Entry, History},

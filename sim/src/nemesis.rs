@@ -8,9 +8,9 @@
 mod fault;
 mod fired;
 mod links;
+mod operations;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,8 +19,9 @@ pub use self::fault::{Action, Count, Fault, FaultKind, MessageFault, Trigger};
 pub use self::fired::Fired;
 
 use self::links::Links;
+use self::operations::{strikes, verdict};
 use crate::clock::{sleep_true, true_time};
-use crate::disk::{DiskFaults, Loss, OperationInfo, OperationKind, Speed, Verdict};
+use crate::disk::{Loss, OperationInfo, Speed, Verdict};
 use crate::process::{Process, ProcessId};
 use crate::seed::Fork;
 use crate::world::{MachineId, World};
@@ -362,12 +363,19 @@ impl Nemesis {
             }
             // Whoever carries the message.
             Action::Message(_) => {}
-            Action::SyncError | Action::WriteError => {
+            Action::BitRot => {
+                let (path, fork) = (operation.map(|operation| operation.path), self.0.fork.fork("rot"));
+                let process = victims.first().copied().unwrap_or(ProcessId::WORLD);
+                if world.disk(machine).rot(path, process, fork.key(place as u64)).is_some() {
+                    self.struck(kind, fired);
+                }
+            }
+            Action::SyncError | Action::WriteError | Action::LyingSync | Action::MisdirectedWrite => {
                 if let Some(operation) = operation
                     && strikes(kind, operation)
                 {
                     self.struck(kind, fired);
-                    return Verdict::Fail(io::ErrorKind::Other);
+                    return verdict(kind);
                 }
                 self.0.state.lock().unwrap().armed.push(Armed { machine, kind, fired });
             }
@@ -474,6 +482,9 @@ impl Nemesis {
             | FaultKind::PowerLoss
             | FaultKind::SyncError
             | FaultKind::WriteError
+            | FaultKind::LyingSync
+            | FaultKind::BitRot
+            | FaultKind::MisdirectedWrite
             | FaultKind::WallJump
             | FaultKind::ConnectionResets
             | FaultKind::HalfOpen
@@ -489,52 +500,6 @@ impl Nemesis {
             self.struck(kind, fired);
         }
     }
-
-    /// The faults that waited for this operation, which then wait no more.
-    fn all_due(&self, operation: &OperationInfo<'_>) -> Vec<usize> {
-        let mut due = Vec::new();
-        let mut state = self.0.state.lock().unwrap();
-        let State { at_operations, schedule, .. } = &mut *state;
-        at_operations.retain_mut(|(place, seen)| {
-            let fault = &schedule[*place];
-            let fires = fault.machine == operation.machine && self.is_due(*place, fault, seen, operation);
-            if fires {
-                due.push(*place);
-            }
-            !fires
-        });
-        due
-    }
-
-    fn is_due(&self, place: usize, fault: &Fault, seen: &mut u64, operation: &OperationInfo<'_>) -> bool {
-        let matches = |suffix: &str, kind: OperationKind| kind == operation.kind && operation.path.ends_with(suffix);
-        match &fault.trigger {
-            Trigger::AtOperation { process, ordinal } => {
-                *process == operation.process && *ordinal == operation.of_process
-            }
-            Trigger::AtMatching { suffix, kind, nth } => {
-                *seen += u64::from(matches(suffix, *kind));
-                *seen == *nth
-            }
-            Trigger::AtChance { suffix, kind, probability } => {
-                let matches = matches(suffix, *kind);
-                *seen += u64::from(matches);
-                matches && self.0.fork.key(place as u64).key(*seen).chance(*probability)
-            }
-            Trigger::At(_) | Trigger::AtEvent { .. } => unreachable!("it waits for an operation"),
-        }
-    }
-
-    /// Whether an armed error strikes this operation, and is armed no more.
-    fn strike_armed(&self, operation: &OperationInfo<'_>) -> bool {
-        let mut state = self.0.state.lock().unwrap();
-        let struck = |armed: &Armed| armed.machine == operation.machine && strikes(armed.kind, operation);
-        let Some(index) = state.armed.iter().position(struck) else { return false };
-        let Armed { kind, fired, .. } = state.armed.remove(index);
-        state.fired[fired].until = Some(true_time());
-        state.struck(kind, Some(fired));
-        true
-    }
 }
 
 impl State {
@@ -543,43 +508,6 @@ impl State {
         if let Some(fired) = fired {
             self.fired[fired].took_effect = true;
         }
-    }
-}
-
-/// Whether an error of this kind makes a difference to an operation.
-fn strikes(kind: FaultKind, operation: &OperationInfo<'_>) -> bool {
-    match operation.kind {
-        OperationKind::Sync | OperationKind::SyncDirectory => kind == FaultKind::SyncError && operation.pending > 0,
-        OperationKind::Write => kind == FaultKind::WriteError,
-        OperationKind::Open
-        | OperationKind::Read
-        | OperationKind::Truncate
-        | OperationKind::Rename
-        | OperationKind::Remove => false,
-    }
-}
-
-impl DiskFaults for Nemesis {
-    fn on_operation(&self, operation: &OperationInfo<'_>) -> Verdict {
-        {
-            let state = self.0.state.lock().unwrap();
-            if state.stopped || (state.at_operations.is_empty() && state.armed.is_empty()) {
-                return Verdict::Pass;
-            }
-        }
-        let mut verdict = Verdict::Pass;
-        for place in self.all_due(operation) {
-            match self.fire(place, &[operation.process], Some(operation)) {
-                Verdict::Pass => {}
-                Verdict::CrashBefore => verdict = Verdict::CrashBefore,
-                Verdict::Fail(error) if verdict == Verdict::Pass => verdict = Verdict::Fail(error),
-                Verdict::Fail(_) => {}
-            }
-        }
-        if verdict == Verdict::Pass && self.strike_armed(operation) {
-            verdict = Verdict::Fail(io::ErrorKind::Other);
-        }
-        verdict
     }
 }
 

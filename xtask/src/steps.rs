@@ -39,6 +39,7 @@ pub const STEPS: &[Step] = &[
     TESTS,
     Step { name: "determinism", words: &["xtask", "sim", "--seeds", "1..200", "--check-determinism"] },
     Step { name: "500 seeds", words: &["xtask", "sim", "--seeds", "1..500"] },
+    Step { name: "300 seeds of illegal faults", words: &["xtask", "sim", "--seeds", "1..300", "--profile", "illegal"] },
     Step { name: "scenario files", words: &["xtask", "replay"] },
     Step { name: "crash sweep", words: &["xtask", "sweep"] },
     Step { name: "planted bugs", words: &["xtask", "mutants"] },

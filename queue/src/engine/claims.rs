@@ -8,7 +8,7 @@ use crate::job::life::{self, Grant};
 use crate::job::{Attempt, Holder, Job, Now, RequestId, Steady};
 use crate::order::Stage;
 use crate::protocol::{Call, CallError, Claim, Granted, Reply};
-use crate::store::{Storage, StoreError};
+use crate::store::{Storage, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -137,7 +137,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         // Its first copy may have been answered while this one waited.
         if let Some(row) = group.request(&mut self.store, claim.id).await? {
-            return match replay::read(&row.answer)? {
+            return match replay::read(&row.answer).map_err(|found| self.store.damaged(found))? {
                 Answer::Claimed { tokens } => self.granted_again(group, &tokens).await,
                 _ => Ok(Vec::new()),
             };

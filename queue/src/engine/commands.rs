@@ -210,6 +210,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     async fn explain(&mut self, group: &mut Group, id: JobId, now: Now) -> Result<Explanation, Stop> {
         let Stored { job, latest } = self.known(group, id).await?;
+        if !self.minds(&job) {
+            let found = format!("job {id} is {}, and no list of jobs that wait or run has it so", job.state);
+            return Err(self.store.damaged(found).into());
+        }
         let failure = self.last_failure(group, &job, latest.as_ref()).await?;
         let line = || Line {
             ahead: self.order.ahead(id, limits::LINE_COUNT_MAX),

@@ -5,7 +5,7 @@
 use super::Engine;
 use super::group::Group;
 use crate::host::{self, Host};
-use crate::job::{Holder, Job, JobId, Now, life};
+use crate::job::{Attempt, Holder, Job, JobId, Now, State, life};
 use crate::limits;
 use crate::order::{Entry, Order, Stage};
 use crate::store::{Live, Storage, Store, StoreError, Stored};
@@ -30,6 +30,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let state = self.store.state().await?;
         let now = self.clock.now();
         assert!(state.steady <= now.steady, "steady time ran back from {:?} to {:?}", state.steady, now.steady);
+        self.miss_nothing(&state)?;
         self.state.steady = now.steady;
         self.state = crate::store::FileState { next_job: state.next_job, next_token: state.next_token, ..self.state };
         self.order = Order::default();
@@ -59,6 +60,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Some(token) => group.attempt(&mut self.store, token).await?,
             None => None,
         };
+        let is_its_own = |attempt: &Attempt| attempt.job == id && attempt.end.is_none();
+        if leased.is_some() && !attempt.as_ref().is_some_and(is_its_own) {
+            return Err(self.store.damaged(format!("job {id} is running, and its attempt is not")));
+        }
         let stage = attempt.as_ref().map_or(Stage::Waiting(due), |attempt| Stage::Leased(attempt.expires));
         self.order.put(id, Entry { queue, kind, priority, stage }, now);
         match attempt {
@@ -76,7 +81,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn lose(&mut self, group: &mut Group, id: JobId, why: &str, now: Now) -> Result<(), StoreError> {
         let stored = group.job(&mut self.store, id).await?;
         let Some(Stored { mut job, latest: Some(mut attempt) }) = stored else {
-            return Err(StoreError::Broken(format!("job {id} is leased, but has no attempt")));
+            return Err(self.store.damaged(format!("job {id} is leased, but has no attempt")));
         };
         let random = host::random_u64(&self.host);
         let failure = life::lose(&mut job, &mut attempt, why, &self.options.limits, random, now);
@@ -85,6 +90,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
         group.update_attempt(attempt);
         group.update_job(job);
         Ok(())
+    }
+
+    /// Whether a job that is not terminal is where time and claims find it. What an opening did not find among those that
+    /// are not terminal, because the file keeps an old list of them, would wait for ever.
+    pub(super) fn minds(&self, job: &Job) -> bool {
+        let is_leased = |entry: &Entry| matches!(entry.stage, Stage::Leased(_));
+        let entry = self.order.entries().get(&job.id);
+        job.state.is_terminal() || entry.is_some_and(|entry| is_leased(entry) == (job.state == State::Running))
     }
 
     /// Puts a job that is not leased where it belongs in the order.

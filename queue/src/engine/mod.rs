@@ -86,6 +86,33 @@ struct Engine<H: Host, S: Storage> {
     shortest_lease: Option<Duration>,
     /// When a broken store was opened anew, and how long a pause went before that.
     reopened: Option<(Steady, Duration)>,
+    /// How often rows have made it panic.
+    stumbles: u32,
+    /// Whether it has recovered once, so that it knows what must be in the file.
+    is_open: bool,
+}
+
+/// What became of opening a broken store anew.
+enum Reopened {
+    Yes,
+    NobodyAsks,
+    /// There is no use in trying again.
+    Never(String),
+}
+
+/// Why a broken store did not open, and whether it may yet.
+enum Closed {
+    ForNow(String),
+    ForGood(String),
+}
+
+impl Closed {
+    fn of(error: &OpenError) -> Self {
+        match error {
+            OpenError::Damaged { .. } | OpenError::LostTail { .. } => Self::ForGood(error.to_string()),
+            _ => Self::ForNow(error.to_string()),
+        }
+    }
 }
 
 /// First and longest pause before a broken store is opened once more.
@@ -135,7 +162,10 @@ impl Service for Local {
 
 impl<H: Host, S: Storage> Engine<H, S> {
     async fn open(host: H, mut storage: S, options: Options) -> Result<Self, OpenError> {
-        let store_error = |error| OpenError::Store { path: "the queue".into(), error };
+        let store_error = |error| match error {
+            StoreError::Damaged { path, found } => OpenError::Damaged { path, found },
+            error => OpenError::Store { path: "the queue".into(), error },
+        };
         options.check().map_err(OpenError::Options)?;
         let mut store = Cached::new(storage.open(&options).await?);
         let state = store.state().await.map_err(store_error)?;
@@ -155,8 +185,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
             oldest_request: Steady(0),
             shortest_lease: None,
             reopened: None,
+            stumbles: limits::STUMBLES_MAX,
+            is_open: false,
         };
-        engine.recover().await.map_err(store_error)?;
+        engine.reload().await.map_err(store_error)?;
+        (engine.stumbles, engine.is_open) = (0, true);
         Ok(engine)
     }
 
@@ -175,10 +208,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 arrived.push(next);
             }
             arrived.retain(|it| !it.is_abandoned_claim());
-            if let Err(error) = self.serve(arrived).await
-                && !self.reopen(&mut arriving, error.to_string()).await
-            {
-                return;
+            match self.serve(arrived).await {
+                Ok(()) => {}
+                Err(error @ StoreError::Damaged { .. }) => {
+                    return self.stop_for_good(arriving, error.to_string()).await;
+                }
+                Err(error) => match self.reopen(&mut arriving, error.to_string()).await {
+                    Reopened::Yes => {}
+                    Reopened::NobodyAsks => return,
+                    Reopened::Never(why) => return self.stop_for_good(arriving, why).await,
+                },
             }
         }
     }
@@ -186,8 +225,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Decides, commits and answers one group.
     async fn serve(&mut self, arrived: Vec<Arrived>) -> Result<(), StoreError> {
         let (calls, senders): (Vec<Call>, Vec<_>) = arrived.into_iter().map(|it| (it.call, it.answer)).unzip();
-        let outcome =
-            wait::catch_panic(self.group(&calls)).await.unwrap_or_else(|panic| Err(StoreError::Broken(panic)));
+        let outcome = wait::catch_panic(self.group(&calls)).await.unwrap_or_else(|panic| Err(self.stumble(panic)));
         match outcome {
             Ok(decided) => {
                 for (sender, decided) in senders.into_iter().zip(decided) {
@@ -196,12 +234,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 self.answer_claims();
                 let frames = self.options.checkpoint_frames;
                 let checkpoint = wait::catch_panic(self.store.checkpoint(frames)).await;
-                checkpoint.unwrap_or_else(|panic| Err(StoreError::Broken(panic))).map(drop)
+                checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic))).map(drop)
             }
             // Nobody asked for anything: it is the rows of the file that contradict each other.
             Err(StoreError::Refused(message)) if calls.is_empty() => {
                 self.clock.sleep(REOPEN_PAUSE.1).await;
-                Err(StoreError::Broken(message))
+                Err(self.stumble(message))
             }
             // Rows that contradict the tables are a bug, but one request's bug is not its neighbour's.
             Err(StoreError::Refused(_)) if calls.len() > 1 => {
@@ -270,9 +308,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    /// Opens the store anew, however long it takes; whoever asks meanwhile hears why. `false` if
-    /// nobody is left to ask.
-    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>, why: String) -> bool {
+    /// Opens the store anew, however long it takes; whoever asks meanwhile hears why.
+    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>, why: String) -> Reopened {
         let (mut why, mut pause) = (why, self.pause_before_reopening());
         loop {
             if !pause.is_zero() {
@@ -282,17 +319,18 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     }
                 };
                 if let First::Left(()) = wait::first_of(refuse, self.clock.sleep(pause)).await {
-                    return false;
+                    return Reopened::NobodyAsks;
                 }
             }
             match self.try_reopen().await {
                 Ok(()) => break,
-                Err(error) => why = error,
+                Err(Closed::ForNow(error)) => why = error,
+                Err(Closed::ForGood(error)) => return Reopened::Never(error),
             }
             pause = longer(pause);
         }
         self.reopened = Some((self.clock.now().steady, pause));
-        true
+        Reopened::Yes
     }
 
     /// None, unless the store has broken again right after it was opened: it opens on a full disk, and breaks
@@ -303,16 +341,54 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if self.clock.now().steady < at.plus(2 * next) { next } else { Duration::ZERO }
     }
 
-    async fn try_reopen(&mut self) -> Result<(), String> {
-        let opened = wait::catch_panic(self.storage.open(&self.options)).await?;
-        self.store = Cached::new(opened.map_err(|error| error.to_string())?);
-        self.reload().await.map_err(|error| error.to_string())
+    async fn try_reopen(&mut self) -> Result<(), Closed> {
+        let opened = wait::catch_panic(self.storage.open(&self.options)).await.map_err(Closed::ForNow)?;
+        self.store = Cached::new(opened.map_err(|error| Closed::of(&error))?);
+        self.reload().await.map_err(|error| match error {
+            StoreError::Damaged { .. } => Closed::ForGood(error.to_string()),
+            error => Closed::ForNow(error.to_string()),
+        })
+    }
+
+    /// Answers whoever asks that the file is damaged, until nobody does. To open it again would bring the same
+    /// bytes, and to write to it would make it worse.
+    async fn stop_for_good(mut self, mut arriving: mpsc::Receiver<Arrived>, why: String) {
+        for claim in self.claims.drain(..) {
+            claim.abandon(&why);
+        }
+        while let Some(Arrived { answer, .. }) = arriving.recv().await {
+            drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
+        }
+    }
+
+    /// Rows have made it panic, or contradict each other. It may have been a bug of ours, and then the next opening
+    /// goes on; if it happens again and again, it is the file.
+    fn stumble(&mut self, says: String) -> StoreError {
+        self.stumbles += 1;
+        if self.stumbles > limits::STUMBLES_MAX { self.store.damaged(says) } else { StoreError::Broken(says) }
+    }
+
+    /// Compares what the file says with what this very process has committed to it.
+    fn miss_nothing(&self, found: &FileState) -> Result<(), StoreError> {
+        let FileState { next_job, next_token, nonce, .. } = self.state;
+        let ours = (found.nonce, found.next_job >= next_job, found.next_token >= next_token) == (nonce, true, true);
+        if ours || !self.is_open {
+            return Ok(());
+        }
+        Err(self.store.damaged(format!(
+            "it has lost changes that were acknowledged: this process has given out jobs up to {} and tokens up to {}, \
+             and the file knows of jobs up to {} and tokens up to {}",
+            next_job - 1,
+            next_token - 1,
+            found.next_job - 1,
+            found.next_token - 1
+        )))
     }
 
     /// Reads everything that the engine keeps in memory from the rows, after a panic too.
     async fn reload(&mut self) -> Result<(), StoreError> {
         let recovered = wait::catch_panic(self.recover()).await;
-        recovered.unwrap_or_else(|panic| Err(StoreError::Broken(panic)))
+        recovered.unwrap_or_else(|panic| Err(self.stumble(panic)))
     }
 
     /// Until something is due, if anything is.

@@ -36,9 +36,8 @@ pub fn row(id: RequestId, digest: u64, now: Now, answer: &Answer) -> RequestRow 
 }
 
 /// The answer of a row.
-pub fn read(answer: &str) -> Result<Answer, StoreError> {
-    serde_json::from_str(answer)
-        .map_err(|error| StoreError::Broken(format!("a remembered answer does not read back: {error}")))
+pub fn read(answer: &str) -> Result<Answer, String> {
+    serde_json::from_str(answer).map_err(|error| format!("a remembered answer does not read back: {error}"))
 }
 
 impl<H: Host, S: Storage> Engine<H, S> {
@@ -48,7 +47,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if row.digest != digest(call) {
             return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused)))));
         }
-        let reply = match read(&row.answer)? {
+        let reply = match read(&row.answer).map_err(|found| self.store.damaged(found))? {
             Answer::Enqueued { job, fresh } => Reply::Enqueued { job, fresh },
             Answer::Claimed { tokens } => Reply::Claimed { grants: self.granted_again(group, &tokens).await? },
             Answer::Done => Reply::Done,

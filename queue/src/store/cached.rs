@@ -106,6 +106,10 @@ impl<S: Store> Store for Cached<S> {
         self.store.checkpoint(frames).await
     }
 
+    fn damaged(&self, found: String) -> StoreError {
+        self.store.damaged(found)
+    }
+
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.store.free_bytes()
     }

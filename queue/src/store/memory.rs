@@ -112,6 +112,10 @@ impl Store for MemoryStore {
         Ok(false)
     }
 
+    fn damaged(&self, found: String) -> StoreError {
+        StoreError::Damaged { path: "the memory".into(), found }
+    }
+
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         Ok(u64::MAX)
     }

@@ -69,6 +69,9 @@ pub trait Store: 'static {
     /// [`StoreError::Broken`]: what was committed is safe, but the store must be reopened.
     fn checkpoint(&mut self, frames: u64) -> impl Future<Output = Result<bool, StoreError>>;
 
+    /// The error that says that what is in the file is not what was written: `found` is what contradicts it.
+    fn damaged(&self, found: String) -> StoreError;
+
     /// Bytes that may still be written.
     ///
     /// # Errors
@@ -176,6 +179,17 @@ pub enum StoreError {
     /// The disk failed, or the store itself: what was written is unknown.
     #[error("the store is broken and must be reopened: {0}")]
     Broken(String),
+    /// What is in the file is not what was written. Opening it anew does not help.
+    #[error(
+        "{path} is damaged: {found}. Nothing is read from it or written to it any more; restore it from a backup \
+         (`sqlite3 {path} 'PRAGMA integrity_check'` says more)"
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        found: String,
+    },
 }
 
 /// Why a store could not be opened.
@@ -190,7 +204,10 @@ pub enum OpenError {
         holder: String,
     },
     /// The file is not a queue of ours. It was left as it is.
-    #[error("{path} is not an Outlive queue: {found}. It was left untouched; choose another path")]
+    #[error(
+        "{path} is not an Outlive queue: {found}. It was left untouched; choose another path, or, if it was a queue \
+         once, restore it from a backup"
+    )]
     Foreign {
         /// The file.
         path: String,
@@ -204,6 +221,20 @@ pub enum OpenError {
         path: String,
         /// What is wrong.
         found: String,
+    },
+    /// Changes that were acknowledged are not in the file any more. It was left as it is.
+    #[error(
+        "{path} has lost changes that were acknowledged: its write-ahead log breaks off after frame {whole} of {frames}, \
+         and what comes after the break was synced once. It was left untouched; restore it from a backup, or go on \
+         without what is lost: `sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'`"
+    )]
+    LostTail {
+        /// The file.
+        path: String,
+        /// Frames of the log that are whole.
+        whole: usize,
+        /// Frames that the log has.
+        frames: usize,
     },
     /// The file was written by a newer version. It was left as it is.
     #[error("{path} has format {found}, and this version knows formats up to {known}; use a newer Outlive")]

@@ -10,6 +10,7 @@ mod history;
 mod host;
 mod leases;
 mod limits;
+mod lost;
 mod random;
 mod reopening;
 mod requests;

@@ -6,7 +6,7 @@ use outlive_scenarios::drive::Watch;
 use outlive_scenarios::runner::{
     Case, Variation, Verdict, compare, print_coverage, print_seed, print_summary, run_case, run_many, watch_case,
 };
-use outlive_scenarios::workload::Workload;
+use outlive_scenarios::workload::{Profile, Workload};
 use outlive_sim::{Recording, serve_questions};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -104,6 +104,10 @@ struct Chosen {
     /// default about half of the seeds each.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     workload: Workload,
+    /// Faults that the queue survives in full, or also what no disk may do: lying syncs, bit rot and misdirected
+    /// writes, judged by clauses of their own.
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    profile: Profile,
     /// Run with this planted bug.
     #[cfg(feature = "planted")]
     #[arg(long, value_name = "NAME")]
@@ -125,6 +129,9 @@ impl Chosen {
         let mut arguments = Vec::new();
         if self.workload != Workload::default() {
             arguments.extend(["--workload".to_owned(), self.workload.name().to_owned()]);
+        }
+        if self.profile != Profile::default() {
+            arguments.extend(["--profile".to_owned(), self.profile.name().to_owned()]);
         }
         #[cfg(feature = "planted")]
         if let Some(name) = &self.mutant {
@@ -170,7 +177,7 @@ fn main() -> ExitCode {
         Command::Mutants(mutants) => mutants.run(),
         Command::Hashes { seeds, children, chosen } => hashes(seeds, children, &chosen),
         Command::Serve { chosen } => chosen.bring_to_life().map_err(anyhow::Error::msg).and_then(|()| {
-            serve_questions(|case: Case| run_case(case, chosen.workload, Recording::Off))?;
+            serve_questions(|case: Case| run_case(case, chosen.workload, chosen.profile, Recording::Off))?;
             Ok(Verdict::Good)
         }),
     };
@@ -186,7 +193,8 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
         (Some(seed), _) if !run.check_determinism => {
             let recording = run.trace.clone().map_or(Recording::Off, Recording::File);
             let case = Case { seed, variation: run.variation };
-            let (result, judged) = watch_case(case, run.chosen.workload, recording, Watch::On);
+            let Chosen { workload, profile, .. } = run.chosen;
+            let (result, judged) = watch_case(case, workload, profile, recording, Watch::On);
             let (why, again) = (judged.as_ref().map_or_else(Vec::new, |it| it.why()), run.chosen.replay(case));
             println!("{}", print_seed(&result, &why, &again));
             if let Some(page) = &run.html {
@@ -203,7 +211,9 @@ fn simulate(run: &Run) -> anyhow::Result<Verdict> {
 
 fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
     let extra = run.chosen.arguments();
-    let summary = run_many(seeds, run.chosen.workload, run.children.map(usize::from), &serve_arguments(&extra), true)?;
+    let Chosen { workload, profile, .. } = run.chosen;
+    let children = run.children.map(usize::from);
+    let summary = run_many(seeds, workload, profile, children, &serve_arguments(&extra), true)?;
     println!("{}", print_summary(&summary, |seed| run.chosen.replay(Case::of_seed(seed))));
     if run.coverage {
         println!("\n{}", print_coverage(&summary));
@@ -233,7 +243,7 @@ fn many(seeds: RangeInclusive<u64>, run: &Run) -> anyhow::Result<Verdict> {
 
 fn hashes(seeds: RangeInclusive<u64>, children: usize, chosen: &Chosen) -> anyhow::Result<Verdict> {
     let arguments = serve_arguments(&chosen.arguments());
-    let summary = run_many(seeds.rev(), chosen.workload, Some(children), &arguments, false)?;
+    let summary = run_many(seeds.rev(), chosen.workload, chosen.profile, Some(children), &arguments, false)?;
     for (seed, result) in &summary.results {
         println!("{seed} {:016x}", result.hash);
     }

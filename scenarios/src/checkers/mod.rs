@@ -10,18 +10,20 @@ mod i2_claims_expire;
 mod i3_failure_is_state;
 mod i4_waiting_is_visible;
 mod i5_idempotent_progress;
+mod illegal;
 mod liveness;
 
 pub use facts::{CallFact, Facts, Grant, number_of};
 pub use finding::{Finding, Subject};
 
+use crate::damage;
 use crate::drive::Evidence;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A checker: its clauses, and the fold.
 pub struct Checker {
-    /// The invariant: `I1` to `I5`, or `L`.
+    /// The invariant: `I1` to `I5`, `L`, or `X`.
     pub invariant: &'static str,
     /// What it says, in a few words.
     pub title: &'static str,
@@ -40,6 +42,17 @@ pub const ALL: &[Checker] = &[
     i5_idempotent_progress::CHECKER,
     liveness::CHECKER,
 ];
+
+/// What judges a run in which a disk did what no disk may do.
+pub const ILLEGAL: &[Checker] = &[illegal::CHECKER];
+
+/// The clauses that runs with these counts were judged by: id and sentence. Those of the five invariants, unless one was
+/// judged by X.
+pub fn clauses_of(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let by_x = counts.keys().any(|clause| clause.starts_with('X'));
+    let all = ALL.iter().chain(ILLEGAL).flat_map(|checker| checker.clauses);
+    all.filter(move |(clause, _)| if by_x { counts.contains_key(*clause) } else { !clause.starts_with('X') })
+}
 
 /// What the checkers found in one run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -74,10 +87,15 @@ impl Report {
     }
 }
 
-/// Lets all checkers judge a run.
+/// Lets all checkers judge a run: those of the five invariants, unless a disk did what no disk may do.
 pub fn judge(evidence: &Evidence, facts: &Facts) -> Report {
+    judge_as(if damage::is_possible(evidence) { ILLEGAL } else { ALL }, evidence, facts)
+}
+
+/// Lets these checkers judge a run.
+pub fn judge_as(checkers: &[Checker], evidence: &Evidence, facts: &Facts) -> Report {
     let mut report = Report::default();
-    for checker in ALL {
+    for checker in checkers {
         for (clause, _) in checker.clauses {
             report.counts.insert((*clause).to_owned(), 0);
         }

@@ -5,7 +5,7 @@ use super::{ALL, Bug, choose};
 use crate::drive::Watch;
 use crate::replay::{REGRESSIONS, all_files, read};
 use crate::runner::{Case, Ending, SeedResult, Summary, Variation, Verdict, compare, print_seed, run_many, watch_case};
-use crate::workload::Workload;
+use crate::workload::{Profile, Workload};
 use anyhow::Context;
 use clap::Args;
 use comfy_table::{Table, presets};
@@ -78,8 +78,10 @@ impl Mutants {
         }
         if let (Some(seed), Some(name)) = (self.seed, &self.mutant) {
             choose(name).map_err(anyhow::Error::msg)?;
+            let bug = ALL.iter().find(|bug| bug.name() == name);
+            let profile = bug.map_or(Profile::Legal, |bug| bug.profile());
             let case = Case { seed, variation: self.variation };
-            let (result, judged) = watch_case(case, self.workload, Recording::Off, Watch::On);
+            let (result, judged) = watch_case(case, self.workload, profile, Recording::Off, Watch::On);
             let why = judged.as_ref().map_or_else(Vec::new, |judged| judged.why());
             let workload = self.workload.name();
             let replay =
@@ -105,8 +107,10 @@ impl Mutants {
             all.push(caught);
         }
         println!("{}", table(&all));
-        // Of a few the stories always, so that the shrinker is tested with each run.
-        let told = all.iter().step_by(if self.shrink || self.mutant.is_some() { 1 } else { STORIES_EVERY });
+        // Of a few the stories always, so that the shrinker is tested with each run. No story is told of what no
+        // disk may do.
+        let legal = all.iter().filter(|caught| caught.bug.profile() == Profile::Legal);
+        let told = legal.step_by(if self.shrink || self.mutant.is_some() { 1 } else { STORIES_EVERY });
         missed.extend(shrink_all(&told.collect::<Vec<_>>())?);
         missed.extend(self.scenario_files()?);
         missed.extend(self.sweeps()?);
@@ -165,12 +169,16 @@ impl Mutants {
 }
 
 fn arguments(bug: &dyn Bug) -> Vec<String> {
-    vec!["--mutant".into(), bug.name().into()]
+    let mut arguments = vec!["--mutant".into(), bug.name().into()];
+    if bug.profile() != Profile::Legal {
+        arguments.extend(["--profile".into(), bug.profile().name().into()]);
+    }
+    arguments
 }
 
 fn run_with(bug: &dyn Bug, seeds: RangeInclusive<u64>) -> anyhow::Result<Summary> {
     let serve: Vec<String> = std::iter::once("serve".into()).chain(arguments(bug)).collect();
-    Ok(run_many(seeds, Workload::Both, None, &serve, true)?)
+    Ok(run_many(seeds, Workload::Both, bug.profile(), None, &serve, true)?)
 }
 
 fn hunt(bug: &'static dyn Bug) -> anyhow::Result<Caught> {

@@ -18,6 +18,7 @@ pub use memory::Memory;
 pub use service::{remote, service};
 pub use storage::{BuggyStorage, storage};
 
+use crate::workload::Profile;
 use outlive::Options;
 use outlive::job::{KeyRow, RequestId};
 use outlive::protocol::{Call, CallError, Reply};
@@ -36,6 +37,11 @@ pub trait Bug: Sync {
 
     /// What is wrong, in one sentence.
     fn about(&self) -> &'static str;
+
+    /// Which faults its seeds may have.
+    fn profile(&self) -> Profile {
+        Profile::Legal
+    }
 
     /// Brings it to life in this process, before any simulation.
     fn prepare(&self) {}

@@ -90,6 +90,10 @@ impl<S: Store> Store for BuggyStore<S> {
         self.inner.checkpoint(frames).await
     }
 
+    fn damaged(&self, found: String) -> StoreError {
+        self.inner.damaged(found)
+    }
+
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.inner.free_bytes()
     }

@@ -5,7 +5,7 @@ use crate::scn::{
     Action, Anchor, AttemptScript, ClientName, Job, JobOption, Name, Number, Payload, Process as Who, Scenario, Step,
     WorkerName, WorldItem,
 };
-use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, QUEUES, Script, Setting, WorkerPlan};
+use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, Profile, QUEUES, Script, Setting, WorkerPlan};
 use outlive::Options;
 use outlive::job::{Backoff, Wall};
 use outlive::protocol::{Enqueue, When};
@@ -257,6 +257,7 @@ impl Cast {
             enqueue_pause: Duration::from_secs(1),
             burst: 1,
             sync_latency: Duration::ZERO,
+            profile: Profile::Legal,
             faults: Vec::new(),
             faults_end: Duration::ZERO,
             downtime: DOWNTIME,

@@ -150,6 +150,8 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
         }
         FaultAction::SyncError => Action::SyncError { on: on(OperationKind::Sync)? },
         FaultAction::WriteError => Action::WriteError { on: on(OperationKind::Write)? },
+        // No story is told of what no disk may do.
+        FaultAction::LyingSync | FaultAction::BitRot | FaultAction::MisdirectedWrite => return None,
         FaultAction::FullDisk(long) => Action::FullDisk { lasting: lasting(long) },
         FaultAction::SlowDisk { least, most, lasting: long } => {
             Action::SlowDisk { least, most, lasting: lasting(long) }

@@ -6,7 +6,7 @@ use super::result::{Ending, SeedResult};
 use crate::coverage::{DEMANDED, StateSet};
 use crate::event::moments;
 use crate::stopwatch::Work;
-use crate::workload::Workload;
+use crate::workload::{Profile, Workload};
 use indicatif::{ProgressBar, ProgressStyle};
 use outlive_sim::{Answer, Batch, FaultKind};
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub struct Summary {
     demanded: [usize; DEMANDED.len()],
     /// Which settings it is about.
     pub workload: Workload,
+    /// Which faults its runs may have.
+    pub profile: Profile,
     /// Real time for all.
     pub wall: Duration,
     /// Children that worked at a time.
@@ -81,6 +83,7 @@ const ALL_MOMENTS_FROM: usize = 1_000;
 pub fn run_many(
     seeds: impl DoubleEndedIterator<Item = u64> + Clone + Send,
     workload: Workload,
+    profile: Profile,
     children: Option<usize>,
     arguments: &[String],
     show_progress: bool,
@@ -109,6 +112,7 @@ pub fn run_many(
         newest: Vec::new(),
         demanded: [0; DEMANDED.len()],
         workload,
+        profile,
         wall,
         children,
     };
@@ -202,11 +206,17 @@ impl Summary {
         }
         let has_network = self.workload != Workload::Embedded;
         let clauses = self.clauses.iter().filter(|(_, count)| **count == 0).map(|(clause, _)| clause.clone());
-        let kinds = KINDS.iter().chain(NETWORK_KINDS.iter().filter(|_| has_network));
         let least = (self.seeds() / SEEDS_FOR_EACH_FAULT) as u64;
         let effective = |kind: &FaultKind| self.faults.get(kind).map_or(0, |(effective, _)| *effective);
-        let faults = kinds.filter(|kind| effective(kind) < least);
-        let faults = faults.map(|kind| format!("{kind:?} ({} times, {least} are the least)", effective(kind)));
+        let rare = |kind: &&FaultKind| effective(kind) < least;
+        let says = |kind: &FaultKind| format!("{kind:?} ({} times, {least} are the least)", effective(kind));
+        // The legal profile answers for all else: here a run ends early once damage is detected.
+        if self.profile == Profile::Illegal {
+            let clauses = clauses.filter(|clause| clause.starts_with('X'));
+            return clauses.chain(FaultKind::ILLEGAL.iter().filter(rare).map(says)).collect();
+        }
+        let kinds = KINDS.iter().chain(NETWORK_KINDS.iter().filter(|_| has_network));
+        let faults = kinds.filter(rare).map(says);
         let zombies = (self.zombies() < least).then(|| format!("zombies ({} of {least})", self.zombies()));
         let clusters = match self.workload {
             Workload::Embedded => 0,

@@ -1,6 +1,6 @@
 //! What a run is made from.
 
-use crate::workload::{Plan, Workload};
+use crate::workload::{Plan, Profile, Workload};
 use clap::Args;
 use outlive_sim::Seed;
 use serde::{Deserialize, Serialize};
@@ -33,9 +33,9 @@ impl Case {
     }
 
     /// Its plan.
-    pub fn plan(self, workload: Workload) -> Plan {
+    pub fn plan(self, workload: Workload, profile: Profile) -> Plan {
         let faults_of = self.variation.faults_of.unwrap_or(self.seed);
-        Plan::with_faults_of(Seed(self.seed), Seed(faults_of), workload)
+        Plan::of_case(Seed(self.seed), Seed(faults_of), workload, profile)
     }
 
     /// The arguments that name it on a command line.
@@ -87,8 +87,9 @@ mod tests {
 
     #[test]
     fn the_faults_of_another_seed_change_nothing_else_of_a_plan() {
-        let plain = Case::of_seed(7).plan(Workload::Cluster);
-        let varied = Case { seed: 7, variation: Variation { turn: 0, faults_of: Some(9) } }.plan(Workload::Cluster);
+        let plain = Case::of_seed(7).plan(Workload::Cluster, Profile::Legal);
+        let varied = Case { seed: 7, variation: Variation { turn: 0, faults_of: Some(9) } }
+            .plan(Workload::Cluster, Profile::Legal);
         assert_ne!(varied.faults, plain.faults);
         let without = |plan: Plan| format!("{:?}", Plan { faults: Vec::new(), ..plan });
         assert_eq!(without(varied), without(plain));

@@ -4,13 +4,17 @@ use super::batch::Summary;
 use super::result::{Ending, SeedResult};
 use crate::checkers;
 use crate::coverage;
+use crate::damage::Damage;
 use crate::stopwatch::Work;
+use crate::workload::Profile;
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 use std::time::Duration;
 
 /// Violations printed of one seed; the first one is mostly the cause of the others.
 const VIOLATIONS_SHOWN: usize = 5;
+/// Seeds printed of each end that a run of the illegal profile can come to.
+const SEEDS_SHOWN: usize = 8;
 
 /// Seeds printed of those that reached something new.
 const NEWEST_SHOWN: usize = 5;
@@ -34,6 +38,17 @@ pub fn print_seed(result: &SeedResult, why: &[String], replay: &str) -> String {
     ));
     line(format!("{} of simulated time in {}", seconds(result.simulated), seconds(result.wall)));
     line(work(result.work, result.events, result.wall));
+    match &result.damage {
+        None => {}
+        Some(Damage::Detected(told)) => line(format!("a disk did what no disk may do, and somebody was told: {told}")),
+        Some(Damage::Harmless) => line("a disk did what no disk may do, and it did no harm".into()),
+        Some(Damage::Dormant(why)) => {
+            line(format!("a disk did what no disk may do, and nobody has read it yet: {why}"))
+        }
+        Some(Damage::Unseen(clause)) => {
+            line(format!("a disk did what no disk may do, {clause} does not hold, and nothing could tell"));
+        }
+    }
     match &result.ending {
         Ending::Good => line("no violation".into()),
         Ending::Broken(why) => line(format!("\nBROKEN: {why}\nrun it again: {replay}")),
@@ -62,7 +77,7 @@ fn clauses(result: &SeedResult) -> Vec<Vec<String>> {
         Ending::Violated(violations) => violations.iter().filter(|it| it.clause == clause).count(),
         _ => 0,
     };
-    let all = checkers::ALL.iter().flat_map(|checker| checker.clauses);
+    let all = checkers::clauses_of(&result.clauses);
     all.map(|(clause, sentence)| {
         let tested = result.clauses.get(*clause).copied().unwrap_or(0);
         let verdict = match (tested, violated(clause)) {
@@ -86,7 +101,7 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
     line(table(&["fault", "scheduled", "took effect"], faults));
     let anchors = summary.anchors.iter().map(|(anchor, count)| vec![anchor.clone(), count.to_string()]);
     line(table(&["faults came", "times"], anchors));
-    let all = checkers::ALL.iter().flat_map(|checker| checker.clauses);
+    let all = checkers::clauses_of(&summary.clauses);
     let clauses = all.map(|(clause, sentence)| {
         let tested = summary.clauses.get(*clause).copied().unwrap_or(0);
         vec![(*clause).to_owned(), (*sentence).to_owned(), tested.to_string()]
@@ -123,6 +138,7 @@ pub fn print_summary(summary: &Summary, replay: impl Fn(u64) -> String) -> Strin
     ));
     line(work(summary.work(), summary.events(), summary.busy()));
     line(states(summary));
+    damage(summary).into_iter().for_each(&mut line);
     let not_reached = summary.not_reached();
     if !not_reached.is_empty() {
         line(format!("NOT REACHED by any seed: {}", not_reached.join(", ")));
@@ -149,6 +165,27 @@ pub fn print_coverage(summary: &Summary) -> String {
     let demanded = summary.demanded().map(|(name, seeds)| vec![name.to_owned(), seeds.to_string()]);
     let demanded = table(&["a large batch must reach", "seeds"], demanded);
     format!("{demanded}\n{}\n", coverage::table(&summary.states))
+}
+
+/// How many runs of the illegal profile came to each end, and the first seeds of each.
+fn damage(summary: &Summary) -> Vec<String> {
+    if summary.profile == Profile::Legal {
+        return Vec::new();
+    }
+    let told = |said: &str, is: fn(Option<&Damage>) -> bool| {
+        let seeds: Vec<u64> = summary.results.values().filter(|it| is(it.damage.as_ref())).map(|it| it.seed).collect();
+        let first: Vec<String> = seeds.iter().take(SEEDS_SHOWN).map(u64::to_string).collect();
+        let more = if seeds.len() > SEEDS_SHOWN { ", …" } else { "" };
+        format!("{:>5} {said}: seeds {}{more}", seeds.len(), first.join(", "))
+    };
+    vec![
+        "of what no disk may do:".into(),
+        told("detected, and somebody was told", |it| matches!(it, Some(Damage::Detected(_)))),
+        told("unnoticed and without harm", |it| matches!(it, Some(Damage::Harmless))),
+        told("in the file, and not read yet", |it| matches!(it, Some(Damage::Dormant(_)))),
+        told("acknowledged changes lost, and nothing could tell", |it| matches!(it, Some(Damage::Unseen(_)))),
+        told("none took effect, judged by all five invariants", |it| it.is_none()),
+    ]
 }
 
 /// How fast it went: the work alone, and all that happened in `busy`.

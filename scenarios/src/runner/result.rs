@@ -6,9 +6,10 @@ use super::judged::Judged;
 use super::qualify;
 use crate::checkers::Violation;
 use crate::coverage::StateSet;
+use crate::damage::Damage;
 use crate::drive::{Evidence, Watch, drive};
 use crate::stopwatch::Work;
-use crate::workload::{Setting, Workload};
+use crate::workload::{Profile, Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ pub struct SeedResult {
     pub zombies: u64,
     /// The states that it reached.
     pub states: StateSet,
+    /// What came of what no disk may do, if a disk did it.
+    pub damage: Option<Damage>,
     /// Simulated time.
     pub simulated: Duration,
     /// Real time.
@@ -85,26 +88,32 @@ impl SeedResult {
     }
 }
 
-/// Runs one seed and judges it.
+/// Runs one seed with legal faults, and judges it.
 pub fn run_seed(seed: Seed, workload: Workload, recording: Recording) -> SeedResult {
-    run_case(Case::of_seed(seed.0), workload, recording)
+    run_case(Case::of_seed(seed.0), workload, Profile::Legal, recording)
 }
 
 /// As [`run_seed`], and keeps what there is to see of it.
 pub fn watch_seed(seed: Seed, workload: Workload, recording: Recording, watch: Watch) -> (SeedResult, Option<Judged>) {
-    watch_case(Case::of_seed(seed.0), workload, recording, watch)
+    watch_case(Case::of_seed(seed.0), workload, Profile::Legal, recording, watch)
 }
 
 /// Runs one case and judges it.
-pub fn run_case(case: Case, workload: Workload, recording: Recording) -> SeedResult {
-    watch_case(case, workload, recording, Watch::Off).0
+pub fn run_case(case: Case, workload: Workload, profile: Profile, recording: Recording) -> SeedResult {
+    watch_case(case, workload, profile, recording, Watch::Off).0
 }
 
 /// As [`run_case`], and keeps what there is to see of it.
-pub fn watch_case(case: Case, workload: Workload, recording: Recording, watch: Watch) -> (SeedResult, Option<Judged>) {
+pub fn watch_case(
+    case: Case,
+    workload: Workload,
+    profile: Profile,
+    recording: Recording,
+    watch: Watch,
+) -> (SeedResult, Option<Judged>) {
     let started = std::time::Instant::now();
     let seed = Seed(case.seed);
-    let plan = Arc::new(case.plan(workload));
+    let plan = Arc::new(case.plan(workload, profile));
     let turn = case.variation.turn;
     let options = Options { time_limit: TIME_LIMIT, recording, turn, ..Options::default() };
     let outcome = run(seed, options, async move |world| drive(world, plan, watch).await);
@@ -122,6 +131,7 @@ pub fn watch_case(case: Case, workload: Workload, recording: Recording, watch: W
         crashes_that_hurt: 0,
         zombies: 0,
         states: StateSet::default(),
+        damage: None,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
         work: None,
@@ -174,6 +184,7 @@ fn fill(result: &mut SeedResult, judged: &Judged) {
         result.counts.insert("jobs left out of the states".into(), coverage.left_out as u64);
     }
     result.states = coverage.reached.clone();
+    result.damage = Damage::of(evidence, facts);
 }
 
 fn chosen(evidence: &Evidence) -> Vec<(String, String)> {

@@ -24,7 +24,7 @@ use crate::checkers::Violation;
 use crate::replay::{replay, scenario_of};
 use crate::runner::{Case, SeedResult, run_case};
 use crate::scn::{Invariant, Name, Scenario};
-use crate::workload::Workload;
+use crate::workload::{Profile, Workload};
 use outlive_sim::{Budget, FaultKind, Recording, Seed, Shrinker};
 use parts::{lines, with_lines};
 use probing::{Probing, struck};
@@ -92,7 +92,7 @@ pub fn shrink(
     progress: &dyn Fn(&Scenario),
 ) -> Result<Shrunk, String> {
     let started = Instant::now();
-    let result: SeedResult = run_case(case, workload, Recording::Off);
+    let result: SeedResult = run_case(case, workload, Profile::Legal, Recording::Off);
     let failures = Failure::of_run(&result.ending);
     let is_wanted = |failure: &&Failure| about.is_none_or(|about| failure.invariant() == about);
     let Some(failure) = failures.iter().find(is_wanted).cloned() else {
@@ -103,7 +103,7 @@ pub fn shrink(
     };
     let guards = Invariant::all().filter(|invariant| invariant.as_str() == failure.invariant()).collect();
     let name = Name::new(&case.file_name()).expect("it is a name");
-    let whole = scenario_of(&case.plan(workload), Seed(case.seed), case.variation.turn, name, guards);
+    let whole = scenario_of(&case.plan(workload, Profile::Legal), Seed(case.seed), case.variation.turn, name, guards);
     let stagehand = Stagehand::of(failure.clone(), case.variation.turn);
     let mut shrinker = Shrinker::new(Budget::UNLIMITED.within(limit), key, |scenario| stagehand.still_fails(scenario))
         .on_try(|tried| {

@@ -99,6 +99,11 @@ fn change(change: &DiskChange) -> String {
         DiskChange::SetLength { path, length } => format!("set {path} to {length} bytes"),
         DiskChange::Sync { path, .. } => format!("sync {path}"),
         DiskChange::FailedSync { path, .. } => format!("failed sync of {path}"),
+        DiskChange::LyingSync { path, .. } => format!("lying sync of {path}"),
+        DiskChange::MisdirectedWrite { path, meant, offset, .. } => {
+            format!("write at {meant} of {path} that lands at {offset}")
+        }
+        DiskChange::Rot { path, offset, .. } => format!("rot of byte {offset} of {path}"),
         DiskChange::Rename { from, to } => format!("rename {from} to {to}"),
         DiskChange::Remove { path } => format!("remove {path}"),
         DiskChange::SyncDirectory { path, .. } => format!("sync directory {path}"),

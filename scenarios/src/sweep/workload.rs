@@ -1,7 +1,7 @@
 //! What is swept: small workloads of one program that embeds the queue, built in or from a scenario file.
 
 use crate::replay;
-use crate::workload::{Act, Features, Intent, KINDS, Plan, Script, Setting, WorkerPlan};
+use crate::workload::{Act, Features, Intent, KINDS, Plan, Profile, Script, Setting, WorkerPlan};
 use outlive::Options;
 use outlive::job::{Backoff, Limits};
 use outlive::protocol::{Enqueue, When};
@@ -100,6 +100,7 @@ fn plan(intents: Vec<Intent>, options: Options) -> Plan {
         enqueue_pause: Duration::from_millis(20),
         burst: 1,
         sync_latency: Duration::from_millis(1),
+        profile: Profile::Legal,
         faults: Vec::new(),
         faults_end: Duration::ZERO,
         downtime: Duration::from_millis(100),

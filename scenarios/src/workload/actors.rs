@@ -5,7 +5,7 @@ use super::plan::{KINDS, Plan, QUEUES};
 use outlive::JobId;
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
-use outlive::job::{Holder, Lease, Nonce, RequestId, Token};
+use outlive::job::{Holder, Lease, Nonce, Refusal, RequestId, Token};
 use outlive::protocol::{Call, CallError, Claim, Granted, Reply, Reported, Request, Service};
 use outlive_sim::{Process, Rng};
 use std::sync::Arc;
@@ -203,9 +203,12 @@ impl<H: Host> Actor<H> {
                 if calm { pending } else { pick(&mut rng, &pending).into_iter().copied().collect() };
             for job in asked {
                 let answer = self.call(request_id(&mut rng), Request::Explain { job }).await;
-                if let Ok(Reply::Explained(explanation)) = answer
+                if let Ok(Reply::Explained(explanation)) = &answer
                     && matches!(explanation.doing, Doing::Finished { .. })
                 {
+                    self.outside.saw_terminal(job);
+                } else if matches!(answer, Err(CallError::Refused(Refusal::UnknownJob { .. }))) {
+                    // What a disk has lost never ends.
                     self.outside.saw_terminal(job);
                 }
             }

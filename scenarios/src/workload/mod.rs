@@ -7,11 +7,13 @@ mod jobs;
 mod middlebox;
 mod outside;
 mod plan;
+mod profile;
 mod program;
 mod setting;
 
 pub use cluster::Cluster;
 pub use outside::Outside;
 pub use plan::{Act, Features, GARBAGE, Intent, KINDS, Plan, QUEUES, Script, WorkerPlan};
+pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use setting::{Machines, Setting, Workload};

@@ -4,9 +4,10 @@
 use super::plan::Intent;
 use outlive::JobId;
 use outlive::job::RequestId;
-use outlive_sim::{Fork, ProcessId};
+use outlive_sim::{Fork, ProcessId, true_time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What is remembered outside of the process. Clones are the same memory.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ struct Memory {
     known: BTreeSet<JobId>,
     terminal: BTreeSet<JobId>,
     calm: bool,
+    damage_heard: Option<Duration>,
     rng_draws: u64,
 }
 
@@ -140,6 +142,16 @@ impl Outside {
     /// Whether clients behave.
     pub fn is_calm(&self) -> bool {
         self.0.lock().unwrap().calm
+    }
+
+    /// Somebody was told that the file is damaged: a person has been called.
+    pub fn hear_of_damage(&self) {
+        self.0.lock().unwrap().damage_heard.get_or_insert_with(true_time);
+    }
+
+    /// Since when a person knows that the file is damaged.
+    pub fn damage_heard(&self) -> Option<Duration> {
+        self.0.lock().unwrap().damage_heard
     }
 
     /// A number that no actor had before, for the key of its choices.

@@ -4,6 +4,7 @@
 //! Source of the idea: A. Groce et al., "Swarm Testing", 2012.
 
 use super::faults;
+use super::profile::Profile;
 use super::setting::{Setting, Workload};
 use outlive::Options;
 use outlive::job::{Backoff, Limits};
@@ -46,6 +47,8 @@ pub struct Plan {
     /// What a sync takes at the least, and half of what it takes at the most: requests that arrive
     /// meanwhile are committed together.
     pub sync_latency: Duration,
+    /// Which faults it may have.
+    pub profile: Profile,
     /// The faults.
     pub faults: Vec<Fault>,
     /// When faults end at the latest.
@@ -156,13 +159,14 @@ pub const QUEUES: [&str; 3] = ["default", "mail", "bulk"];
 pub const GARBAGE: &str = "garbage";
 
 impl Plan {
-    /// The plan of a seed.
+    /// The plan of a seed, with legal faults.
     pub fn of_seed(seed: Seed, workload: Workload) -> Self {
-        Self::with_faults_of(seed, seed, workload)
+        Self::of_case(seed, seed, workload, Profile::Legal)
     }
 
-    /// The plan of a seed, with the faults that another one draws for the same machines.
-    pub fn with_faults_of(seed: Seed, faults_of: Seed, workload: Workload) -> Self {
+    /// The plan of a seed, with the faults that another one draws for the same machines. Of the illegal profile it is
+    /// that of the legal one, with illegal faults beside the others, in a file that is made with checksums.
+    pub fn of_case(seed: Seed, faults_of: Seed, workload: Workload, profile: Profile) -> Self {
         let (setting, drift_ppm) = Setting::draw(seed, workload);
         let fork = seed.fork("plan");
         let mut rng = fork.fork("swarm").rng();
@@ -191,6 +195,7 @@ impl Plan {
             enqueue_pause: Duration::from_millis(rng.between(200..=2_500)),
             burst: rng.between(1..=12) as usize,
             sync_latency: Duration::from_micros(*rng.pick(&[0, 200, 1_000, 1_000, 3_000, 8_000])),
+            profile,
             faults: Vec::new(),
             faults_end,
             downtime: Duration::from_millis(rng.between(10..=3_000)),
@@ -210,6 +215,10 @@ impl Plan {
                 let longest = plan.longest_lease();
                 plan.faults = faults::draw_for_cluster(faults, &machines, faults_end, longest, features.poison);
             }
+        }
+        if profile == Profile::Illegal {
+            plan.options.page_checksums = true;
+            plan.faults.extend(faults::draw_illegal(fork.fork("illegal faults"), plan.setting.store(), faults_end));
         }
         // In the order in which a file has them: what waits for something first, then what comes at a time.
         plan.faults.sort_by_key(|fault| if let Trigger::At(time) = fault.trigger { time } else { Duration::ZERO });

@@ -59,6 +59,32 @@ impl Contents {
         self.pending.drain(..).filter_map(|pending| pending.place).collect()
     }
 
+    /// The places of what waits for a sync.
+    pub(super) fn pending_places(&self) -> Vec<usize> {
+        self.pending.iter().filter_map(|pending| pending.place).collect()
+    }
+
+    /// Flips bits of a durable byte; whether it reads so at once. What is about to be written over stays as it
+    /// was written.
+    pub(super) fn rot(&mut self, offset: u64, bits: u8, visible: bool) -> bool {
+        let byte = |image: &Image| {
+            let mut byte = [0];
+            (image.read(offset, &mut byte) == 1).then_some(byte[0])
+        };
+        let durable = byte(&self.durable).expect("it is durable");
+        self.durable.write(offset, &[durable ^ bits]);
+        let covered = self.pending.iter().any(|pending| match &pending.change {
+            Change::Write { offset: from, bytes } => (*from..*from + bytes.len() as u64).contains(&offset),
+            Change::SetLength(_) => true,
+        });
+        let visible = visible && !covered && byte(&self.cache) == Some(durable);
+        if visible {
+            self.cache.write(offset, &[durable ^ bits]);
+        }
+        self.diverged |= !visible;
+        visible
+    }
+
     pub(super) fn cache_image(&self) -> &Image {
         &self.cache
     }

@@ -13,6 +13,7 @@ use super::Shared;
 use super::contents::taken_in_part;
 use super::directory::{FileId, NameId};
 use super::faults::{OperationInfo, OperationKind, Speed, Verdict};
+use super::illegal::can_be_misdirected;
 use super::platters::Platters;
 use super::record::Author;
 use crate::clock::sleep_true;
@@ -57,6 +58,8 @@ struct Turn {
     of_process: u64,
     offset: u64,
     failure: Option<Failure>,
+    /// Decides how it is done wrongly, if it is, although it answers success.
+    wrong: Option<Fork>,
 }
 
 /// How an operation is to fail.
@@ -97,7 +100,7 @@ impl ProcessDisk {
     /// with one, `StorageFull` for a new file on a full disk, and injected ones.
     pub fn open(&self, path: impl AsRef<Path>, mode: OpenMode) -> io::Result<SimFile> {
         let name = self.intern(path.as_ref())?;
-        let turn = self.begin(OperationKind::Open, |_| (name, 0), mode as u64, 0)?;
+        let turn = self.begin(OperationKind::Open, |_| (name, 0, 0), mode as u64, 0)?;
         self.perform(&turn, &[], |platters, failure| {
             if let Some(failure) = failure {
                 return Err(failure.into());
@@ -123,7 +126,7 @@ impl ProcessDisk {
     /// directories, and injected ones.
     pub fn rename_new(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
         let (from, to) = (self.intern(from.as_ref())?, self.intern(to.as_ref())?);
-        let turn = self.begin(OperationKind::Rename, |_| (from, 0), u64::from(to.0), 0)?;
+        let turn = self.begin(OperationKind::Rename, |_| (from, 0, 0), u64::from(to.0), 0)?;
         self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => Err(failure.into()),
             None => platters.rename_new(from, to, self.author()),
@@ -136,7 +139,7 @@ impl ProcessDisk {
     /// `NotFound` without a file, and injected ones.
     pub fn remove(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let name = self.intern(path.as_ref())?;
-        let turn = self.begin(OperationKind::Remove, |_| (name, 0), 0, 0)?;
+        let turn = self.begin(OperationKind::Remove, |_| (name, 0, 0), 0, 0)?;
         self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => Err(failure.into()),
             None => platters.remove(name, self.author()),
@@ -149,7 +152,7 @@ impl ProcessDisk {
     /// Injected ones: then some of the first changes are durable, and the others still wait.
     pub fn sync_directory(&self, directory: impl AsRef<Path>) -> io::Result<()> {
         let name = self.intern(directory.as_ref())?;
-        let pending = |platters: &Platters| (name, platters.pending_names(name));
+        let pending = |platters: &Platters| (name, platters.pending_names(name), 0);
         let turn = self.begin(OperationKind::SyncDirectory, pending, 0, 0)?;
         self.perform(&turn, &[], |platters, failure| match failure {
             Some(failure) => {
@@ -213,11 +216,11 @@ impl ProcessDisk {
     }
 
     /// Counts an operation of a living process and asks the faults about it. `target` finds its
-    /// name, and how many changes wait for a sync there.
+    /// name, how many changes wait for a sync there, and how long it is.
     fn begin(
         &self,
         kind: OperationKind,
-        target: impl FnOnce(&Platters) -> (NameId, usize),
+        target: impl FnOnce(&Platters) -> (NameId, usize, u64),
         offset: u64,
         bytes: u64,
     ) -> io::Result<Turn> {
@@ -225,24 +228,30 @@ impl ProcessDisk {
         life.check()?;
         let faults = shared.faults.lock().unwrap().clone();
         let mut platters = shared.platters.lock().unwrap();
-        let (name, pending) = target(&platters);
+        let (name, pending, length) = target(&platters);
         let (of_machine, nth) = platters.count(name, kind);
         let of_process = operations.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut turn = Turn { kind, name, of_machine, of_process, offset, failure: None };
+        let mut turn = Turn { kind, name, of_machine, of_process, offset, failure: None, wrong: None };
         let Some(faults) = faults else { return Ok(turn) };
         let path = Arc::clone(&platters.name(name).path);
         // The faults may crash this very process, which takes this very lock.
         drop(platters);
         let pending = pending as u64;
         let (machine, process) = (shared.machine, life.id());
+        let path = &*path;
         let info =
-            OperationInfo { machine, process, kind, path: &path, of_process, of_machine, nth, offset, bytes, pending };
+            OperationInfo { machine, process, kind, path, of_process, of_machine, nth, offset, bytes, pending, length };
         match faults.on_operation(&info) {
             Verdict::Pass => {}
             Verdict::Fail(error) => {
                 turn.failure = Some(Failure { error, fork: shared.fork.fork("failure").key(of_machine) });
             }
             Verdict::CrashBefore => self.crash(),
+            Verdict::Lie if kind == OperationKind::Sync => turn.wrong = Some(shared.fork.fork("lie").key(of_machine)),
+            Verdict::Misdirect if kind == OperationKind::Write && can_be_misdirected(offset, bytes, length) => {
+                turn.wrong = Some(shared.fork.fork("misdirection").key(of_machine));
+            }
+            Verdict::Lie | Verdict::Misdirect => {}
         }
         life.check()?;
         Ok(turn)
@@ -333,6 +342,10 @@ impl SimFile {
                 }
                 return Err(failure.into());
             }
+            if let Some(fork) = turn.wrong {
+                platters.misdirect(self.file, self.door.author(), offset, bytes, fork);
+                return Ok(());
+            }
             platters.claim_room(end.saturating_sub(platters.file(self.file).contents.cache_image().length()))?;
             platters.write(self.file, self.door.author(), offset, bytes);
             Ok(())
@@ -348,16 +361,15 @@ impl SimFile {
         let turn = self.begin(OperationKind::Sync, 0, 0)?;
         self.door.perform(&turn, &[], |platters, failure| {
             let author = self.door.author();
-            match failure {
-                Some(failure) => {
+            match (failure, turn.wrong) {
+                (Some(failure), _) => {
                     platters.fail_sync(self.file, author, failure.fork);
-                    Err(failure.into())
+                    return Err(failure.into());
                 }
-                None => {
-                    platters.sync(self.file, author);
-                    Ok(())
-                }
+                (None, Some(fork)) => platters.lie_about_sync(self.file, author, fork),
+                (None, None) => platters.sync(self.file, author),
             }
+            Ok(())
         })
     }
 
@@ -413,7 +425,7 @@ impl SimFile {
     fn begin(&self, kind: OperationKind, offset: u64, bytes: u64) -> io::Result<Turn> {
         let target = |platters: &Platters| {
             let file = platters.file(self.file);
-            (file.name, file.contents.pending_count())
+            (file.name, file.contents.pending_count(), file.contents.cache_image().length())
         };
         self.door.begin(kind, target, offset, bytes)
     }

@@ -71,6 +71,8 @@ pub struct OperationInfo<'a> {
     pub bytes: u64,
     /// How many changes of the file, or of the directory, wait for a sync.
     pub pending: u64,
+    /// How long the file is, in bytes; 0 for what is about no open file.
+    pub length: u64,
 }
 
 /// What becomes of an operation.
@@ -83,6 +85,11 @@ pub enum Verdict {
     Fail(io::ErrorKind),
     /// Its process dies at this very operation, which has no effect.
     CrashBefore,
+    /// A sync of a file answers success and makes nothing durable; any other operation is performed. No disk is
+    /// allowed to do that.
+    Lie,
+    /// A write lands elsewhere in the file, if it can; any other operation is performed. No disk is allowed to do that.
+    Misdirect,
 }
 
 /// A policy of faults. It is called without any lock held, so it may crash, pause or inspect

@@ -74,7 +74,9 @@ impl SimDisk {
                     let name = intern(&mut platters, path);
                     platters.remove(name, author).expect("it was removed before");
                 }
-                DiskChange::Write { offset, bytes, .. } | DiskChange::FailedWrite { offset, bytes, .. } => {
+                DiskChange::Write { offset, bytes, .. }
+                | DiskChange::FailedWrite { offset, bytes, .. }
+                | DiskChange::MisdirectedWrite { offset, bytes, .. } => {
                     platters.write(numbers[number], author, *offset, bytes);
                 }
                 DiskChange::SetLength { length, .. } => platters.set_length(numbers[number], author, *length),

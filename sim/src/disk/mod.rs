@@ -15,13 +15,17 @@
 //! - A **failed write** may have taken its first sectors. A **full disk** refuses growth and new
 //!   files. A **slow disk** waits in [`ProcessDisk::pace`].
 //!
-//! It never lies about a sync, rots or misdirects a write. Surviving writes are chosen one by one,
-//! even within a sector that a real device writes whole: that is harsher than any device.
+//! - What no disk is allowed to do it does only if it is asked to, as a profile of faults of its own may: a
+//!   **lying sync**, **bit rot** ([`SimDisk::rot`]), a **misdirected write** ([`Verdict`]).
+//!
+//! Surviving writes are chosen one by one, even within a sector that a real device writes whole: that is
+//! harsher than any device.
 
 mod contents;
 mod directory;
 mod door;
 mod faults;
+mod illegal;
 mod install;
 mod pages;
 mod platters;
@@ -35,11 +39,13 @@ use std::sync::{Arc, Mutex};
 
 pub use self::door::{OpenMode, ProcessDisk, SimFile};
 pub use self::faults::{DiskFaults, OperationInfo, OperationKind, Speed, Verdict};
+pub use self::illegal::Rot;
 pub use self::record::{DiskChange, DiskEntry, FileNumber};
 pub use self::survivors::{Loss, Survivors};
 
 use self::contents::Contents;
 pub(crate) use self::contents::sectors;
+pub(crate) use self::illegal::can_be_misdirected;
 pub(crate) use self::install::{Installed, Layers};
 pub(crate) use self::pages::Image;
 use self::platters::Platters;
@@ -184,6 +190,17 @@ impl SimDisk {
         loss
     }
 
+    /// Flips bits of one durable byte: of the file at `path`, or of any file that has one. What rotted; none if
+    /// nothing could. `process` is who did something at that moment, for the record.
+    pub fn rot(&self, path: Option<&str>, process: ProcessId, fork: Fork) -> Option<Rot> {
+        let rot = self.0.platters.lock().unwrap().rot(path, process, fork)?;
+        if let Some(trace) = &self.0.trace {
+            let numbers = [u64::from(self.0.machine.0), rot.offset, u64::from(rot.bits), u64::from(rot.visible)];
+            trace.event("disk.rot", process.0, &numbers, rot.path.as_bytes());
+        }
+        Some(rot)
+    }
+
     /// Records every change from now on. Nothing else changes by it, not even a hash.
     pub fn begin_record(&self) {
         self.0.platters.lock().unwrap().begin_record();
@@ -232,6 +249,8 @@ impl fmt::Debug for SimDisk {
     }
 }
 
+#[cfg(test)]
+mod illegal_tests;
 #[cfg(test)]
 mod record_tests;
 #[cfg(test)]

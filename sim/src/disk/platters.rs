@@ -314,10 +314,14 @@ impl Platters {
         paths
     }
 
+    /// The file that a path leads to now.
+    pub(super) fn find_path(&self, path: &str) -> Option<FileId> {
+        self.find(*self.by_path.get(path)?)
+    }
+
     pub(super) fn read_all(&self, path: &str) -> io::Result<Vec<u8>> {
         let path = plain(Path::new(path))?;
-        let name = path.to_str().and_then(|path| self.by_path.get(path)).copied();
-        let file = name.and_then(|name| self.find(name)).ok_or(io::ErrorKind::NotFound)?;
+        let file = path.to_str().and_then(|path| self.find_path(path)).ok_or(io::ErrorKind::NotFound)?;
         Ok(self.file(file).contents.cache_image().to_vec())
     }
 }

@@ -118,6 +118,37 @@ pub enum DiskChange {
         /// Which.
         process: ProcessId,
     },
+    /// A sync answered success and made nothing durable.
+    LyingSync {
+        /// Of which file.
+        path: Arc<str>,
+        /// The changes that still wait: a later sync may make them durable.
+        waiting: Vec<usize>,
+        /// The changes that are clean in the cache, and gone with the next power loss.
+        dropped: Vec<usize>,
+    },
+    /// Bytes were written to another place than was asked for, and are pending there.
+    MisdirectedWrite {
+        /// To which file.
+        path: Arc<str>,
+        /// Where the first byte was meant to go.
+        meant: u64,
+        /// Where it went.
+        offset: u64,
+        /// What was written; never empty.
+        bytes: Arc<[u8]>,
+    },
+    /// Bits of a durable byte flipped.
+    Rot {
+        /// Of which file.
+        path: Arc<str>,
+        /// Which byte.
+        offset: u64,
+        /// Which of its bits.
+        bits: u8,
+        /// Whether the cache shows it. Otherwise it shows after the next power loss.
+        visible: bool,
+    },
     /// Power was lost. Nothing is pending after it.
     PowerLoss {
         /// Pending changes of files and names that survived whole.
@@ -251,7 +282,7 @@ impl Platters {
         self.record.note(author, None, || DiskChange::FailedSyncDirectory { path, kept, waiting });
     }
 
-    fn path_of(&self, file: FileId) -> Arc<str> {
+    pub(super) fn path_of(&self, file: FileId) -> Arc<str> {
         Arc::clone(&self.name(self.file(file).name).path)
     }
 }

@@ -94,6 +94,15 @@ pub enum Action {
         /// How long the disk is slow.
         lasting: Duration,
     },
+    /// This sync of a file says yes and makes nothing durable; at any other moment, the next one of the machine
+    /// that has something to do. No disk is allowed to do that.
+    LyingSync,
+    /// Bits of a durable byte flip, in the file of this operation; at any other moment, in any file of the machine.
+    /// No disk is allowed to do that.
+    BitRot,
+    /// This write lands elsewhere in its file; at any other moment, the next one of the machine that can. No disk
+    /// is allowed to do that.
+    MisdirectedWrite,
     /// The wall clock jumps by milliseconds.
     WallJump(i64),
     /// Nothing passes between the machine and another one. What is due meanwhile comes later.
@@ -194,6 +203,14 @@ pub enum FaultKind {
     WithheldMessage,
     DuplicatedMessage,
     ReplayedMessage,
+    LyingSync,
+    BitRot,
+    MisdirectedWrite,
+}
+
+impl FaultKind {
+    /// The kinds that no disk is allowed to do: what is assumed never to happen, and may be detected.
+    pub const ILLEGAL: [FaultKind; 3] = [FaultKind::LyingSync, FaultKind::BitRot, FaultKind::MisdirectedWrite];
 }
 
 impl Action {
@@ -207,6 +224,9 @@ impl Action {
             Action::WriteError => FaultKind::WriteError,
             Action::FullDisk(_) => FaultKind::FullDisk,
             Action::SlowDisk { .. } => FaultKind::SlowDisk,
+            Action::LyingSync => FaultKind::LyingSync,
+            Action::BitRot => FaultKind::BitRot,
+            Action::MisdirectedWrite => FaultKind::MisdirectedWrite,
             Action::WallJump(_) => FaultKind::WallJump,
             Action::Partition { .. } => FaultKind::Partition,
             Action::OneWayPartition { .. } => FaultKind::OneWayPartition,

@@ -43,6 +43,9 @@ pub(super) fn words(action: Action, anchor: &str, name: impl Fn(MachineId) -> &'
         Action::SlowDisk { least, most, lasting } => {
             format!("disk slow for {lasting:.1?}: {least:.1?} to {most:.1?} an operation")
         }
+        Action::LyingSync => "a sync that says yes and does nothing".into(),
+        Action::BitRot => "bits of a durable byte flip".into(),
+        Action::MisdirectedWrite => "a write that lands elsewhere".into(),
         Action::WallJump(ms) => format!("wall clock jumps by {ms} ms"),
         Action::Partition { other, lasting } => format!("partition from {} for {lasting:.1?}", name(other)),
         Action::OneWayPartition { to, lasting } => format!("nothing reaches {} for {lasting:.1?}", name(to)),

@@ -47,6 +47,9 @@ pub(super) fn peer(action: Action) -> Option<MachineId> {
         | Action::Message(_)
         | Action::SyncError
         | Action::WriteError
+        | Action::LyingSync
+        | Action::BitRot
+        | Action::MisdirectedWrite
         | Action::FullDisk(_)
         | Action::SlowDisk { .. }
         | Action::WallJump(_) => None,

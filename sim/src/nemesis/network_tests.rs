@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
 use crate::{Address, Options, Seed, SimStream, run};
+use std::io;
 
 const SERVER: MachineId = MachineId(0);
 const CLIENT: MachineId = MachineId(1);

@@ -1,7 +1,7 @@
 //! Faults fire when they should, and count only if they changed something.
 
 use super::*;
-use crate::{OpenMode, Options, Seed, Survivors, run};
+use crate::{OpenMode, OperationKind, Options, Seed, Survivors, run};
 
 const MACHINE: MachineId = MachineId(0);
 
@@ -240,4 +240,36 @@ fn what_is_to_be_done_to_a_message_is_told_to_who_carries_it() {
     assert!(waiting.is_empty(), "{waiting:?}");
     assert_eq!(counts[&FaultKind::LostMessage], Count { scheduled: 1, fired: 1, effective: 1 });
     assert_eq!(counts[&FaultKind::DuplicatedMessage], Count { scheduled: 1, fired: 1, effective: 0 });
+}
+
+#[test]
+fn a_lying_sync_strikes_its_sync_or_the_next_with_something_to_do() {
+    let power_loss = fault(matching(OperationKind::Write, 6), Action::PowerLoss(Survivors::None));
+    let lie = fault(matching(OperationKind::Sync, 5), Action::LyingSync);
+    let (seen, nemesis) = met(vec![lie, power_loss.clone()]);
+    nemesis.assert(FaultKind::LyingSync, 1, 1);
+    nemesis.assert(FaultKind::PowerLoss, 1, 1);
+    assert_eq!((seen.failed, seen.written), (1, 11), "the write without power failed, and a block was written twice");
+    let (_, armed) = met(vec![fault(Trigger::At(millis(45)), Action::LyingSync), power_loss]);
+    armed.assert(FaultKind::LyingSync, 1, 1);
+}
+
+#[test]
+fn a_write_goes_astray_only_if_there_is_another_place_for_it() {
+    let (seen, nemesis) = met(vec![
+        fault(matching(OperationKind::Write, 1), Action::MisdirectedWrite),
+        fault(matching(OperationKind::Write, 7), Action::MisdirectedWrite),
+    ]);
+    // The first one finds an empty file, waits, and strikes the second write.
+    nemesis.assert(FaultKind::MisdirectedWrite, 2, 2);
+    assert_eq!(seen.failed, 0);
+}
+
+#[test]
+fn rot_counts_if_there_was_a_durable_byte() {
+    let (_, nemesis) = met(vec![
+        fault(matching(OperationKind::Open, 1), Action::BitRot),
+        fault(matching(OperationKind::Write, 4), Action::BitRot),
+    ]);
+    nemesis.assert(FaultKind::BitRot, 2, 1);
 }

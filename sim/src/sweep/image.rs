@@ -100,7 +100,9 @@ impl CrashImage {
                     hash.update(&[6]);
                     hash.update(&length.to_le_bytes());
                 }
-                DiskChange::Write { offset, bytes, .. } | DiskChange::FailedWrite { offset, bytes, .. } => {
+                DiskChange::Write { offset, bytes, .. }
+                | DiskChange::FailedWrite { offset, bytes, .. }
+                | DiskChange::MisdirectedWrite { offset, bytes, .. } => {
                     hash.update(&[7]);
                     hash.update(&offset.to_le_bytes());
                     hash.update(&(bytes.len() as u64).to_le_bytes());

@@ -52,7 +52,10 @@ impl State {
                 rename(&mut self.visible, entry);
                 self.pending_names.entry(directory(&entry.change)).or_default().push(place);
             }
-            DiskChange::Write { .. } | DiskChange::SetLength { .. } | DiskChange::FailedWrite { .. } => {
+            DiskChange::Write { .. }
+            | DiskChange::SetLength { .. }
+            | DiskChange::FailedWrite { .. }
+            | DiskChange::MisdirectedWrite { .. } => {
                 let file = self.file(entry);
                 write(&mut file.cache, &entry.change);
                 file.pending.insert(place);
@@ -66,6 +69,21 @@ impl State {
             }
             DiskChange::SyncDirectory { made_durable: kept, .. } | DiskChange::FailedSyncDirectory { kept, .. } => {
                 self.keep_names(entries, kept);
+            }
+            DiskChange::LyingSync { dropped, .. } => {
+                let file = self.file(entry);
+                file.diverged |= !dropped.is_empty();
+                file.pending.retain(|place| !dropped.contains(place));
+            }
+            DiskChange::Rot { offset, bits, visible, .. } => {
+                let file = self.file(entry);
+                let layers = [Some(&mut file.durable), visible.then_some(&mut file.cache)];
+                for image in layers.into_iter().flatten() {
+                    let mut byte = [0];
+                    image.read(*offset, &mut byte);
+                    image.write(*offset, &[byte[0] ^ bits]);
+                }
+                file.diverged |= !visible;
             }
             DiskChange::Crash { .. } => {}
             DiskChange::PowerLoss { kept, torn, torn_sectors, .. } => {
@@ -138,7 +156,9 @@ pub(super) fn rename(names: &mut Names, entry: &DiskEntry) {
 /// Changes bytes as the change did.
 pub(super) fn write(image: &mut Image, change: &DiskChange) {
     match change {
-        DiskChange::Write { offset, bytes, .. } | DiskChange::FailedWrite { offset, bytes, .. } => {
+        DiskChange::Write { offset, bytes, .. }
+        | DiskChange::FailedWrite { offset, bytes, .. }
+        | DiskChange::MisdirectedWrite { offset, bytes, .. } => {
             image.write(*offset, bytes);
         }
         DiskChange::SetLength { length, .. } => image.set_length(*length),
@@ -148,7 +168,10 @@ pub(super) fn write(image: &mut Image, change: &DiskChange) {
 
 /// Writes some sectors of a write.
 pub(super) fn write_sectors(image: &mut Image, change: &DiskChange, chosen: &[u32]) {
-    let (DiskChange::Write { offset, bytes, .. } | DiskChange::FailedWrite { offset, bytes, .. }) = change else {
+    let (DiskChange::Write { offset, bytes, .. }
+    | DiskChange::FailedWrite { offset, bytes, .. }
+    | DiskChange::MisdirectedWrite { offset, bytes, .. }) = change
+    else {
         unreachable!("{change:?} has no sectors");
     };
     for (sector, range) in sectors(*offset, bytes.len()).enumerate() {

@@ -104,6 +104,25 @@ impl Drawing<'_> {
                 );
                 self.lose(at, text, &gone, dropped);
             }
+            DiskChange::LyingSync { path, waiting, dropped } => {
+                let (gone, waits) = (self.by_tag(dropped, record), waiting.len());
+                let text = format!(
+                    "sync of {path} LIES: it says yes, and none of {} changes is durable",
+                    waits + dropped.len()
+                );
+                self.lose(at, text, &gone, dropped);
+            }
+            DiskChange::MisdirectedWrite { path, meant, offset, bytes } => {
+                let bytes = bytes.len();
+                let text = format!("a write of {bytes} bytes to {path}, meant for {meant}, lands at {offset}");
+                let id = self.say(at, Kind::Lost, text);
+                self.of.insert(place, id);
+            }
+            DiskChange::Rot { path, offset, visible, .. } => {
+                let shows = if *visible { "" } else { ", which shows after the next power loss" };
+                let text = format!("byte {offset} of {path} rots{shows}");
+                self.say(at, Kind::Lost, text);
+            }
             DiskChange::FailedSyncDirectory { path, kept, .. } => {
                 let text = format!("sync of {path} FAILS: {} changes of names durable, the others wait", kept.len());
                 self.say(at, Kind::Lost, text);

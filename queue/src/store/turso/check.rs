@@ -2,7 +2,8 @@
 //!
 //! Source of the offsets: "Database File Format", sqlite.org/fileformat.html, section 1.3.
 
-use super::schema::{APPLICATION_ID, FORMAT};
+use super::schema::{APPLICATION_ID, FORMAT, FORMAT_WITH_SUMS};
+use super::sums::{SUM_BYTES, Sums};
 use super::wal::Log;
 use crate::host::DiskFile;
 use crate::store::OpenError;
@@ -11,11 +12,16 @@ use std::path::Path;
 const HEADER_BYTES: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Checks the header of a queue's file. `log` is asked for only if pages are missing in it.
+/// Checks the header of a queue's file, and says whether its pages have checksums. `log` is asked for only if pages
+/// are missing in it.
 ///
 /// # Errors
 /// What the file is instead.
-pub fn check(path: &Path, file: &impl DiskFile, log: impl FnOnce() -> Result<Log, OpenError>) -> Result<(), OpenError> {
+pub fn check(
+    path: &Path,
+    file: &impl DiskFile,
+    log: impl FnOnce() -> Result<Log, OpenError>,
+) -> Result<Sums, OpenError> {
     let io = |error| super::lock::io_error(path, "read the header", error);
     let path_text = path.display().to_string();
     let foreign = |found: String| Err(OpenError::Foreign { path: path_text.clone(), found });
@@ -37,9 +43,18 @@ pub fn check(path: &Path, file: &impl DiskFile, log: impl FnOnce() -> Result<Log
         return foreign(format!("it is an SQLite database of another program (application id {application_id:#010x})"));
     }
     let format = i64::from(u32::from_be_bytes(field(&header, 60)));
-    if format > FORMAT {
-        return Err(OpenError::Newer { path: path_text, found: format, known: FORMAT });
+    if format > FORMAT_WITH_SUMS {
+        return Err(OpenError::Newer { path: path_text, found: format, known: FORMAT_WITH_SUMS });
     }
+    let sums = match (format, header[20]) {
+        (FORMAT_WITH_SUMS, SUM_BYTES) => Sums::InEachPage,
+        (..=FORMAT, 0) => Sums::Absent,
+        (_, reserved) => {
+            return damaged(format!(
+                "its header says format {format} and {reserved} reserved bytes a page, which do not go together"
+            ));
+        }
+    };
     let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
         1 => 65_536,
         bytes => u64::from(bytes),
@@ -48,7 +63,7 @@ pub fn check(path: &Path, file: &impl DiskFile, log: impl FnOnce() -> Result<Log
     // A checkpoint may have been cut short after the first page was written; then the log has the rest.
     let mut behind = length / page_bytes + 1..=pages;
     if behind.is_empty() {
-        return Ok(());
+        return Ok(sums);
     }
     let logged = log()?.pages();
     let missing = behind.find(|page| !logged.contains(page));
@@ -57,7 +72,7 @@ pub fn check(path: &Path, file: &impl DiskFile, log: impl FnOnce() -> Result<Log
             "it is truncated: {length} bytes, but its header counts {pages} pages of {page_bytes} bytes, \
              and page {page} is not in the write-ahead log either"
         )),
-        None => Ok(()),
+        None => Ok(sums),
     }
 }
 

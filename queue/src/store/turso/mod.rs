@@ -7,12 +7,15 @@ mod create;
 mod database;
 mod dialect;
 mod io;
+mod judge;
 mod lock;
 mod open;
 mod programs;
 mod rows;
 mod schema;
 mod store;
+mod sums;
+mod tail;
 mod wal;
 
 pub use open::TursoStorage;

@@ -3,12 +3,14 @@
 use super::check::check;
 use super::create::create;
 use super::database::Database;
+use super::judge::Panics;
 use super::lock::{Lock, io_error, lock_database};
 use super::store::TursoStore;
+use super::tail::LostTail;
 use super::wal::{Log, directory};
 use crate::Options;
 use crate::host::{Disk, Host, OpenMode, Operation};
-use crate::store::{OpenError, Storage};
+use crate::store::{OpenError, Storage, StoreError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,7 @@ pub struct TursoStorage<H: Host> {
     host: H,
     path: PathBuf,
     locks: Option<Locks<<H::Disk as Disk>::File>>,
+    panics: Panics,
 }
 
 struct Locks<F> {
@@ -27,7 +30,7 @@ struct Locks<F> {
 impl<H: Host> TursoStorage<H> {
     /// The queue at `path`, which need not exist yet.
     pub fn new(host: H, path: impl Into<PathBuf>) -> Self {
-        Self { host, path: path.into(), locks: None }
+        Self { host, path: path.into(), locks: None, panics: Panics::default() }
     }
 
     /// Takes the locks and makes the file if there is none.
@@ -48,7 +51,7 @@ impl<H: Host> TursoStorage<H> {
             disk.pace(Operation::Directory).await;
             let beside = Lock::take(host, path)?;
             if !look(disk, path)? {
-                create(host, path, options.page_bytes).await?;
+                create(host, path, options).await?;
             }
             let database = lock_database(disk, path)?;
             self.locks = Some(Locks { beside, database });
@@ -64,15 +67,22 @@ impl<H: Host> Storage for TursoStorage<H> {
         let (host, path) = (self.host.clone(), self.path.clone());
         let locks = self.lock(options).await?;
         let log = Log::read(host.disk(), &path)?;
-        check(&path, &locks.database, || Log::read(host.disk(), &path))?;
+        let sums = check(&path, &locks.database, || Log::read(host.disk(), &path))?;
+        if let Some(LostTail { whole, frames }) = log.lost_tail() {
+            return Err(OpenError::LostTail { path: path.display().to_string(), whole, frames });
+        }
         log.make_durable(host.disk(), &path, &locks.database).await?;
+        let sums = sums.codec(log.pages());
         drop(log);
         let text = path.to_str().ok_or_else(|| OpenError::Unsuitable {
             path: path.display().to_string(),
             why: "its path is not UTF-8".into(),
         })?;
-        let database = Database::open(host.clone(), text).await;
-        let database = database.map_err(|error| OpenError::Store { path: path.display().to_string(), error })?;
+        let database = Database::open(host.clone(), text, sums, self.panics.clone()).await;
+        let database = database.map_err(|error| match error {
+            StoreError::Damaged { path, found } => OpenError::Damaged { path, found },
+            error => OpenError::Store { path: path.display().to_string(), error },
+        })?;
         Ok(TursoStore::new(host, directory(&path).to_owned(), database))
     }
 }
@@ -80,7 +90,7 @@ impl<H: Host> Storage for TursoStorage<H> {
 /// Whether there is a file, which must then be a queue of ours.
 fn look<D: Disk>(disk: &D, path: &Path) -> Result<bool, OpenError> {
     match disk.open(path, OpenMode::Existing) {
-        Ok(file) => check(path, &file, || Log::read(disk, path)).map(|()| true),
+        Ok(file) => check(path, &file, || Log::read(disk, path)).map(|_| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(io_error(path, "open the file", error)),
     }

@@ -6,6 +6,10 @@ pub const APPLICATION_ID: i64 = 0x4f75_746c;
 /// The format of the tables; it stands in the header's user version.
 pub const FORMAT: i64 = 1;
 
+/// The same tables in pages that have a checksum each. Its own number, so that a version that knows nothing of
+/// checksums does not write pages without.
+pub const FORMAT_WITH_SUMS: i64 = 2;
+
 /// What a new file is made of, a statement each.
 ///
 /// - A job is one row. What changes often about it, its lease, is in the row of its open attempt,

@@ -32,7 +32,7 @@ impl<H: Host> TursoStore<H> {
         let mut found = Vec::new();
         self.database.query(statement, parameters, |row| found.push(read(Columns::of(row)))).await?;
         let rows: Result<Vec<T>, Wrong> = found.into_iter().collect();
-        rows.map_err(|wrong| StoreError::Broken(format!("a row does not read back: {wrong}")))
+        rows.map_err(|wrong| self.database.damaged(format!("a row does not read back: {wrong}")))
     }
 
     async fn first<T>(
@@ -50,7 +50,7 @@ impl<H: Host> TursoStore<H> {
             None => None,
         };
         if latest.as_ref().map(|attempt| attempt.job) != job.token.map(|_| job.id) {
-            return Err(StoreError::Broken(format!("job {} has no row for its latest attempt", job.id)));
+            return Err(self.database.damaged(format!("job {} has no row for its latest attempt", job.id)));
         }
         Ok(Stored { job, latest })
     }
@@ -96,7 +96,7 @@ const ROLLBACK: &str = "ROLLBACK";
 impl<H: Host> Store for TursoStore<H> {
     async fn state(&mut self) -> Result<FileState, StoreError> {
         let state = self.first(sql::STATE, [], |row| row.state()).await?;
-        state.ok_or_else(|| StoreError::Broken("the row of the queue's state is missing".into()))
+        state.ok_or_else(|| self.database.damaged("the row of the queue's state is missing".into()))
     }
 
     async fn job(&mut self, id: JobId) -> Result<Option<Stored>, StoreError> {
@@ -145,12 +145,18 @@ impl<H: Host> Store for TursoStore<H> {
             if let Err(error) = self.apply(change).await {
                 if let StoreError::Refused(_) = error {
                     self.database.execute(ROLLBACK, []).await?;
+                    self.database.has_rolled_back();
                 }
                 return Err(error);
             }
         }
         // Once it was asked to commit, a refusal is no proof that it did not.
-        self.database.execute(COMMIT, []).await.map_err(|error| StoreError::Broken(error.to_string()))
+        self.database.execute(COMMIT, []).await.map_err(|error| match error {
+            StoreError::Damaged { .. } => error,
+            error => StoreError::Broken(error.to_string()),
+        })?;
+        self.database.has_written();
+        Ok(())
     }
 
     async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
@@ -158,6 +164,10 @@ impl<H: Host> Store for TursoStore<H> {
             return Ok(false);
         }
         self.database.checkpoint().await.map(|()| true)
+    }
+
+    fn damaged(&self, found: String) -> StoreError {
+        self.database.damaged(found)
     }
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {

@@ -3,13 +3,15 @@
 //! Source of the layout: "WAL-mode File Format", sqlite.org/walformat.html.
 
 use super::lock::{beside, io_error};
+use super::tail::{LostTail, lost_tail};
 use crate::host::{Disk, DiskFile, OpenMode, Operation};
 use crate::store::OpenError;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-const HEADER_BYTES: usize = 32;
+/// What precedes all frames.
+pub const HEADER_BYTES: usize = 32;
 /// What precedes each page in the log.
 pub const FRAME_HEADER_BYTES: usize = 24;
 
@@ -33,6 +35,11 @@ impl Log {
             Ok(bytes)
         };
         read().map(|bytes| Self { bytes }).map_err(|error| io_error(path, "read the write-ahead log", error))
+    }
+
+    /// Acknowledged changes that it has lost, as far as that can be seen.
+    pub fn lost_tail(&self) -> Option<LostTail> {
+        lost_tail(&self.bytes)
     }
 
     /// Pages that frames of the log's present generation hold. Their checksums are the database's

@@ -21,6 +21,7 @@ mod key_forgotten;
 mod lease_a_little_too_long;
 mod lease_by_the_wall_clock;
 mod lease_never_expires;
+mod lease_nonce_ignored;
 mod lease_too_short;
 mod lock_not_taken;
 mod log_emptied_before_file_synced;
@@ -36,6 +37,7 @@ mod request_forgotten;
 mod rest_without_end;
 mod result_of_a_retry_lost;
 mod retryable_ignored;
+mod rot_served_as_data;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
 mod stale_lease_accepted;
@@ -98,6 +100,8 @@ pub const ALL: &[&dyn Bug] = &[
     &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
+    &rot_served_as_data::RotServedAsData,
+    &lease_nonce_ignored::LeaseNonceIgnored,
     &hash_map_order::HashMapOrder,
     &real_clock::RealClock,
     &address_in_the_trace::AddressInTheTrace,

@@ -3,6 +3,8 @@
 mod cluster;
 mod disk;
 mod embedded;
+mod illegal;
 
 pub use cluster::draw as draw_for_cluster;
 pub use embedded::draw as draw_for_embedded;
+pub use illegal::draw as draw_illegal;

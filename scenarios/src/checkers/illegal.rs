@@ -1,0 +1,251 @@
+//! X: what holds even on a disk that does what no disk may do.
+
+use super::facts::number_of;
+use super::{CallFact, Checker, Facts, Finding, Report};
+use crate::damage::{all_told, is_behind};
+use crate::drive::Evidence;
+use crate::event::Event;
+use crate::image::Rows;
+use crate::workload::PATH;
+use outlive::JobId;
+use outlive::job::{Lease, Refusal, RequestId};
+use outlive::protocol::{CallError, Enqueue, Reply, Request};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// See the module.
+pub const CHECKER: Checker = Checker {
+    invariant: "X",
+    title: "nothing is invented, and what is found broken is said",
+    clauses: &[
+        ("X.a", "no job, payload, key or result is there that nobody sent"),
+        ("X.b", "a lease is granted once, and none is accepted that was not, that was overtaken, or that is over"),
+        ("X.c", "what is found broken is said, with the file and the remedy, and no job is stuck in silence"),
+        ("X.d", "what an opening has acknowledged it knows, or it says that it is lost"),
+    ],
+    check,
+};
+
+fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let asked = Asked::of(facts);
+    invented_in_answers(facts, &asked, report);
+    if let Ok(rows) = &evidence.rows {
+        invented_in_rows(rows, facts, &asked, report);
+    }
+    leases(evidence, facts, report);
+    said(evidence, facts, report);
+    lost(evidence, facts, report);
+}
+
+/// What clients asked for.
+struct Asked<'a> {
+    /// By the number in the payload.
+    enqueues: BTreeMap<u64, &'a Enqueue>,
+    /// Results that somebody reported of each job.
+    results: BTreeSet<(JobId, &'a str)>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let mut asked = Self { enqueues: BTreeMap::new(), results: BTreeSet::new() };
+        for call in &facts.calls {
+            match &call.what.request {
+                Request::Enqueue(enqueue) => {
+                    let number = number_of(&enqueue.payload).expect("each payload has its number");
+                    asked.enqueues.insert(number, enqueue);
+                }
+                Request::Complete { lease, result: Some(result) } => drop(asked.results.insert((lease.job, result))),
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    /// Whether somebody asked for a job of this payload, kind and queue.
+    fn has(&self, payload: &str, kind: &str, queue: &str) -> bool {
+        let asked = number_of(payload).and_then(|number| self.enqueues.get(&number));
+        asked.is_some_and(|asked| same(&asked.payload, payload) && asked.kind == kind && asked.queue == queue)
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    let read = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+    read(one).is_some() && read(one) == read(other)
+}
+
+fn invented_in_answers(facts: &Facts, asked: &Asked<'_>, report: &mut Report) {
+    for call in &facts.calls {
+        let Some((at, Reply::Claimed { grants })) = call.reply() else { continue };
+        for grant in grants {
+            report.expect("X.a", asked.has(&grant.payload, &grant.kind, &grant.queue), || {
+                let says = format!(
+                    "job {} was given to a worker as {} {} in {}, which nobody asked for",
+                    grant.lease.job, grant.kind, grant.payload, grant.queue
+                );
+                Finding::new("granted job invented", says).job(grant.lease.job).call(call.number).at(at)
+            });
+        }
+    }
+}
+
+fn invented_in_rows(rows: &Rows, facts: &Facts, asked: &Asked<'_>, report: &mut Report) {
+    for (id, row) in &rows.jobs {
+        report.expect("X.a", asked.has(&row.payload, &row.kind, &row.queue), || {
+            let says = format!("job {id} is in the file as {row:?}, which nobody asked for");
+            Finding::new("job invented", says).job(JobId(*id))
+        });
+        if let Some(result) = &row.result {
+            let reported = asked.results.iter().any(|(job, known)| job.0 == *id && same(known, result));
+            report.expect("X.a", reported, || {
+                let says = format!("job {id} has the result {result}, which nobody reported");
+                Finding::new("result invented", says).job(JobId(*id))
+            });
+        }
+    }
+    for ((kind, key), job) in &rows.keys {
+        let asked = asked.enqueues.values().any(|it| it.key.as_deref() == Some(key) && it.kind == *kind);
+        report.expect("X.a", asked, || {
+            Finding::new("key invented", format!("key {key:?} of {kind} leads to job {job}, and nobody named it"))
+                .job(JobId(*job))
+        });
+    }
+    for (token, row) in &rows.failures {
+        // All else is in the store's own words.
+        let ours = !matches!(row.how.as_str(), "error" | "panic" | "undecodable");
+        let reported = facts.calls.iter().any(|call| match &call.what.request {
+            Request::Fail { lease, failure } => lease.job.0 == row.job && failure.message == row.message,
+            _ => false,
+        });
+        report.expect("X.a", ours || reported, || {
+            let says = format!("job {} failed with {:?}, which nobody reported", row.job, row.message);
+            Finding::new("failure invented", says).job(JobId(row.job)).attempt(outlive::job::Token(*token))
+        });
+    }
+}
+
+/// How a client was told of a lease first. An answer may come when another opening has the file, so what counts for an
+/// opening is when it was asked.
+struct Told {
+    by: RequestId,
+    asked: Duration,
+    at: Duration,
+}
+
+fn leases(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let opened: Vec<Duration> =
+        evidence.entries.iter().filter(|entry| matches!(entry.event, Event::Opened)).map(|entry| entry.at).collect();
+    let same_opening = |from: Duration, to: Duration| !opened.iter().any(|at| from < *at && *at <= to);
+    let mut told: BTreeMap<Lease, Told> = BTreeMap::new();
+    for call in &facts.calls {
+        let Some((at, Reply::Claimed { grants })) = call.reply() else { continue };
+        for grant in grants {
+            let (by, asked) = (call.what.id, facts.first_sent[&call.what.id]);
+            let first = told.entry(grant.lease).or_insert(Told { by, asked, at });
+            first.at = first.at.min(at);
+            report.expect("X.b", first.by == call.what.id, || {
+                let says = format!("the very same lease {:?} was granted to two claims", grant.lease);
+                Finding::new("lease granted twice", says).job(grant.lease.job).call(call.number).at(at)
+            });
+        }
+    }
+    // A claim that nobody heard the answer of leaves a lease that nobody can show.
+    let mut ends: BTreeMap<Lease, (RequestId, Duration)> = BTreeMap::new();
+    for call in &facts.calls {
+        for (lease, accepted) in call.judged_leases() {
+            let answered = call.answer.as_ref().map_or(call.invoked, |(at, _)| *at);
+            let Some(first) = told.get(&lease) else {
+                report.expect("X.b", !accepted, || found("forged lease accepted", call, lease, "never granted"));
+                continue;
+            };
+            let mut others = told.range(of_job(lease.job)).filter(|(other, _)| **other != lease);
+            let overtaken = others.any(|(_, other)| {
+                first.at < other.asked && other.at < call.invoked && same_opening(other.asked, answered)
+            });
+            if overtaken && !facts.is_told_again(call) {
+                report
+                    .expect("X.b", !accepted, || found("overtaken lease accepted", call, lease, "granted anew since"));
+            }
+            if accepted && call.is_end() {
+                let asked = facts.first_sent[&call.what.id];
+                let (by, asked) = *ends.entry(lease).or_insert((call.what.id, asked));
+                // Of an end that is gone with the tail of a log nobody knows.
+                report.expect("X.b", by == call.what.id || !same_opening(asked, answered), || {
+                    found("lease accepted twice", call, lease, "ended before")
+                });
+            }
+        }
+    }
+}
+
+fn of_job(job: JobId) -> std::ops::RangeInclusive<Lease> {
+    use outlive::job::{Nonce, Token};
+    Lease { job, token: Token(i64::MIN), nonce: Nonce(0) }..=Lease {
+        job,
+        token: Token(i64::MAX),
+        nonce: Nonce(u64::MAX),
+    }
+}
+
+fn found(transition: &str, call: &CallFact, lease: Lease, why: &str) -> Finding {
+    let name = call.what.request.name();
+    let says = format!("{name} with {lease:?} was accepted at {:.3?}, although it was {why}", call.invoked);
+    Finding::new(transition, says).job(lease.job).attempt(lease.token).call(call.number).at(call.invoked)
+}
+
+fn said(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let told = all_told(evidence);
+    for text in &told {
+        report.expect("X.c", text.contains(PATH), || {
+            Finding::new("damage without a file", format!("nobody knows which file this is about: {text}"))
+        });
+    }
+    let last_opening = evidence.entries.iter().rev().find_map(|entry| match &entry.event {
+        Event::OpenFailed(why) => Some(Some(why)),
+        Event::Opened => Some(None),
+        _ => None,
+    });
+    if let (true, Some(Some(why))) = (told.is_empty(), last_opening) {
+        report.expect("X.c", false, || {
+            Finding::new("closed in silence", format!("nobody opens the file any more, and all that is said is: {why}"))
+                .at(evidence.ended)
+        });
+    }
+    // Of a log that rots under its process the process need not know yet.
+    if let (true, Ok(rows)) = (told.is_empty() && !is_behind(evidence, facts), &evidence.rows) {
+        report.expect("X.c", rows.is_settled(), || {
+            let stuck = rows.jobs.iter().filter(|(_, job)| !job.finished);
+            let stuck: Vec<String> =
+                stuck.map(|(id, job)| format!("job {id} is {} ({})", job.state, job.wait)).collect();
+            let last = evidence.entries.iter().rev().find_map(|entry| match &entry.event {
+                Event::OpenFailed(why) => Some(why.clone()),
+                Event::Answer { answer, .. } => answer.as_ref().as_ref().err().map(ToString::to_string),
+                _ => None,
+            });
+            let says = format!("nobody was told of damage, and {}; the last error was {last:?}", stuck.join("; "));
+            Finding::new("stuck in silence", says).at(evidence.ended)
+        });
+    }
+}
+
+fn lost(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let opened: Vec<Duration> =
+        evidence.entries.iter().filter(|entry| matches!(entry.event, Event::Opened)).map(|entry| entry.at).collect();
+    let mut acknowledged: BTreeMap<JobId, (Duration, Duration)> = BTreeMap::new();
+    for (call, at, answer) in facts.answered() {
+        if let Ok(Reply::Enqueued { job, .. }) = answer {
+            // When it was asked: the answer may come when another opening has the file.
+            let latest = acknowledged.entry(*job).or_insert((call.invoked, at));
+            *latest = (call.invoked, at).max(*latest);
+        }
+        let Request::Explain { job } = call.what.request else { continue };
+        let unknown = matches!(answer, Err(CallError::Refused(Refusal::UnknownJob { .. })));
+        let before = acknowledged.get(&job).filter(|(_, heard)| *heard < call.invoked).map(|(asked, _)| *asked);
+        let same_opening = |from: Duration| !opened.iter().any(|opened| from < *opened && *opened <= at);
+        if let Some(from) = before.filter(|from| same_opening(*from)) {
+            report.expect("X.d", !unknown, || {
+                let says = format!("job {job} was acknowledged at {from:.3?}, and at {at:.3?} there is no such job");
+                Finding::new("enqueue forgotten within an opening", says).job(job).call(call.number).at(at)
+            });
+        }
+    }
+}
