@@ -27,6 +27,8 @@ use crate::drive::Evidence;
 use outlive::JobId;
 use std::time::Duration;
 
+/// What the clause is about, beside the five invariants and liveness.
+pub const INVARIANT: &str = "S";
 /// The clause that no run reaches a state which can't be.
 pub const CLAUSE: &str = "S.a";
 

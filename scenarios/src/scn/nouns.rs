@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Read};
 use super::error::Expected;
 use super::grammar::{Noun, Piece, nouns};
-use crate::checkers;
+use crate::{checkers, coverage};
 use outlive_sim::{OperationKind, Survivors};
 
 nouns! {
@@ -162,14 +162,14 @@ impl Noun for OperationKind {
     ];
 }
 
-/// An invariant, by its checker's name for it: `I1` to `I5`, and `L` for liveness.
+/// An invariant, by its checker's name for it: `I1` to `I5`, `L` for liveness, and `S` for states that can't be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invariant(&'static str);
 
 impl Invariant {
     /// Every invariant that has a checker.
     pub fn all() -> impl Iterator<Item = Self> {
-        checkers::ALL.iter().map(|checker| Self(checker.invariant))
+        checkers::ALL.iter().map(|checker| checker.invariant).chain([coverage::INVARIANT]).map(Self)
     }
 
     /// The checker's name for it.
