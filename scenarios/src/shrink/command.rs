@@ -2,7 +2,7 @@
 
 use super::{Shrunk, shrink, size};
 use crate::runner::{Case, Variation, Verdict};
-use crate::scn::{Name, Quote, Scenario};
+use crate::scn::{Name, Quote, Scenario, parse};
 use crate::workload::Workload;
 use anyhow::Context as _;
 use clap::Args;
@@ -148,6 +148,10 @@ impl Shrink {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
         }
+        anyhow::ensure!(
+            parse(&scenario.to_string()).as_ref() == Ok(&scenario),
+            "the story can't be read back:\n{scenario}"
+        );
         std::fs::write(&file, scenario.to_string()).with_context(|| format!("can't write {}", file.display()))?;
         if self.json {
             println!("{}", serde_json::to_string(&Sizes::of(&shrunk, &file))?);

@@ -10,7 +10,7 @@ use super::anchoring::{after_that, with_nth};
 use super::parts::{Line, lines, with_jobs, with_lines};
 use super::stagehand::Stagehand;
 use crate::replay::Replay;
-use crate::scn::{Action, Anchor, Job, Name, Rest, Scenario, WorldItem};
+use crate::scn::{Action, Anchor, Job, Name, Rest, Scenario, WorldItem, parse};
 use outlive_sim::{Fork, Rng};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ pub struct Probing<'a> {
     scenario: &'a Scenario,
     /// The place of the job that the failure is about.
     subject: Option<usize>,
-    struck: &'a [Struck],
+    struck: Vec<&'a Struck>,
     rng: Rng,
     /// What comes without any fault, by scenario and order of tasks.
     calm: BTreeMap<(String, u64), Moments>,
@@ -76,6 +76,12 @@ impl<'a> Probing<'a> {
         fork: Fork,
     ) -> Self {
         let subject = subject.and_then(|name| scenario.jobs.iter().position(|job| job.name == *name));
+        // Some may be about a machine that the scenario has no more.
+        let can_be_said = |struck: &&Struck| {
+            let line = |action: &Action| Line { anchor: Anchor::At { time: Duration::ZERO }, action: action.clone() };
+            struck.ways.iter().all(|way| parse(&with_lines(scenario, &[line(way)]).to_string()).is_ok())
+        };
+        let struck = struck.iter().filter(can_be_said).collect();
         Self { stagehand, scenario, subject, struck, rng: fork.rng(), calm: BTreeMap::new(), plays: 0 }
     }
 
@@ -163,7 +169,7 @@ impl<'a> Probing<'a> {
         if moments.is_empty() || self.struck.is_empty() {
             return None;
         }
-        let Struck { ways, after } = self.rng.pick(self.struck);
+        let Struck { ways, after } = *self.rng.pick(&self.struck);
         let action = self.rng.pick(ways).clone();
         let like = |place: &usize| after.contains(&kind(&moments[*place].1, self.scenario));
         let mut places: Vec<usize> = (0..moments.len()).filter(like).collect();
@@ -214,7 +220,7 @@ fn after_the_last(played: &Replay) -> Moments {
 mod tests {
     use super::*;
     use crate::replay::{replay, scenario_of};
-    use crate::scn::{Invariant, parse};
+    use crate::scn::Invariant;
     use crate::shrink::Failure;
     use crate::workload::{Plan, Workload};
     use outlive_sim::{Recording, Seed};
@@ -246,6 +252,26 @@ mod tests {
             assert_eq!(parse(&story.to_string()), Ok(story));
         }
         assert!(like > 60, "only {like} of 100");
+    }
+
+    #[test]
+    fn a_fault_of_a_machine_that_was_left_out_is_not_tried() {
+        let all = (1..20).map(whole).find(|all| {
+            all.to_string().contains("workers w1 w2")
+                && lines(all).iter().any(|line| line.action.to_string().contains("w2"))
+        });
+        let (all, stagehand) = (all.expect("one of these seeds has a fault of w2"), nobody());
+        let struck = struck(&all, &replay(&all, Recording::Off));
+        let mut without = with_lines(&all, &[]);
+        for item in &mut without.world.items {
+            if let WorldItem::Workers { names } = item {
+                names.retain(|name| name.as_str() != "w2");
+            }
+        }
+        let of_w2 = |struck: &Struck| struck.ways.iter().any(|way| way.to_string().contains("w2"));
+        let probing = Probing::new(&stagehand, &without, None, &struck, Seed(1).fork("probing"));
+        assert!(struck.iter().any(of_w2));
+        assert!(!probing.struck.is_empty() && !probing.struck.iter().any(|it| of_w2(it)));
     }
 
     #[test]
