@@ -11,7 +11,7 @@ use crate::steps::{STEPS, Step, TESTS};
 
 /// What the whole may take on two cores, from a clean clone. It is told, not enforced: the time of
 /// a machine is no property of a commit.
-const TOTAL_MINUTES_MAX: u64 = 30;
+const TOTAL_MINUTES_MAX: u64 = 45;
 
 /// The choices of this chore.
 #[derive(clap::Args)]
@@ -81,7 +81,7 @@ mod tests {
         let times = [(STEPS[0], Duration::from_millis(1_240)), (TESTS, Duration::from_secs(421))];
         assert_eq!(
             table(&times),
-            "format     1.2 s\ntests   7:01 min\ntotal   7:02 min  (at most 30 min on 2 cores)\n"
+            "format     1.2 s\ntests   7:01 min\ntotal   7:02 min  (at most 45 min on 2 cores)\n"
         );
     }
 }

@@ -42,7 +42,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "300 seeds of illegal faults", words: &["xtask", "sim", "--seeds", "1..300", "--profile", "illegal"] },
     Step { name: "scenario files", words: &["xtask", "replay"] },
     Step { name: "crash sweep", words: &["xtask", "sweep"] },
-    Step { name: "planted bugs", words: &["xtask", "mutants"] },
+    Step { name: "planted bugs", words: &["xtask", "mutants", "--until-caught"] },
     Step { name: "no planted bug in a plain program", words: &["xtask", "absent"] },
 ];
 

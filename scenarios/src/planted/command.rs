@@ -17,6 +17,8 @@ use std::process::Command;
 
 /// The same seeds for every bug.
 const SEEDS: RangeInclusive<u64> = 1..=300;
+/// Of these so many at a time, if only the first catch matters.
+const CHUNK: usize = 50;
 /// Seeds on which a nondeterminism must show.
 const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
 
@@ -35,6 +37,9 @@ pub struct Mutants {
     /// Only this one.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
+    /// Run no more seeds with a bug once it was caught: the table then says little of how often it shows.
+    #[arg(long, conflicts_with = "seed")]
+    until_caught: bool,
     /// Shrink what each bug was caught in, and not only a few of them.
     #[arg(long)]
     shrink: bool,
@@ -56,8 +61,9 @@ pub(super) struct Caught {
     pub(super) bug: &'static dyn Bug,
     /// Seeds in which each clause of the intended invariant caught it.
     clauses: BTreeMap<String, usize>,
-    /// Seeds in which any of them did.
+    /// Seeds in which any of them did, and seeds that were run.
     caught: usize,
+    ran: usize,
     /// Seeds that broke in another way: a panic, a time-out, a dead child.
     broken: usize,
     /// The first seeds that caught it.
@@ -100,7 +106,8 @@ impl Mutants {
         let mut missed = Vec::new();
         for bug in bugs {
             eprintln!("{}: {}", bug.name(), bug.about());
-            let caught = if bug.breaks() == "determinism" { hunt_difference(bug)? } else { hunt(bug)? };
+            let caught =
+                if bug.breaks() == "determinism" { hunt_difference(bug)? } else { hunt(bug, self.until_caught)? };
             if caught.caught == 0 {
                 missed.push(bug.name().to_owned());
             }
@@ -181,28 +188,31 @@ fn run_with(bug: &dyn Bug, seeds: RangeInclusive<u64>) -> anyhow::Result<Summary
     Ok(run_many(seeds, Workload::Both, bug.profile(), None, &serve, true)?)
 }
 
-fn hunt(bug: &'static dyn Bug) -> anyhow::Result<Caught> {
-    let summary = run_with(bug, SEEDS)?;
-    let mut caught = Caught {
-        bug,
-        clauses: BTreeMap::new(),
-        caught: 0,
-        broken: summary.died.len(),
-        seeds: Vec::new(),
-        median: None,
-    };
-    let mut which = Vec::new();
-    for result in summary.results.values() {
-        let clauses = caught_by(bug, result);
-        caught.broken += usize::from(matches!(result.ending, Ending::Broken(_)));
-        caught.caught += usize::from(!clauses.is_empty());
-        which.push(!clauses.is_empty());
-        caught.seeds.extend((!clauses.is_empty()).then_some(result.seed));
-        for clause in clauses {
-            *caught.clauses.entry(clause).or_default() += 1;
+fn hunt(bug: &'static dyn Bug, until_caught: bool) -> anyhow::Result<Caught> {
+    let mut caught =
+        Caught { bug, clauses: BTreeMap::new(), caught: 0, ran: 0, broken: 0, seeds: Vec::new(), median: None };
+    let (mut which, mut wall) = (Vec::new(), 0.0);
+    let chunk = if until_caught { CHUNK } else { SEEDS.count() };
+    for first in SEEDS.step_by(chunk) {
+        let summary = run_with(bug, first..=(first + chunk as u64 - 1).min(*SEEDS.end()))?;
+        caught.ran += summary.seeds();
+        caught.broken += summary.died.len();
+        wall += summary.wall.as_secs_f64();
+        for result in summary.results.values() {
+            let clauses = caught_by(bug, result);
+            caught.broken += usize::from(matches!(result.ending, Ending::Broken(_)));
+            caught.caught += usize::from(!clauses.is_empty());
+            which.push(!clauses.is_empty());
+            caught.seeds.extend((!clauses.is_empty()).then_some(result.seed));
+            for clause in clauses {
+                *caught.clauses.entry(clause).or_default() += 1;
+            }
+        }
+        if until_caught && caught.caught > 0 {
+            break;
         }
     }
-    let seconds = summary.wall.as_secs_f64() / summary.seeds() as f64;
+    let seconds = wall / caught.ran as f64;
     caught.median = median_wait(&which).map(|seeds| (seeds, seeds as f64 * seconds));
     Ok(caught)
 }
@@ -237,7 +247,8 @@ fn hunt_difference(bug: &'static dyn Bug) -> anyhow::Result<Caught> {
     let seconds = 2.0 * summary.wall.as_secs_f64() / summary.seeds() as f64;
     let clauses = BTreeMap::from([("hash".to_owned(), caught)]);
     let seeds = Vec::new();
-    Ok(Caught { bug, clauses, caught, broken: summary.died.len(), seeds, median: (caught > 0).then_some((1, seconds)) })
+    let median = (caught > 0).then_some((1, seconds));
+    Ok(Caught { bug, clauses, caught, ran: summary.seeds(), broken: summary.died.len(), seeds, median })
 }
 
 fn table(all: &[Caught]) -> String {
@@ -245,7 +256,6 @@ fn table(all: &[Caught]) -> String {
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["planted bug", "breaks", "caught by", "in seeds", "median seeds", "median s", "broke otherwise"]);
     for caught in all {
-        let seeds = if caught.bug.breaks() == "determinism" { SEEDS_COMPARED } else { SEEDS }.count();
         let clauses: Vec<String> = caught.clauses.iter().map(|(clause, seeds)| format!("{clause} ({seeds})")).collect();
         let (median, second) = caught
             .median
@@ -254,7 +264,7 @@ fn table(all: &[Caught]) -> String {
             caught.bug.name().to_owned(),
             caught.bug.breaks().to_owned(),
             if clauses.is_empty() { "nobody".into() } else { clauses.join(", ") },
-            format!("{} of {seeds}", caught.caught),
+            format!("{} of {}", caught.caught, caught.ran),
             median,
             second,
             caught.broken.to_string(),
