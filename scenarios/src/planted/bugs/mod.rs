@@ -28,6 +28,7 @@ mod log_emptied_before_file_synced;
 mod no_sync_at_open;
 mod page_never_turned;
 mod payload_cut;
+mod payload_cut_unnoticed;
 mod place_in_line_forgotten;
 mod poison_never_quarantined;
 mod real_clock;
@@ -102,6 +103,7 @@ pub const ALL: &[&dyn Bug] = &[
     &half_reopened::HalfReopened,
     &rot_served_as_data::RotServedAsData,
     &lease_nonce_ignored::LeaseNonceIgnored,
+    &payload_cut_unnoticed::PayloadCutUnnoticed,
     &hash_map_order::HashMapOrder,
     &real_clock::RealClock,
     &address_in_the_trace::AddressInTheTrace,
