@@ -133,6 +133,12 @@ impl Nemesis {
         let first = self.0.state.lock().unwrap().schedule.len();
         let places = first..first + faults.len();
         let machines = self.0.world.machines();
+        for fault in &faults {
+            if let Some(peer) = links::peer(fault.action) {
+                let two = peer != fault.machine && machines.contains(&peer) && machines.contains(&fault.machine);
+                assert!(two, "{:?} on {:?} is between two machines", fault.action, fault.machine);
+            }
+        }
         let mut at_times = Vec::new();
         {
             let mut state = self.0.state.lock().unwrap();
@@ -140,10 +146,6 @@ impl Nemesis {
                 let place = state.schedule.len();
                 state.counts.entry(fault.action.kind()).or_default().scheduled += 1;
                 state.anchors.entry(fault.trigger.anchor()).or_default().scheduled += 1;
-                if let Some(peer) = links::peer(fault.action) {
-                    let two = peer != fault.machine && machines.contains(&peer) && machines.contains(&fault.machine);
-                    assert!(two, "{:?} is between two machines", fault.action);
-                }
                 match fault.trigger {
                     Trigger::At(time) => at_times.push((time, place)),
                     Trigger::AtEvent { .. } => state.at_events.push((place, 0)),

@@ -71,6 +71,8 @@ impl<'a> Lives<'a> {
             When::After(ms) => Some(enqueued + self.facts.least_rest(Duration::from_millis(ms))),
             When::At(wall) => self.wall.true_time(wall.0, (enqueued, end)),
         };
+        // A job that is cancelled at once has no attempt any more, however few of a millisecond lie between.
+        let cancelled = self.said.cancels.get(&id.0).filter(|_| row.state == "cancelled").map_or(end, |told| told.1);
         let mut since = enqueued;
         life.wait(since, JobState::Delay, due, claims.first().copied());
         for (place, (token, attempt)) in attempts.iter().enumerate() {
@@ -78,7 +80,9 @@ impl<'a> Lives<'a> {
             let grant = self.facts.grants.get(token);
             let by_store = matches!(attempt.ended.as_deref(), Some("crashed" | "expired"));
             let ended = match attempt.ended_ms {
-                Some(ms) => Some(self.end((*token, grant), ms, by_store, (claimed, next.unwrap_or(end)))?),
+                Some(ms) => {
+                    Some(self.end((*token, grant), ms, by_store, (claimed, next.unwrap_or(end.min(cancelled))))?)
+                }
                 None => None,
             };
             let until = ended.unwrap_or(end);

@@ -212,6 +212,22 @@ impl<H: Host> IO for HostIo<H> {
         Ok(())
     }
 
+    // A statement that is dropped in the midst of an operation waits for it, by way of here. An operation that panicked
+    // is not queued any more, and would be waited for for ever.
+    fn wait_for_completion(&self, completion: Completion) -> turso_core::Result<()> {
+        self.drain_completions(std::slice::from_ref(&completion))?;
+        completion.get_error().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn drain_completions(&self, completions: &[Completion]) -> turso_core::Result<()> {
+        while !completions.iter().all(Completion::finished) {
+            if !self.shared.perform() {
+                return Err(CompletionError::Aborted.into());
+            }
+        }
+        Ok(())
+    }
+
     fn generate_random_number(&self) -> i64 {
         let mut bytes = [0; 8];
         self.host.fill_random(&mut bytes);
@@ -230,5 +246,18 @@ impl<H: Host> IO for HostIo<H> {
     // Never asked for: this opening bypasses the process-wide registry.
     fn file_id(&self, path: &str) -> turso_core::Result<FileId> {
         Ok(FileId::from_path_hash(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Os;
+
+    #[test]
+    fn nobody_waits_for_an_operation_that_is_not_queued() {
+        let io = HostIo::new(Os::new().unwrap());
+        let waited = io.wait_for_completion(Completion::new_sync(|_| {}));
+        assert!(waited.is_err(), "{waited:?}");
     }
 }
