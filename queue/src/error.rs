@@ -53,6 +53,23 @@ pub enum Error {
         /// Why.
         error: serde_json::Error,
     },
+    /// A cell does not read as what was asked for.
+    #[error("column {column}: {why}")]
+    Column {
+        /// The column that was asked for.
+        column: String,
+        /// Why.
+        why: String,
+    },
+    /// A transaction of the same queue is open in this very task, and the queue waits for its end.
+    #[error(
+        "nothing was changed: {request} was asked for inside a transaction, and the queue waits for the transaction's \
+         end; say it to the transaction itself, or after it"
+    )]
+    InTransaction {
+        /// What was asked for.
+        request: &'static str,
+    },
     /// The answer was of another kind than the question: a bug in Outlive.
     #[error("internal error, please report it: {0}")]
     Internal(String),
@@ -78,7 +95,9 @@ impl Error {
             | Self::Rejected { .. }
             | Self::Unavailable { .. }
             | Self::Encode { .. }
-            | Self::Decode { .. } => Effect::Impossible,
+            | Self::Decode { .. }
+            | Self::Column { .. }
+            | Self::InTransaction { .. } => Effect::Impossible,
         }
     }
 

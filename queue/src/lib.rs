@@ -31,6 +31,7 @@
 //! - [`Outlive`]: the handle. [`Job`]: a kind of work. [`Context`], [`Done`], [`Failure`]: a handler.
 //! - [`job`]: the life of a job, pure. [`order`]: who runs next, pure.
 //! - [`host`]: the only doors to the outside. [`store`]: where rows are kept.
+//! - [`Transaction`], [`sql`]: the caller's own tables, in the queue's file.
 //! - [`protocol`]: what can be asked of a queue. [`limits`]: every limit.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
@@ -53,6 +54,7 @@ pub mod order;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod sql;
 pub mod store;
 #[cfg(feature = "wire")]
 pub mod wire;
@@ -60,7 +62,7 @@ mod worker;
 
 pub use engine::Local;
 pub use error::{Effect, Error};
-pub use handle::{EnqueueJob, Enqueued, Job, Outlive};
+pub use handle::{EnqueueJob, Enqueued, Job, Outlive, Transaction};
 pub use job::{Explanation, JobId};
 pub use options::Options;
 pub use worker::{Context, Done, Failure, Worker, WorkerBuilder};

@@ -53,6 +53,17 @@ pub const CLAIMS_WAITING_MAX: usize = 4_096;
 /// Most leases in one heartbeat.
 pub const HEARTBEAT_LEASES_MAX: usize = 10_000;
 
+/// How long a transaction of the caller's may be open, unless it says otherwise: nobody else is served meanwhile.
+pub const TRANSACTION_DEFAULT: Duration = Duration::from_secs(1);
+/// Longest time that a transaction of the caller's may be open.
+pub const TRANSACTION_MAX: Duration = Duration::from_secs(10);
+/// Longest statement of the caller's, in bytes.
+pub const SQL_BYTES_MAX: usize = 1 << 20;
+/// Most bytes that a statement of the caller's may answer.
+pub const SQL_ROWS_BYTES_MAX: usize = 16 << 20;
+/// Most steps of the database's machine that a statement of the caller's may take: a second or so.
+pub const SQL_STEPS_MAX: u64 = 20_000_000;
+
 /// Most requests committed together.
 pub const GROUP_REQUESTS_MAX: usize = 512;
 /// Most due transitions written with one group; the rest follow with the next.

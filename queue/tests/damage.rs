@@ -87,7 +87,7 @@ async fn a_file_with_checksums_is_a_file_like_any_other() {
         // Who moves the log into the file moves the checksums along.
         let connection = rusqlite::Connection::open(&path).unwrap();
         let verdict: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
-        let count: i64 = connection.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0)).unwrap();
+        let count: i64 = connection.query_row("SELECT count(*) FROM outlive_jobs", [], |row| row.get(0)).unwrap();
         assert_eq!((verdict.as_str(), count), ("ok", JOBS), "{page_bytes}");
         connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         drop(connection);
@@ -134,7 +134,9 @@ async fn a_page_at_the_place_of_another_is_refused() {
     let mut bytes = fs::read(&path).unwrap();
     let leaf: u32 = {
         let connection = rusqlite::Connection::open(&path).unwrap();
-        connection.query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'jobs'", [], |row| row.get(0)).unwrap()
+        connection
+            .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'outlive_jobs'", [], |row| row.get(0))
+            .unwrap()
     };
     let at = (leaf as usize - 1) * 1_024;
     let other = bytes[1_024..2_048].to_vec();
@@ -151,7 +153,7 @@ async fn what_another_program_wrote_is_refused_until_it_has_vacuumed() {
     let (file, log) = bytes(1_024).await;
     fs::write(&path, file).unwrap();
     fs::write(path.with_extension("db-wal"), log).unwrap();
-    stock(&path, "UPDATE jobs SET priority = 1; PRAGMA wal_checkpoint(TRUNCATE)");
+    stock(&path, "UPDATE outlive_jobs SET priority = 1; PRAGMA wal_checkpoint(TRUNCATE)");
     let (_, says) = read(&path).await;
     assert!(says.as_ref().is_some_and(|says| says.contains("is damaged: page")), "{says:?}");
     stock(&path, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");

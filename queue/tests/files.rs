@@ -211,7 +211,7 @@ const CHILD_WRITES: &str = "OUTLIVE_TEST_CHILD_WRITES";
 fn a_child_has_stock_sqlite() {
     let Some(path) = std::env::var_os(CHILD_WRITES) else { return };
     let stock = rusqlite::Connection::open(path).unwrap();
-    stock.execute_batch("BEGIN IMMEDIATE; UPDATE jobs SET priority = 1").unwrap();
+    stock.execute_batch("BEGIN IMMEDIATE; UPDATE outlive_jobs SET priority = 1").unwrap();
     println!("child: wrote");
     std::io::stdin().read_line(&mut String::new()).unwrap();
     stock.execute_batch("COMMIT").unwrap();
@@ -287,7 +287,7 @@ async fn stock_sqlite_is_kept_out_while_the_queue_is_open_and_welcome_afterwards
     let count = || -> rusqlite::Result<i64> {
         let stock = rusqlite::Connection::open(&path)?;
         stock.busy_timeout(Duration::ZERO)?;
-        stock.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))
+        stock.query_row("SELECT count(*) FROM outlive_jobs", [], |row| row.get(0))
     };
     let busy = count().unwrap_err();
     assert_eq!(busy.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{busy}");
@@ -350,7 +350,7 @@ async fn a_queue_has_pages_of_the_size_that_its_first_opening_chose() {
         assert_eq!(verdict, "ok");
         for (id, text) in ids.iter().zip(&texts) {
             let payload: String =
-                stock.query_row("SELECT payload FROM jobs WHERE id = ?1", [id.0], |row| row.get(0)).unwrap();
+                stock.query_row("SELECT payload FROM outlive_jobs WHERE id = ?1", [id.0], |row| row.get(0)).unwrap();
             assert_eq!(payload, serde_json::to_string(&note(text)).unwrap());
         }
     }

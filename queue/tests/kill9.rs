@@ -143,7 +143,7 @@ fn check_with_stock_sqlite(path: &Path, acknowledged: &Acknowledged) {
     let whole: String = stock.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
     assert_eq!(whole, "ok");
     let jobs = |condition: &str| -> BTreeSet<i64> {
-        let mut statement = stock.prepare(&format!("SELECT id FROM jobs WHERE {condition}")).unwrap();
+        let mut statement = stock.prepare(&format!("SELECT id FROM outlive_jobs WHERE {condition}")).unwrap();
         let ids = statement.query_map([], |row| row.get(0)).unwrap();
         ids.map(Result::unwrap).collect()
     };

@@ -1,6 +1,6 @@
-//! What the README shows of Rust is what the greeting example is, and that compiles with the tests.
+//! What the README and the guide show of Rust is what examples are, and those compile with the tests.
 //!
-//! Doctests are collected from libraries alone, so the README's own block can't be one.
+//! Doctests are collected from libraries alone, so a block of these texts can't be one.
 
 /// The blocks of `markdown` that are marked as Rust.
 fn rust_blocks(markdown: &str) -> Vec<&str> {
@@ -8,11 +8,13 @@ fn rust_blocks(markdown: &str) -> Vec<&str> {
     blocks.map(|rest| rest.split_once("\n```\n").expect("a block that begins has an end").0).collect()
 }
 
-/// Its words, without the module's comment and what is said to clippy: rustfmt may break lines as it likes.
+/// Its words, without the module's comment, what is said to clippy, and what lets a test see it: rustfmt may break lines
+/// as it likes.
 fn words(code: &str) -> Vec<&str> {
     code.lines()
         .filter(|line| !line.starts_with("//!") && !line.starts_with("#!["))
         .flat_map(str::split_whitespace)
+        .filter(|word| *word != "pub(crate)")
         .collect()
 }
 
@@ -21,4 +23,17 @@ fn the_readme_shows_the_greeting_example_as_it_is() {
     let blocks = rust_blocks(include_str!("../../README.md"));
     assert_eq!(blocks.len(), 1, "the README has one block of Rust: the greeting example");
     assert_eq!(words(blocks[0]), words(include_str!("../examples/greet.rs")), "README.md and examples/greet.rs differ");
+}
+
+#[test]
+fn the_guide_shows_parts_of_the_transfer_example_as_they_are() {
+    let example = words(include_str!("../examples/transfer.rs"));
+    let blocks = rust_blocks(include_str!("../../docs/GUIDE.md"));
+    let blocks: Vec<&str> = blocks.into_iter().filter(|block| block.contains("transaction(")).collect();
+    assert_eq!(blocks.len(), 2, "a transfer, and how its accounts are opened");
+    for block in blocks {
+        let shown = words(block);
+        let there = example.windows(shown.len()).any(|part| part == shown);
+        assert!(there, "docs/GUIDE.md and examples/transfer.rs differ:\n{block}");
+    }
 }

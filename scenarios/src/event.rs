@@ -2,11 +2,14 @@
 
 use crate::stopwatch::{Stopwatch, Work};
 use crate::tagging::{Deeds, TaggingStorage};
-use outlive::protocol::{Answering, Call, CallError, Reply, Request, Service};
+use outlive::job::RequestId;
+use outlive::protocol::{
+    Answering, Begin, Beginning, Call, CallError, Conversation, Heard, Hearing, Reply, Request, Said, Service,
+};
 use outlive::{Explanation, JobId};
 use outlive_sim::{History, Nemesis, Process, SimDisk, World, sleep_true};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One event of a client.
@@ -210,6 +213,71 @@ impl Service for Recording {
             answer
         })
     }
+
+    fn begin(&self, begin: Begin) -> Beginning {
+        let (recorder, process) = (self.recorder.clone(), self.process.clone());
+        let (id, beginning) = (begin.id, self.inner.begin(begin));
+        Box::pin(async move {
+            let inner = beginning.await?;
+            let commands = Arc::default();
+            Ok(Arc::new(RecordingConversation { recorder, process, inner, id, commands }) as Arc<dyn Conversation>)
+        })
+    }
+}
+
+/// A transaction whose commands are recorded when it is committed: as calls that are made together, and answered
+/// together.
+struct RecordingConversation {
+    recorder: Recorder,
+    process: Process,
+    inner: Arc<dyn Conversation>,
+    id: RequestId,
+    commands: Arc<Mutex<Vec<(Request, Reply)>>>,
+}
+
+impl Conversation for RecordingConversation {
+    fn say(&self, said: Said) -> Hearing {
+        let (recorder, process, commands) = (self.recorder.clone(), self.process.clone(), self.commands.clone());
+        let (id, hearing) = (self.id, self.inner.say(said.clone()));
+        match said {
+            Said::Statement(_) => hearing,
+            Said::Command(request) => Box::pin(async move {
+                let heard = hearing.await;
+                if let Ok(Heard::Reply(reply)) = &heard {
+                    commands.lock().unwrap().push((request, reply.clone()));
+                }
+                heard
+            }),
+            Said::Commit => Box::pin(async move {
+                let commands = std::mem::take(&mut *commands.lock().unwrap());
+                let mut calls = Vec::new();
+                for (place, (request, reply)) in (0..).zip(commands) {
+                    let what = Arc::new(Call { id: name_of(id, place), request });
+                    let call = recorder.number();
+                    recorder.stopwatch.invoked(&what.request);
+                    recorder.record_call(&process, Event::Invoke { call, what: what.clone() }, &what).await;
+                    calls.push((call, what, reply));
+                }
+                let heard = hearing.await;
+                for (call, what, reply) in calls {
+                    let answer = heard.clone().map(|_| reply);
+                    if answer.is_ok() {
+                        recorder.stopwatch.answered(&what.request);
+                    }
+                    let event = Event::Answer { call, answer: Arc::new(answer) };
+                    recorder.record_call(&process, event, &what).await;
+                }
+                heard
+            }),
+        }
+    }
+}
+
+/// What a command of a transaction is called: the first one is named as the transaction is in the file.
+fn name_of(transaction: RequestId, place: u8) -> RequestId {
+    let RequestId(mut name) = transaction;
+    name[8] ^= place;
+    RequestId(name)
 }
 
 /// What a call is named in the trace, by which calls are counted.

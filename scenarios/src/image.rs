@@ -25,9 +25,29 @@ pub struct Rows {
     pub keys: BTreeMap<(String, String), i64>,
     /// The names of requests that changed something.
     pub requests: BTreeSet<[u8; 16]>,
+    /// What handlers have written in tables of their own, if there are any.
+    pub own: Option<OwnRows>,
 }
 
-/// A row of `jobs`.
+/// The rows of tables that are not the queue's.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRows {
+    /// How many coins there are in each account.
+    pub accounts: BTreeMap<String, i64>,
+    /// One for each coin that was moved.
+    pub transfers: Vec<TransferRow>,
+}
+
+/// A row of `transfers`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct TransferRow {
+    pub job: i64,
+    pub attempt: i64,
+    pub number: i64,
+}
+
+/// A row of `outlive_jobs`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the columns of the same names say it")]
 pub struct JobRow {
@@ -52,7 +72,7 @@ pub struct JobRow {
     pub payload: String,
 }
 
-/// A row of `attempts`.
+/// A row of `outlive_attempts`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the columns of the same names say it")]
 pub struct AttemptRow {
@@ -66,7 +86,7 @@ pub struct AttemptRow {
     pub ended: Option<String>,
 }
 
-/// A row of `failures`.
+/// A row of `outlive_failures`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the columns of the same names say it")]
 pub struct FailureRow {
@@ -92,9 +112,9 @@ impl Rows {
     pub fn read(image: &SimDisk, path: &str) -> Result<Self, String> {
         let connection = open(image, path)?;
         let mut rows = Self::default();
-        query(&connection, "SELECT steady_ms FROM queue_state", |row| rows.steady_ms = integer(row[0]))?;
+        query(&connection, "SELECT steady_ms FROM outlive_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
-            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms FROM jobs";
+            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms FROM outlive_jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
                 kind: text(row[1]),
@@ -121,7 +141,7 @@ impl Rows {
         })?;
         query(
             &connection,
-            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended, claimed_at_ms FROM attempts",
+            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended, claimed_at_ms FROM outlive_attempts",
             |row| {
                 let attempt = AttemptRow {
                     job: integer(row[1]),
@@ -136,7 +156,8 @@ impl Rows {
                 rows.attempts.insert(integer(row[0]), attempt);
             },
         )?;
-        let failures = "SELECT token, job, attempt, how, message, retryable, decision, due_wall_ms FROM failures";
+        let failures =
+            "SELECT token, job, attempt, how, message, retryable, decision, due_wall_ms FROM outlive_failures";
         query(&connection, failures, |row| {
             let failure = FailureRow {
                 job: integer(row[1]),
@@ -149,19 +170,41 @@ impl Rows {
             };
             rows.failures.insert(integer(row[0]), failure);
         })?;
-        query(&connection, "SELECT kind, key, job FROM keys", |row| {
+        query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
-        query(&connection, "SELECT id FROM requests", |row| {
+        query(&connection, "SELECT id FROM outlive_requests", |row| {
             let id = row[0].to_blob().expect("a blob");
             rows.requests.insert(id.try_into().expect("16 bytes"));
         })?;
+        rows.own = own_rows(&connection)?;
         Ok(rows)
     }
 }
 
+fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
+    let mut tables = 0;
+    let there = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('accounts', 'transfers')";
+    query(connection, there, |row| tables = integer(row[0]))?;
+    match tables {
+        0 => return Ok(None),
+        2 => {}
+        some => return Err(format!("{some} of 2 tables are there that were made in one transaction")),
+    }
+    let mut own = OwnRows::default();
+    query(connection, "SELECT name, coins FROM accounts", |row| {
+        own.accounts.insert(text(row[0]), integer(row[1]));
+    })?;
+    query(connection, "SELECT job, attempt, number FROM transfers", |row| {
+        let (job, attempt, number) = (integer(row[0]), integer(row[1]), integer(row[2]));
+        own.transfers.push(TransferRow { job, attempt, number });
+    })?;
+    Ok(Some(own))
+}
+
 /// The tables of a file.
-pub const TABLES: [&str; 6] = ["queue_state", "jobs", "attempts", "failures", "keys", "requests"];
+pub const TABLES: [&str; 6] =
+    ["outlive_state", "outlive_jobs", "outlive_attempts", "outlive_failures", "outlive_keys", "outlive_requests"];
 
 /// Every row of the file at `path` of a disk's image as a line, sorted: to compare with another reader.
 ///

@@ -3,7 +3,8 @@
 
 use outlive::Options;
 use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
-use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use outlive::sql::{Rows, Statement};
+use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive_sim::{Process, ProcessId, SimDisk, View, World, true_time};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,6 +154,18 @@ impl<S: Store> Store for TaggingStore<S> {
 
     fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Live>, StoreError>> {
         self.inner.live(after, most)
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.inner.begin().await
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
+        self.inner.run_statement(statement, may_write).await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.inner.roll_back().await
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@
 use crate::engine::within;
 use crate::host::{Network, Networked, Role};
 use crate::job::Refusal;
-use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
+use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
 use crate::wire::{self, HyperStream, NO_OPENING, OPENING, REQUEST_ID};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -141,6 +141,11 @@ impl<H: Networked> Service for Remote<H> {
     fn call(&self, call: Call) -> Answering {
         let inner = self.inner.clone();
         Box::pin(async move { inner.call(call).await })
+    }
+
+    fn begin(&self, _: Begin) -> Beginning {
+        let why = "a server does not take part in transactions yet; run this in the program that has the file open";
+        Box::pin(std::future::ready(Err(CallError::Rejected { why: why.to_owned() })))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What each request does. Decided on rows and time alone, before anything is written.
 
 use super::claims::WaitingClaim;
-use super::group::Group;
+use super::due::{entry, place};
+use super::group::{Group, Move};
 use super::replay::{self, Answer};
 use super::{Decided, Engine, validate};
 use crate::host::{self, Host};
@@ -18,7 +19,7 @@ use crate::store::{Storage, Store, StoreError, Stored};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A refusal is an outcome; an error of the store is the end of the group.
-enum Stop {
+pub(super) enum Stop {
     Refused(Refusal),
     Store(StoreError),
 }
@@ -49,7 +50,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Err(refusal) => Decided::Answer(Err(CallError::Refused(refusal))),
             });
         }
-        match self.execute(group, &call.request, now).await {
+        let executed = self.execute(group, &call.request, now).await;
+        self.arrange(group.take_moves(), now);
+        match executed {
             Ok(reply) => {
                 if let Some(answer) = answer(&reply).filter(|_| call.request.is_remembered()) {
                     group.insert_request(replay::row(call.id, replay::digest(call), now, &answer));
@@ -67,7 +70,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    async fn execute(&mut self, group: &mut Group, request: &Request, now: Now) -> Result<Reply, Stop> {
+    /// Does what a request says, in rows that are not committed yet.
+    pub(super) async fn execute(&mut self, group: &mut Group, request: &Request, now: Now) -> Result<Reply, Stop> {
         match request {
             Request::Enqueue(enqueue) => self.enqueue(group, enqueue, now).await,
             Request::Claim(_) => unreachable!("a claim waits for its turn"),
@@ -75,14 +79,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Request::Start { lease } => {
                 let (job, mut attempt) = self.held(group, *lease, now).await?;
                 life::start(&mut attempt, now);
-                self.renewed(group, &job, attempt, now);
+                renewed(group, &job, attempt);
                 Ok(Reply::Done)
             }
             Request::Complete { lease, result } => {
                 let result = result.as_deref().map(|json| validate::json("result", json, &self.options)).transpose()?;
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
                 life::complete(&mut job, &mut attempt, result.map(Into::into), now);
-                self.save(group, job, attempt, now);
+                save(group, job, attempt);
                 Ok(Reply::Done)
             }
             Request::Fail { lease, failure } => self.fail(group, *lease, failure, now).await,
@@ -90,14 +94,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
                 let failure = life::release(&mut job, &mut attempt, validate::message(why), now);
                 group.insert_failure(failure);
-                self.save(group, job, attempt, now);
+                save(group, job, attempt);
                 Ok(Reply::Done)
             }
             Request::Snooze { lease, delay_ms } => {
                 let delay = validate::delay("snooze", *delay_ms)?;
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
                 life::snooze(&mut job, &mut attempt, delay, now);
-                self.save(group, job, attempt, now);
+                save(group, job, attempt);
                 Ok(Reply::Done)
             }
             Request::Obey { lease } => {
@@ -107,14 +111,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 }
                 let failure = life::obey(&mut job, &mut attempt, now);
                 group.insert_failure(failure);
-                self.save(group, job, attempt, now);
+                save(group, job, attempt);
                 Ok(Reply::Done)
             }
             Request::Cancel { job } => {
                 let mut job = self.known(group, *job).await?.job;
                 let at_once = life::cancel(&mut job, now)? == Cancelled::Now;
                 if at_once {
-                    self.place(&job, now);
+                    group.move_job(place(&job));
                 }
                 group.update_job(job);
                 Ok(Reply::Cancelled { at_once })
@@ -158,7 +162,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if let Some(key) = &enqueue.key {
             group.insert_key(KeyRow { kind: job.new.kind.clone(), key: key.as_str().into(), job: id, payload_hash });
         }
-        self.place(&job, now);
+        group.move_job(place(&job));
         group.insert_job(job);
         Ok(Reply::Enqueued { job: id, fresh: true })
     }
@@ -175,7 +179,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             renewals.push(match self.held(group, lease, now).await {
                 Ok((job, mut attempt)) => {
                     life::renew(&mut attempt, now);
-                    self.renewed(group, &job, attempt, now);
+                    renewed(group, &job, attempt);
                     Renewal::Renewed { cancel: job.cancel_requested }
                 }
                 Err(Stop::Refused(why)) => {
@@ -204,7 +208,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let failure = life::fail(&mut job, &mut attempt, report, &self.options.limits, random, now);
         let next = failure.next;
         group.insert_failure(failure);
-        self.save(group, job, attempt, now);
+        save(group, job, attempt);
         Ok(Reply::Failed { next })
     }
 
@@ -311,19 +315,19 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let end = attempt.filter(|attempt| attempt.lease() == lease).and_then(|attempt| attempt.end);
         Ok(end.map_or(stale, |(_, end)| Refusal::AttemptEnded { job: lease.job, end }))
     }
+}
 
-    /// Writes down a lease that was renewed.
-    fn renewed(&mut self, group: &mut Group, job: &Job, attempt: Attempt, now: Now) {
-        self.order.put(job.id, super::due::entry(job, Stage::Leased(attempt.expires)), now);
-        group.update_attempt(attempt);
-    }
+/// Writes down a lease that was renewed.
+fn renewed(group: &mut Group, job: &Job, attempt: Attempt) {
+    group.move_job(Move::To(job.id, entry(job, Stage::Leased(attempt.expires))));
+    group.update_attempt(attempt);
+}
 
-    /// Writes down the end of an attempt.
-    fn save(&mut self, group: &mut Group, job: Job, attempt: Attempt, now: Now) {
-        self.place(&job, now);
-        group.update_attempt(attempt);
-        group.update_job(job);
-    }
+/// Writes down the end of an attempt.
+fn save(group: &mut Group, job: Job, attempt: Attempt) {
+    group.move_job(place(&job));
+    group.update_attempt(attempt);
+    group.update_job(job);
 }
 
 /// The part of a reply that is remembered.

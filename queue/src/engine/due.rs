@@ -3,7 +3,7 @@
 //! No worker, leader or table of workers has a part in it: the file and the time decide.
 
 use super::Engine;
-use super::group::Group;
+use super::group::{Group, Move};
 use crate::host::{self, Host};
 use crate::job::{Attempt, Holder, Job, JobId, Now, State, life};
 use crate::limits;
@@ -85,7 +85,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         };
         let random = host::random_u64(&self.host);
         let failure = life::lose(&mut job, &mut attempt, why, &self.options.limits, random, now);
-        self.place(&job, now);
+        group.move_job(place(&job));
+        self.arrange(group.take_moves(), now);
         group.insert_failure(failure);
         group.update_attempt(attempt);
         group.update_job(job);
@@ -100,14 +101,20 @@ impl<H: Host, S: Storage> Engine<H, S> {
         job.state.is_terminal() || entry.is_some_and(|entry| is_leased(entry) == (job.state == State::Running))
     }
 
-    /// Puts a job that is not leased where it belongs in the order.
-    pub(super) fn place(&mut self, job: &Job, now: Now) {
-        if job.state.is_terminal() {
-            self.order.remove(job.id);
-        } else {
-            self.order.put(job.id, entry(job, Stage::Waiting(job.due)), now);
+    /// Puts jobs where they belong in the order by now.
+    pub(super) fn arrange(&mut self, moves: Vec<Move>, now: Now) {
+        for to in moves {
+            match to {
+                Move::To(id, entry) => self.order.put(id, entry, now),
+                Move::Out(id) => self.order.remove(id),
+            }
         }
     }
+}
+
+/// Where a job that is not leased belongs.
+pub(super) fn place(job: &Job) -> Move {
+    if job.state.is_terminal() { Move::Out(job.id) } else { Move::To(job.id, entry(job, Stage::Waiting(job.due))) }
 }
 
 /// What the order must know of a job.

@@ -2,6 +2,7 @@
 
 use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, RequestId, Steady, Token};
 use crate::limits;
+use crate::order::Entry;
 use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,15 @@ pub struct Group {
     failures: Vec<Failure>,
     keys: BTreeMap<(Arc<str>, Arc<str>), KeyRow>,
     requests: BTreeMap<RequestId, RequestRow>,
+    moves: Vec<Move>,
+}
+
+/// Where a job belongs in the order, once what was decided stands.
+pub enum Move {
+    /// There.
+    To(JobId, Entry),
+    /// Nowhere: it is terminal.
+    Out(JobId),
 }
 
 struct Row<T> {
@@ -49,7 +59,23 @@ impl Group {
             failures: Vec::new(),
             keys: BTreeMap::new(),
             requests: BTreeMap::new(),
+            moves: Vec::new(),
         }
+    }
+
+    /// It is later by now.
+    pub fn go_on(&mut self, now: Now) {
+        self.state.steady = self.state.steady.max(now.steady);
+    }
+
+    /// A job belongs elsewhere in the order, as soon as that stands.
+    pub fn move_job(&mut self, to: Move) {
+        self.moves.push(to);
+    }
+
+    /// What belongs elsewhere in the order by now.
+    pub fn take_moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves)
     }
 
     /// Makes sure that steady time is written, whatever else is.

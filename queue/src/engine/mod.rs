@@ -11,6 +11,7 @@ mod due;
 mod group;
 mod replay;
 mod steady;
+mod transaction;
 mod validate;
 mod wait;
 
@@ -19,7 +20,7 @@ use crate::job::{Nonce, Now, Steady};
 use crate::limits;
 use crate::options::Options;
 use crate::order::Order;
-use crate::protocol::{Answering, Call, CallError, Reply, Request, Service};
+use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
 use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
 use claims::WaitingClaim;
@@ -43,7 +44,14 @@ pub(crate) fn check_claim(claim: &crate::protocol::Claim) -> Result<(), crate::j
 /// Where to send calls to an engine in this process. The engine ends when the last of these does.
 #[derive(Clone, Debug)]
 pub struct Local {
-    inbox: mpsc::Sender<Arrived>,
+    inbox: mpsc::Sender<Arriving>,
+}
+
+/// What comes to the engine.
+#[derive(Debug)]
+enum Arriving {
+    Call(Arrived),
+    Transaction(transaction::Opening),
 }
 
 /// A call, and where its answer goes.
@@ -51,6 +59,17 @@ pub struct Local {
 struct Arrived {
     call: Call,
     answer: oneshot::Sender<Result<Reply, CallError>>,
+}
+
+impl Arriving {
+    /// Answers that nothing was changed.
+    fn turn_away(self, why: &str) {
+        let unavailable = CallError::Unavailable { why: why.to_owned() };
+        match self {
+            Self::Call(Arrived { answer, .. }) => drop(answer.send(Err(unavailable))),
+            Self::Transaction(opening) => opening.turn_away(unavailable),
+        }
+    }
 }
 
 impl Arrived {
@@ -154,9 +173,13 @@ impl Service for Local {
             let is_read = call.request.is_read();
             let (answer, answering) = oneshot::channel();
             let unavailable = |_| CallError::Unavailable { why: "the engine has stopped".into() };
-            inbox.send(Arrived { call, answer }).await.map_err(unavailable)?;
+            inbox.send(Arriving::Call(Arrived { call, answer })).await.map_err(unavailable)?;
             answering.await.unwrap_or_else(|_| Err(in_flight(is_read, "the engine stopped before it answered")))
         })
+    }
+
+    fn begin(&self, begin: Begin) -> Beginning {
+        transaction::begin(self.inbox.clone(), begin)
     }
 }
 
@@ -193,22 +216,18 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(engine)
     }
 
-    async fn run(mut self, mut arriving: mpsc::Receiver<Arrived>) {
+    async fn run(mut self, mut arriving: mpsc::Receiver<Arriving>) {
         loop {
-            let mut arrived = Vec::new();
+            let mut first = None;
             if self.next_wake().is_none_or(|wake| !wake.is_zero()) {
                 match wait::first_of(arriving.recv(), self.rest()).await {
-                    wait::First::Left(Some(first)) => arrived.push(first),
+                    wait::First::Left(Some(arrived)) => first = Some(arrived),
                     wait::First::Left(None) => return,
                     wait::First::Right(()) => {}
                 }
             }
-            while arrived.len() < limits::GROUP_REQUESTS_MAX {
-                let Ok(next) = arriving.try_recv() else { break };
-                arrived.push(next);
-            }
-            arrived.retain(|it| !it.is_abandoned_claim());
-            match self.serve(arrived).await {
+            let (calls, opening) = gather(first, &mut arriving);
+            match self.serve_all(calls, opening).await {
                 Ok(()) => {}
                 Err(error @ StoreError::Damaged { .. }) => {
                     return self.stop_for_good(arriving, error.to_string()).await;
@@ -222,6 +241,22 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
+    /// Serves a group of calls, and the transaction that came after them.
+    async fn serve_all(
+        &mut self,
+        calls: Vec<Arrived>,
+        opening: Option<transaction::Opening>,
+    ) -> Result<(), StoreError> {
+        match (self.serve(calls).await, opening) {
+            (Ok(()), Some(opening)) => self.transact(opening).await,
+            (Err(error), Some(opening)) => {
+                opening.turn_away(CallError::Unavailable { why: error.to_string() });
+                Err(error)
+            }
+            (served, None) => served,
+        }
+    }
+
     /// Decides, commits and answers one group.
     async fn serve(&mut self, arrived: Vec<Arrived>) -> Result<(), StoreError> {
         let (calls, senders): (Vec<Call>, Vec<_>) = arrived.into_iter().map(|it| (it.call, it.answer)).unzip();
@@ -232,9 +267,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     self.settle(sender, decided);
                 }
                 self.answer_claims();
-                let frames = self.options.checkpoint_frames;
-                let checkpoint = wait::catch_panic(self.store.checkpoint(frames)).await;
-                checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic))).map(drop)
+                self.checkpoint().await
             }
             // Nobody asked for anything: it is the rows of the file that contradict each other.
             Err(StoreError::Refused(message)) if calls.is_empty() => {
@@ -267,6 +300,13 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Err(error)
             }
         }
+    }
+
+    /// Moves the log into the file, if it has grown enough.
+    async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        let frames = self.options.checkpoint_frames;
+        let checkpoint = wait::catch_panic(self.store.checkpoint(frames)).await;
+        checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic))).map(drop)
     }
 
     /// Decides one group and commits it.
@@ -309,13 +349,13 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// Opens the store anew, however long it takes; whoever asks meanwhile hears why.
-    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arrived>, why: String) -> Reopened {
+    async fn reopen(&mut self, arriving: &mut mpsc::Receiver<Arriving>, why: String) -> Reopened {
         let (mut why, mut pause) = (why, self.pause_before_reopening());
         loop {
             if !pause.is_zero() {
                 let refuse = async {
-                    while let Some(Arrived { answer, .. }) = arriving.recv().await {
-                        drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
+                    while let Some(arrived) = arriving.recv().await {
+                        arrived.turn_away(&why);
                     }
                 };
                 if let First::Left(()) = wait::first_of(refuse, self.clock.sleep(pause)).await {
@@ -352,12 +392,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Answers whoever asks that the file is damaged, until nobody does. To open it again would bring the same
     /// bytes, and to write to it would make it worse.
-    async fn stop_for_good(mut self, mut arriving: mpsc::Receiver<Arrived>, why: String) {
+    async fn stop_for_good(mut self, mut arriving: mpsc::Receiver<Arriving>, why: String) {
         for claim in self.claims.drain(..) {
             claim.abandon(&why);
         }
-        while let Some(Arrived { answer, .. }) = arriving.recv().await {
-            drop(answer.send(Err(CallError::Unavailable { why: why.clone() })));
+        while let Some(arrived) = arriving.recv().await {
+            arrived.turn_away(&why);
         }
     }
 
@@ -421,6 +461,26 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     fn mark_is_old(&self, now: Now) -> bool {
         self.next_mark(now).is_some_and(|wait| wait.is_zero())
+    }
+}
+
+/// What is there to do: calls that are committed together, up to the first transaction, which is committed alone.
+fn gather(
+    first: Option<Arriving>,
+    arriving: &mut mpsc::Receiver<Arriving>,
+) -> (Vec<Arrived>, Option<transaction::Opening>) {
+    let (mut calls, mut next) = (Vec::new(), first);
+    loop {
+        match next.or_else(|| arriving.try_recv().ok()) {
+            Some(Arriving::Call(call)) if call.is_abandoned_claim() => {}
+            Some(Arriving::Call(call)) => calls.push(call),
+            Some(Arriving::Transaction(opening)) => return (calls, Some(opening)),
+            None => return (calls, None),
+        }
+        if calls.len() == limits::GROUP_REQUESTS_MAX {
+            return (calls, None);
+        }
+        next = None;
     }
 }
 

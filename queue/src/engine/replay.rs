@@ -17,11 +17,22 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    Enqueued { job: JobId, fresh: bool },
-    Claimed { tokens: Vec<Token> },
+    Enqueued {
+        job: JobId,
+        fresh: bool,
+    },
+    Claimed {
+        tokens: Vec<Token>,
+    },
     Done,
-    Failed { next: Next },
-    Cancelled { at_once: bool },
+    Failed {
+        next: Next,
+    },
+    Cancelled {
+        at_once: bool,
+    },
+    /// A transaction of the caller's was committed.
+    Committed,
 }
 
 /// Tells two requests under one id apart.
@@ -53,6 +64,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Answer::Done => Reply::Done,
             Answer::Failed { next } => Reply::Failed { next },
             Answer::Cancelled { at_once } => Reply::Cancelled { at_once },
+            // No call has the name of a transaction, unless its digest is the same by chance.
+            Answer::Committed => return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused))))),
         };
         Ok(Some(Decided::Answer(Ok(reply))))
     }

@@ -1,5 +1,6 @@
 //! Calls under request ids, repeated until their outcome is known.
 
+use super::inside::is_inside;
 use crate::error::Error;
 use crate::host::{self, Clock, Host};
 use crate::job::{Refusal, RequestId};
@@ -75,7 +76,13 @@ impl Caller {
         self.repeat(self.request_id(), &request, Some(deadline)).await
     }
 
+    /// Whether the queue can be asked: not by a task whose own transaction it waits for.
+    pub(super) fn check_outside(&self, request: &'static str) -> Result<(), Error> {
+        if is_inside(&self.service) { Err(Error::InTransaction { request }) } else { Ok(()) }
+    }
+
     async fn repeat(&self, id: RequestId, request: &Request, deadline: Option<Duration>) -> Result<Reply, Error> {
+        self.check_outside(request.name())?;
         let mut unknown = match self.once(id, request).await {
             Ok(reply) => return Ok(reply),
             Err(error @ CallError::Unknown { .. }) => error,
@@ -118,7 +125,7 @@ pub fn unexpected(request: &str, reply: &Reply) -> Error {
 mod tests {
     use super::*;
     use crate::job::{JobId, Refusal};
-    use crate::protocol::Answering;
+    use crate::protocol::{Answering, Begin, Beginning};
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
@@ -154,6 +161,10 @@ mod tests {
             let mut answers = self.answers.lock().unwrap();
             let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
             Box::pin(std::future::ready(answer.expect("there is an answer")))
+        }
+
+        fn begin(&self, _: Begin) -> Beginning {
+            unreachable!("no test opens a transaction")
         }
     }
 

@@ -1,6 +1,7 @@
 //! Inserting a job, with its particulars.
 
 use super::calls::{Caller, unexpected};
+use super::transaction::Open;
 use crate::canonical;
 use crate::error::Error;
 use crate::job::{JobId, RequestId, Wall, milliseconds};
@@ -15,10 +16,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A job about to be inserted: choose its particulars, then await it.
 #[must_use = "a job is inserted when this is awaited"]
 pub struct EnqueueJob {
-    caller: Arc<Caller>,
-    request_id: RequestId,
+    target: Target,
     payload: Result<Value, serde_json::Error>,
     enqueue: Enqueue,
+}
+
+/// Where it is inserted.
+pub(super) enum Target {
+    /// At once, under this name.
+    Queue(Arc<Caller>, RequestId),
+    /// With a transaction.
+    Transaction(Arc<Open>),
 }
 
 /// A job that is in the file.
@@ -31,7 +39,7 @@ pub struct Enqueued {
 }
 
 impl EnqueueJob {
-    pub(super) fn new(caller: Arc<Caller>, kind: &str, payload: Result<Value, serde_json::Error>) -> Self {
+    pub(super) fn new(target: Target, kind: &str, payload: Result<Value, serde_json::Error>) -> Self {
         let enqueue = Enqueue {
             kind: kind.to_owned(),
             queue: "default".to_owned(),
@@ -41,8 +49,7 @@ impl EnqueueJob {
             when: When::Now,
             key: None,
         };
-        let request_id = caller.request_id();
-        Self { caller, request_id, payload, enqueue }
+        Self { target, payload, enqueue }
     }
 
     /// The named lane it waits in; `default` if none is chosen.
@@ -86,9 +93,12 @@ impl EnqueueJob {
     }
 
     /// The name of this request: after [`Error::Unknown`], enqueue again under the same one. After
-    /// [`Error::Refused`] it is done with: what is tried again then goes by another.
+    /// [`Error::Refused`] it is done with: what is tried again then goes by another. In a transaction it has no
+    /// meaning: the whole of it has one name.
     pub fn request_id(mut self, id: RequestId) -> Self {
-        self.request_id = id;
+        if let Target::Queue(_, chosen) = &mut self.target {
+            *chosen = id;
+        }
         self
     }
 }
@@ -99,10 +109,15 @@ impl IntoFuture for EnqueueJob {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { caller, request_id, payload, mut enqueue } = self;
+            let Self { target, payload, mut enqueue } = self;
             let payload = payload.map_err(|error| Error::Encode { what: "payload", error })?;
             enqueue.payload = canonical::text(&payload);
-            match caller.call_as(request_id, Request::Enqueue(enqueue)).await? {
+            let request = Request::Enqueue(enqueue);
+            let reply = match target {
+                Target::Queue(caller, request_id) => caller.call_as(request_id, request).await?,
+                Target::Transaction(open) => open.command(request).await?,
+            };
+            match reply {
                 Reply::Enqueued { job, fresh } => Ok(Enqueued { job, fresh }),
                 other => Err(unexpected("enqueue", &other)),
             }

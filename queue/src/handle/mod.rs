@@ -2,8 +2,11 @@
 
 mod calls;
 mod enqueue;
+mod inside;
+mod transaction;
 
 pub use enqueue::{EnqueueJob, Enqueued};
+pub use transaction::Transaction;
 
 use crate::engine::Local;
 use crate::error::Error;
@@ -15,10 +18,12 @@ use crate::store::Storage;
 use crate::store::turso::TursoStorage;
 use crate::worker::WorkerBuilder;
 use calls::Caller;
+use enqueue::Target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A kind of work: its arguments are the value itself.
 ///
@@ -109,7 +114,69 @@ impl<H: Host> Outlive<H> {
     /// [`Error::Refused`] beyond a limit, with a key that stands for other work, or on a disk that
     /// is nearly full; [`Error::Unknown`] if the answer was lost and could not be had again.
     pub fn enqueue<J: Job>(&self, job: J) -> EnqueueJob {
-        EnqueueJob::new(self.caller.clone(), J::KIND, serde_json::to_value(&job))
+        let target = Target::Queue(self.caller.clone(), self.caller.request_id());
+        EnqueueJob::new(target, J::KIND, serde_json::to_value(&job))
+    }
+
+    /// Runs `work` in a transaction: what it does to tables of the caller's own, in the queue's file, and the jobs
+    /// that it enqueues or cancels, are true together when this returns `Ok`, or not at all.
+    ///
+    /// While it is open the queue serves nobody else, so it ends after [`limits::TRANSACTION_DEFAULT`]: do what takes
+    /// time before it or after it. The queue itself can't be asked inside of it; the transaction can.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Ship { order: i64 }
+    /// # impl outlive::Job for Ship { const KIND: &'static str = "ship"; type Output = (); }
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// outlive
+    ///     .transaction(async |tx| {
+    ///         tx.execute("INSERT INTO orders (id, item) VALUES (?1, ?2)", (7, "lamp")).await?;
+    ///         tx.enqueue(Ship { order: 7 }).await
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Whatever `work` returns: nothing has happened then. [`Error::Refused`] if it was rolled back;
+    /// [`Error::Unknown`] if the answer to its commit was lost; [`Error::InTransaction`] inside of another one.
+    pub async fn transaction<T, E, F>(&self, work: impl FnOnce(Transaction) -> F) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.caller.transaction(Terms::WRITE, work).await
+    }
+
+    /// As [`transaction`](Self::transaction), open for at most `limit`, which is at most
+    /// [`limits::TRANSACTION_MAX`].
+    ///
+    /// # Errors
+    /// As [`transaction`](Self::transaction).
+    pub async fn transaction_within<T, E, F>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce(Transaction) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.caller.transaction(Terms { limit, ..Terms::WRITE }, work).await
+    }
+
+    /// Runs `work` in a transaction that changes nothing: it sees the caller's own tables as they are after the last
+    /// commit, all at one moment.
+    ///
+    /// # Errors
+    /// As [`transaction`](Self::transaction), but never [`Error::Unknown`].
+    pub async fn read<T, E, F>(&self, work: impl FnOnce(Transaction) -> F) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.caller.transaction(Terms::READ, work).await
     }
 
     /// A worker that runs jobs in this process.
@@ -172,3 +239,4 @@ impl<H: Host> Outlive<H> {
 }
 
 pub(crate) use calls::Caller as HandleCaller;
+pub(crate) use transaction::Terms;

@@ -82,6 +82,18 @@ pub enum Refusal {
         /// What is kept back.
         reserve_bytes: u64,
     },
+    /// The database would not run a statement of the caller's.
+    #[error("the statement was refused: {why}")]
+    Statement {
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A transaction was ended before its commit: nothing of it has happened.
+    #[error("the transaction was rolled back, and nothing of it has happened: {why}")]
+    RolledBack {
+        /// Why.
+        why: String,
+    },
     /// A bug in Outlive: the store would not take the rows. Nothing was changed.
     #[error("internal error, please report it: {message}")]
     Internal {

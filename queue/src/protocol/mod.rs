@@ -1,5 +1,9 @@
 //! What can be asked of a queue, and what it answers: the same in the process and over a wire.
 
+mod transaction;
+
+pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Said};
+
 use crate::Effect;
 use crate::job::{Explanation, Holder, JobId, Lease, Next, Refusal, RequestId, State, Wall};
 use serde::{Deserialize, Serialize};
@@ -337,6 +341,9 @@ impl CallError {
 pub trait Service: Send + Sync + 'static {
     /// Makes the call and waits for its answer.
     fn call(&self, call: Call) -> Answering;
+
+    /// Opens a transaction of the caller's, when its turn comes.
+    fn begin(&self, begin: Begin) -> Beginning;
 }
 
 /// An answer that is on its way.

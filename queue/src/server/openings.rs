@@ -176,7 +176,7 @@ mod tests {
     use crate::Effect;
     use crate::host::Os;
     use crate::job::{JobId, Refusal};
-    use crate::protocol::{Answering, Request};
+    use crate::protocol::{Answering, Begin, Beginning, Request};
     use std::collections::VecDeque;
     use std::sync::Arc;
 
@@ -200,6 +200,10 @@ mod tests {
             let (sender, answer) = oneshot::channel();
             self.0.lock().unwrap().push_back(sender);
             Box::pin(async { answer.await.expect("it is answered") })
+        }
+
+        fn begin(&self, _: Begin) -> Beginning {
+            unreachable!("no test opens a transaction")
         }
     }
 

@@ -4,8 +4,9 @@
 //! One engine at a time owns a store, so nobody else can change a row behind this. It never answers
 //! from what is not committed.
 
-use super::{Change, FileState, Live, RequestRow, Store, StoreError, Stored};
+use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, Token};
+use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
 
 /// A store, and the rows of its leased jobs.
@@ -87,6 +88,18 @@ impl<S: Store> Store for Cached<S> {
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         self.store.live(after, most).await
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.store.begin().await
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
+        self.store.run_statement(statement, may_write).await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.store.roll_back().await
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -1,9 +1,10 @@
 //! Rows in memory: for tests of programs that embed the queue, and to show what of a failure is
 //! the file's doing. It survives a reopening, and nothing else.
 
-use super::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use super::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use crate::Options;
 use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
+use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -98,6 +99,18 @@ impl Store for MemoryStore {
         let rows = self.rows();
         let live = rows.jobs.range(JobId(after.0.saturating_add(1))..).map(|(_, job)| job);
         Ok(live.filter(|job| !job.state.is_terminal()).take(most).map(Live::of).collect())
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn run_statement(&mut self, _: &Statement, _: Result<(), String>) -> Result<SqlRows, SqlError> {
+        Err(SqlError::Refused("this queue is kept in memory, and has no tables; open one in a file".into()))
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

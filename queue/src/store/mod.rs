@@ -7,6 +7,7 @@ pub mod turso;
 
 use crate::Options;
 use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, State, Steady, Token};
+use crate::sql::{Rows, Statement};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -57,7 +58,32 @@ pub trait Store: 'static {
     /// there are no more.
     fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Live>, StoreError>>;
 
-    /// Writes all of `changes` in one transaction and syncs it, or nothing.
+    /// Begins a transaction of the caller's, which ends with the next commit or with
+    /// [`roll_back`](Store::roll_back).
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`]: nothing was written.
+    fn begin(&mut self) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Runs a statement of the caller's in the transaction that is open; one that changes something only if
+    /// `may_write` does not say why not.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    fn run_statement(
+        &mut self,
+        statement: &Statement,
+        may_write: Result<(), String>,
+    ) -> impl Future<Output = Result<Rows, SqlError>>;
+
+    /// Undoes what was done since [`begin`](Store::begin).
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`]: the next opening finds it undone.
+    fn roll_back(&mut self) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Writes all of `changes` in one transaction and syncs it, or nothing. If a transaction of the caller's is
+    /// open, it is that one.
     ///
     /// # Errors
     /// [`StoreError::Refused`]: nothing was written. [`StoreError::Broken`]: nobody knows.
@@ -168,6 +194,17 @@ pub enum Change {
     },
     /// The row that is there once.
     PutState(FileState),
+}
+
+/// Why a store did not run a statement of the caller's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SqlError {
+    /// The statement is not good, or not allowed, or its rows contradict the table. The transaction is as it was.
+    Refused(String),
+    /// The statement has ended its transaction: nothing of it has happened.
+    RolledBack(String),
+    /// The store has a problem of its own.
+    Store(StoreError),
 }
 
 /// Why a store did not do what it was asked for.

@@ -247,7 +247,7 @@ pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
         Err(CallError::Unknown { .. }) => StatusCode::GATEWAY_TIMEOUT,
         Err(CallError::Refused(refusal)) => match refusal {
             Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
-            Refusal::Limit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Limit { .. } | Refusal::Statement { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Refusal::StaleLease { .. }
@@ -255,6 +255,7 @@ pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
             | Refusal::AttemptEnded { .. }
             | Refusal::Finished { .. }
             | Refusal::KeyConflict { .. }
+            | Refusal::RolledBack { .. }
             | Refusal::RequestIdReused => StatusCode::CONFLICT,
         },
     }

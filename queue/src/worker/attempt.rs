@@ -160,6 +160,8 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Conte
         max_attempts: granted.max_attempts,
         queue: granted.queue.as_str().into(),
         state: shared.state.clone(),
+        caller: shared.caller.clone(),
+        lease: held.lease,
         standing: held.standing.clone(),
         sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),
     }
@@ -199,6 +201,8 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
     };
     Some(match verdict {
         Verdict::Lost => return None,
+        // Its transaction has said it.
+        Verdict::Returned(Ok(Ok(Done::Committed(_)))) => return None,
         Verdict::Returned(Ok(Ok(Done::Complete(result)))) => Request::Complete { lease, result: Some(result) },
         Verdict::Returned(Ok(Ok(Done::Snooze(delay)))) => {
             Request::Snooze { lease, delay_ms: milliseconds(delay).cast_unsigned() }

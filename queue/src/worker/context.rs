@@ -2,7 +2,9 @@
 
 use super::attempt::Standing;
 use super::watched::Watched;
-use crate::job::JobId;
+use crate::error::Error;
+use crate::handle::{HandleCaller, Terms, Transaction};
+use crate::job::{JobId, Lease};
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +20,8 @@ pub struct Context {
     pub(super) max_attempts: u32,
     pub(super) queue: Arc<str>,
     pub(super) state: Option<Arc<dyn Any + Send + Sync>>,
+    pub(super) caller: Arc<HandleCaller>,
+    pub(super) lease: Lease,
     pub(super) standing: Arc<Watched<Standing>>,
     pub(super) sleep: Arc<dyn Fn(Duration) -> Sleep + Send + Sync>,
 }
@@ -58,6 +62,37 @@ impl Context {
     /// Waits. Prefer it to other timers: it also works where time is simulated.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
         (self.sleep)(duration)
+    }
+
+    /// Runs `work` in a transaction, as [`Outlive::transaction`](crate::Outlive::transaction) does, which can also
+    /// [`complete`](Transaction::complete) this job: an effect in the caller's own tables, the completion, and the
+    /// jobs that follow are true together or not at all, however often the job runs.
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Transfer { from: String, to: String, cents: i64 }
+    /// async fn transfer(ctx: Context, job: Transfer) -> Result<Done<()>, Failure> {
+    ///     ctx.transaction(async |tx| {
+    ///         let take = "UPDATE accounts SET cents = cents - ?2 WHERE name = ?1 AND cents >= ?2";
+    ///         if tx.execute(take, (&*job.from, job.cents)).await? == 0 {
+    ///             return Err(Failure::discard("there is too little in the account"));
+    ///         }
+    ///         tx.execute("UPDATE accounts SET cents = cents + ?2 WHERE name = ?1", (&*job.to, job.cents)).await?;
+    ///         Ok(tx.complete(()).await?)
+    ///     })
+    ///     .await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Outlive::transaction`](crate::Outlive::transaction).
+    pub async fn transaction<T, E, F>(&self, work: impl FnOnce(Transaction) -> F) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.caller.transaction(Terms { lease: Some(self.lease), ..Terms::WRITE }, work).await
     }
 
     /// Whether to stop: the lease was lost, or somebody cancelled the job. What the handler results

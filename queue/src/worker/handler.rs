@@ -77,6 +77,7 @@ where
 fn encode<J: Job>(outcome: Result<Done<J::Output>, Failure>) -> Outcome {
     match outcome? {
         Done::Snooze(delay) => Ok(Done::Snooze(delay)),
+        Done::Committed(_) => Ok(Done::Committed(String::new())),
         Done::Complete(output) => match serde_json::to_value(&output) {
             Ok(value) => Ok(Done::Complete(canonical::text(&value))),
             Err(error) => Err(Failure::discard(format!("the result can't be written as JSON: {error}"))),

@@ -10,6 +10,8 @@ pub enum Done<T> {
     Complete(T),
     /// With a wish to go on later. No attempt is spent.
     Snooze(Duration),
+    /// With a result that [`Transaction::complete`](crate::Transaction::complete) has stored already.
+    Committed(T),
 }
 
 impl<T> Done<T> {

@@ -4,8 +4,9 @@ use crate::bench::block_on;
 use crate::host::HandHost;
 use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service, When};
+use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
-use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive::{Local, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +80,18 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         self.answered.live(after, most).await
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.answered.begin().await
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
+        self.answered.run_statement(statement, may_write).await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.answered.roll_back().await
     }
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -15,3 +15,4 @@ mod random;
 mod reopening;
 mod requests;
 mod times;
+mod transactions;

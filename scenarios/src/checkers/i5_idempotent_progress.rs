@@ -1,5 +1,7 @@
 //! I5: progress is idempotent by default.
 
+mod effects;
+
 use super::facts::number_of;
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
@@ -22,6 +24,9 @@ pub const CHECKER: Checker = Checker {
         ("I5.d", "the stored result is the accepted one"),
         ("I5.e", "a key stands for one job"),
         ("I5.f", "an enqueue that was repeated because its outcome was unknown made one job"),
+        ("I5.g", "an effect in the caller's own tables is there once, with its completion, or not at all"),
+        ("I5.h", "the job that follows an effect is there once, with the effect, or not at all"),
+        ("I5.i", "what the caller's own rows add up to is kept"),
     ],
     check,
 };
@@ -31,6 +36,9 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     repeats(facts, report);
     keys(facts, report);
     repeated_enqueues(evidence, facts, report);
+    if let Ok(rows) = &evidence.rows {
+        effects::check(rows, report);
+    }
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {

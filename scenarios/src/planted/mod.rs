@@ -21,7 +21,7 @@ pub use storage::{BuggyStorage, storage};
 use crate::workload::Profile;
 use outlive::Options;
 use outlive::job::{KeyRow, RequestId};
-use outlive::protocol::{Call, CallError, Reply};
+use outlive::protocol::{Call, CallError, Reply, Said};
 use outlive::store::{Change, Live, RequestRow};
 use std::io;
 use std::sync::OnceLock;
@@ -74,6 +74,21 @@ pub trait Bug: Sync {
     /// Rows on their way into the store.
     fn changes(&self, _: &Memory, changes: Vec<Change>) -> Vec<Change> {
         changes
+    }
+
+    /// Whether what a transaction of the caller's does to its own tables is committed before all else that it does.
+    fn commits_apart(&self) -> bool {
+        false
+    }
+
+    /// Whether a transaction of the caller's that is rolled back is committed.
+    fn keeps_what_was_rolled_back(&self) -> bool {
+        false
+    }
+
+    /// What is said in a transaction of the caller's, on its way to the engine.
+    fn said(&self, _: &Memory, said: Said) -> Said {
+        said
     }
 
     /// A key on its way out of the store.

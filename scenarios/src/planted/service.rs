@@ -1,7 +1,7 @@
 //! A service whose calls and answers may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::protocol::{Answering, Call, Reply, Service};
+use outlive::protocol::{Answering, Begin, Beginning, Call, Conversation, Hearing, Reply, Said, Service};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,6 +32,10 @@ impl Service for BuggyRemote {
         let answering = self.inner.call(bug.sent(number, call.clone()));
         Box::pin(async move { bug.told(&call, answering.await) })
     }
+
+    fn begin(&self, begin: Begin) -> Beginning {
+        self.inner.begin(begin)
+    }
 }
 
 impl Service for BuggyService {
@@ -46,6 +50,28 @@ impl Service for BuggyService {
                 leases.extend(grants.iter().map(|grant| (grant.lease.job, grant.lease)));
             }
             bug.answer(&memory, &call, answer)
+        })
+    }
+
+    fn begin(&self, begin: Begin) -> Beginning {
+        let (beginning, memory) = (self.inner.begin(begin), self.memory.clone());
+        Box::pin(async move {
+            let inner = beginning.await?;
+            Ok(Arc::new(BuggyConversation { inner, memory }) as Arc<dyn Conversation>)
+        })
+    }
+}
+
+struct BuggyConversation {
+    inner: Arc<dyn Conversation>,
+    memory: Arc<Memory>,
+}
+
+impl Conversation for BuggyConversation {
+    fn say(&self, said: Said) -> Hearing {
+        self.inner.say(match chosen() {
+            Some(bug) => bug.said(&self.memory, said),
+            None => said,
         })
     }
 }

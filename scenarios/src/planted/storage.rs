@@ -2,8 +2,9 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, Token};
+use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
-use outlive::store::{Change, FileState, Live, OpenError, RequestRow, Storage, Store, StoreError, Stored};
+use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive::{JobId, Options};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct BuggyStorage {
 pub struct BuggyStore<S> {
     inner: S,
     memory: Arc<Memory>,
+    /// Whether a transaction of the caller's is open.
+    is_begun: bool,
 }
 
 /// The storage that the engine gets to see.
@@ -31,7 +34,7 @@ impl Storage for BuggyStorage {
         self.memory.set_opening(true);
         let opened = self.inner.open(options).await;
         self.memory.set_opening(false);
-        Ok(BuggyStore { inner: opened?, memory: self.memory.clone() })
+        Ok(BuggyStore { inner: opened?, memory: self.memory.clone(), is_begun: false })
     }
 }
 
@@ -78,11 +81,31 @@ impl<S: Store> Store for BuggyStore<S> {
         })
     }
 
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.is_begun = true;
+        self.inner.begin().await
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
+        self.inner.run_statement(statement, may_write).await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.is_begun = false;
+        if chosen().is_some_and(|bug| bug.keeps_what_was_rolled_back()) {
+            return self.inner.commit(Vec::new()).await;
+        }
+        self.inner.roll_back().await
+    }
+
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         let changes = match chosen() {
             Some(bug) => bug.changes(&self.memory, changes),
             None => changes,
         };
+        if std::mem::take(&mut self.is_begun) && chosen().is_some_and(|bug| bug.commits_apart()) {
+            self.inner.commit(Vec::new()).await?;
+        }
         self.inner.commit(changes).await
     }
 

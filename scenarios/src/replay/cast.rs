@@ -226,6 +226,7 @@ impl Cast {
         plan.workers_here = here.into_iter().map(worker).collect();
         let improvised = scenario.world.improvised().is_some();
         plan.intents = self.jobs.iter().enumerate().map(|(place, job)| intent(job, place, improvised)).collect();
+        plan.features.transfers = plan.intents.iter().any(Intent::transfers);
         if improvised {
             plan.queues = QUEUES.map(str::to_owned).to_vec();
             plan.faults = schedule_of(scenario, self).unwrap_or_default();
@@ -341,6 +342,8 @@ fn act(end: &AttemptScript) -> Act {
         AttemptScript::Discard {} => Act::Discard,
         AttemptScript::Panic {} => Act::Panic,
         AttemptScript::Snooze { lasting } => Act::Snooze(ms(*lasting)),
+        AttemptScript::Transfer {} => Act::Transfer,
+        AttemptScript::TakeBack {} => Act::TakeBack,
         AttemptScript::Crash {} => Act::Kill,
         AttemptScript::Hang {} => Act::Hang,
     }

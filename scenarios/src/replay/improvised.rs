@@ -110,6 +110,8 @@ fn end(act: &Act) -> AttemptScript {
         Act::Discard => AttemptScript::Discard {},
         Act::Panic => AttemptScript::Panic {},
         Act::Snooze(ms) => AttemptScript::Snooze { lasting: Duration::from_millis(*ms) },
+        Act::Transfer => AttemptScript::Transfer {},
+        Act::TakeBack => AttemptScript::TakeBack {},
         Act::Kill => AttemptScript::Crash {},
         Act::Hang => AttemptScript::Hang {},
     }

@@ -109,6 +109,10 @@ phrases! {
         Panic: "panic";
         /// With a request to go on later.
         Snooze: "snooze" ":" (lasting: Duration);
+        /// With a result, in a transaction with a row of its own and a job that follows.
+        Transfer: "transfer";
+        /// With a retryable error, after all that a transfer does.
+        TakeBack: "take-back";
         /// With the death of the worker's process.
         Crash: "crash";
         /// Never: the handler does not return.

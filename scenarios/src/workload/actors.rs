@@ -2,6 +2,7 @@
 
 use super::outside::{Outside, Wish};
 use super::plan::{KINDS, Plan, QUEUES};
+use super::transfers;
 use outlive::JobId;
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
@@ -166,6 +167,9 @@ impl<H: Host> Actor<H> {
             retry_after_ms: None,
         };
         let request = match rng.between(0..=11) {
+            0..=5 if self.plan.features.transfers && rng.chance(0.5) => {
+                return transfers::complete_by_hand(rng, &*self.service, lease, attempt).await;
+            }
             0..=5 => {
                 let result = format!("{{\"number\":0,\"attempt\":{attempt}}}");
                 Request::Complete { lease, result: Some(result) }

@@ -1,6 +1,7 @@
 //! The handlers of a run: they do what their job's script says.
 
 use super::plan::{Act, Script};
+use super::transfers;
 use crate::event::{Event, Recorder};
 use outlive::host::Host;
 use outlive::{Context, Done, Failure, Job, JobId, WorkerBuilder};
@@ -12,7 +13,7 @@ macro_rules! kinds {
     ($($name:ident = $kind:literal),+) => {$(
         #[derive(Serialize, Deserialize)]
         #[serde(transparent)]
-        struct $name(Script);
+        pub struct $name(pub Script);
 
         impl Job for $name {
             const KIND: &'static str = $kind;
@@ -71,10 +72,12 @@ pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> Work
 async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {
     let _running = handlers.begin(&context);
     context.sleep(Duration::from_millis(script.work_ms)).await;
-    if script.act(context.attempt()) == Act::Hang {
-        std::future::pending::<()>().await;
+    match script.act(context.attempt()) {
+        Act::Hang => std::future::pending().await,
+        Act::Transfer => transfers::transfer(&context, &script).await,
+        Act::TakeBack => transfers::take_back(&context, &script).await,
+        _ => handlers.end(&context, &script),
     }
-    handlers.end(&context, &script)
 }
 
 impl Handlers {
@@ -97,7 +100,7 @@ impl Handlers {
                 self.world.crash(self.process.id());
                 Err(Failure::retry("nobody hears this"))
             }
-            Act::Hang => unreachable!("only what can be dropped hangs"),
+            Act::Hang | Act::Transfer | Act::TakeBack => unreachable!("only what can be dropped waits for anything"),
         }
     }
 }

@@ -10,10 +10,12 @@ mod plan;
 mod profile;
 mod program;
 mod setting;
+mod transfers;
 
 pub use cluster::Cluster;
 pub use outside::Outside;
-pub use plan::{Act, Features, GARBAGE, Intent, KINDS, Plan, QUEUES, Script, WorkerPlan};
+pub use plan::{Act, FOLLOWS, Features, GARBAGE, Intent, KINDS, Plan, QUEUES, Script, WorkerPlan};
 pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use setting::{Machines, Setting, Workload};
+pub use transfers::{BY_HAND, COINS};

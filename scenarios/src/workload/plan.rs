@@ -80,6 +80,8 @@ pub struct Features {
     pub repeats: bool,
     /// A second process that tries to open the file.
     pub rivals: bool,
+    /// Handlers that do something in tables of their own, in a transaction with their completion.
+    pub transfers: bool,
 }
 
 /// A worker of the program.
@@ -102,6 +104,13 @@ pub struct Intent {
     pub repeated_by_key: bool,
 }
 
+impl Intent {
+    /// Whether some attempt of it does something in tables of its own.
+    pub fn transfers(&self) -> bool {
+        serde_json::from_str::<Script>(&self.enqueue.payload).is_ok_and(|script| script.transfers())
+    }
+}
+
 /// What a job's handler does, attempt by attempt; the last one is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
@@ -121,6 +130,11 @@ impl Script {
         } else {
             serde_json::json!({ GARBAGE: self.number }).to_string()
         }
+    }
+
+    /// Whether some attempt of it does something in tables of its own.
+    pub fn transfers(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act, Act::Transfer | Act::TakeBack))
     }
 
     /// How this attempt ends.
@@ -145,6 +159,10 @@ pub enum Act {
     Panic,
     /// With a snooze for this many milliseconds.
     Snooze(u64),
+    /// With a result, in a transaction with what it does in tables of its own and with a job that follows.
+    Transfer,
+    /// With a retryable error, after all that a transfer does.
+    TakeBack,
     /// With the death of its process.
     Kill,
     /// Never.
@@ -153,6 +171,10 @@ pub enum Act {
 
 /// The kinds of job that workers handle.
 pub const KINDS: [&str; 3] = ["alpha", "beta", "gamma"];
+/// The kind whose handler blocks its thread.
+pub const BLOCKING: &str = KINDS[2];
+/// The number of the job that follows a transfer, beyond that of the job with the transfer.
+pub const FOLLOWS: u64 = 1_000;
 /// The queues.
 pub const QUEUES: [&str; 3] = ["default", "mail", "bulk"];
 /// A payload that no handler decodes.
@@ -205,6 +227,10 @@ impl Plan {
         let faults = faults_of.fork("plan").fork("faults");
         match plan.setting.clone() {
             Setting::Embedded(machine) => {
+                plan.features.transfers = fork.fork("transfers").chance(0.4);
+                if plan.features.transfers {
+                    plan.intents.iter_mut().for_each(|intent| let_transfer(intent, fork.fork("transfer")));
+                }
                 plan.faults = faults::draw_for_embedded(faults, machine, faults_end, features.poison);
             }
             Setting::Cluster(machines) => {
@@ -244,6 +270,8 @@ impl Features {
             restarts: rng.chance(0.3),
             repeats: rng.chance(0.5),
             rivals: rng.chance(0.3),
+            // Where there is a file to open.
+            transfers: false,
         }
     }
 }
@@ -295,6 +323,22 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     };
     let repeated_by_key = enqueue.key.is_some() && rng.chance(0.5);
     Intent { number, enqueue, repeated_by_key }
+}
+
+/// Lets some jobs end with a transfer instead, and some of these take one back before that. What blocks a thread
+/// can't await.
+fn let_transfer(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    let Ok(mut script) = serde_json::from_str::<Script>(&intent.enqueue.payload) else { return };
+    if intent.enqueue.kind == BLOCKING || script.acts.last() != Some(&Act::Complete) || rng.chance(0.5) {
+        return;
+    }
+    script.acts.pop();
+    if rng.chance(0.2) {
+        script.acts.push(Act::TakeBack);
+    }
+    script.acts.push(Act::Transfer);
+    intent.enqueue.payload = script.payload(true);
 }
 
 fn acts(number: u64, features: &Features, rng: &mut Rng) -> Vec<Act> {

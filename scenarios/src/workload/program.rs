@@ -5,6 +5,7 @@ use super::actors::Actor;
 use super::jobs::{Handlers, handle_all};
 use super::outside::Outside;
 use super::plan::{Plan, WorkerPlan};
+use super::transfers;
 use crate::event::{Census, Event, Recorder};
 use crate::host::SimHost;
 use crate::seams;
@@ -47,6 +48,9 @@ impl Program {
         let mut rng = process.fork().fork("program").rng();
         if process.incarnation() > 0 && rng.chance(0.1) {
             self.take_census(&process, &host, &*service).await;
+        }
+        if self.plan.features.transfers {
+            transfers::open_accounts(&host, &service).await;
         }
         self.start_producers(&process, &host, &service, self.plan.producers);
         self.start_claimers(&process, &host, &service);

@@ -1,5 +1,6 @@
 //! One connection to one database, driven by us: statements, and nothing of what they mean.
 
+use super::caller::{self, Does, Gathered};
 use super::dialect::Bare;
 use super::io::HostIo;
 use super::judge::{Judge, Panics};
@@ -8,14 +9,16 @@ use super::schema::CHECKPOINT;
 use super::sums::PageSums;
 use super::wal::FRAME_HEADER_BYTES;
 use crate::host::Host;
-use crate::store::StoreError;
+use crate::limits;
+use crate::sql;
+use crate::store::{SqlError, StoreError};
 use std::num::NonZero;
 use std::sync::Arc;
 use turso_core::schema::Schema;
 use turso_core::storage::database::DatabaseFile;
 use turso_core::{
-    Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, OpenDbAsyncState, OpenFlags, OpenOptions,
-    PageCodec, Row, Statement, StepResult, Value,
+    Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, LimboError, OpenDbAsyncState, OpenFlags,
+    OpenOptions, PageCodec, Row, Statement, StepResult, Value,
 };
 
 /// An open database and its only connection.
@@ -103,6 +106,52 @@ impl<H: Host> Database<H> {
         self.query(sql, parameters, |_| {}).await
     }
 
+    /// Runs a statement of the caller's, once.
+    pub async fn run_for_caller(
+        &mut self,
+        statement: &sql::Statement,
+        may_write: Result<(), String>,
+    ) -> Result<sql::Rows, SqlError> {
+        let refused = |error: LimboError| SqlError::Refused(error.to_string());
+        // Not by what the database calls read-only: it counts tables of its own for the time of a query.
+        if caller::check(&statement.sql).map_err(SqlError::Refused)? == Does::Write {
+            may_write.map_err(SqlError::Refused)?;
+        }
+        let prepared = self.judge.guard_caller(|| self.connection.prepare(&statement.sql));
+        let mut prepared = prepared.map_err(SqlError::Store)?.map_err(refused)?;
+        let (wanted, given) = (prepared.parameters_count(), statement.parameters.len());
+        if wanted != given {
+            return Err(SqlError::Refused(format!("it has {wanted} parameters, and {given} were given")));
+        }
+        for (i, value) in (1..).zip(&statement.parameters) {
+            let index = NonZero::new(i).expect("counted from 1");
+            prepared.bind_at(index, caller::parameter(value)).map_err(refused)?;
+        }
+        let mut gathered = Gathered::of(&prepared);
+        let steps = limits::SQL_STEPS_MAX;
+        self.connection.set_progress_handler(steps, Some(Box::new(|| true)));
+        let driven = drive_caller(&self.judge, &mut prepared, &mut gathered).await;
+        self.connection.set_progress_handler(0, None);
+        driven?;
+        let changed = if prepared.get_program().prepared().change_cnt_on { prepared.n_change() } else { 0 };
+        drop(prepared);
+        self.forget_other_shapes();
+        gathered.finish(changed).map_err(SqlError::Refused)
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_in_transaction(&self) -> bool {
+        !self.connection.get_auto_commit()
+    }
+
+    /// Statements that were compiled for other tables than there are now are compiled anew.
+    fn forget_other_shapes(&mut self) {
+        let schema = self.connection.current_schema();
+        if self.shape.as_ref().is_some_and(|(known, _)| !Arc::ptr_eq(known, &schema)) {
+            self.statements.clear();
+        }
+    }
+
     /// Frames in the write-ahead log.
     pub fn log_frames(&self) -> Result<u64, StoreError> {
         let bytes = self.judge.io.log_bytes().map_err(|error| StoreError::Broken(error.to_string()))?;
@@ -151,13 +200,42 @@ impl<H: Host> Database<H> {
     }
 
     /// What was written last was rolled back.
-    pub fn has_rolled_back(&self) {
+    pub fn has_rolled_back(&mut self) {
         self.sums.iter().for_each(|sums| sums.forget());
+        self.forget_other_shapes();
     }
 
     /// What is in the file is not what was written.
     pub fn damaged(&self, found: String) -> StoreError {
         self.judge.damaged(found)
+    }
+}
+
+/// Drives a statement of the caller's to its end, whose errors are its own, unless the disk has failed.
+async fn drive_caller<H: Host>(
+    judge: &Judge<H>,
+    statement: &mut Statement,
+    gathered: &mut Gathered,
+) -> Result<(), SqlError> {
+    loop {
+        match judge.guard_caller(|| statement.step()).map_err(SqlError::Store)? {
+            Ok(StepResult::Row) => gathered.push(statement.row().expect("a step that says row has one")),
+            Ok(StepResult::Done) => return Ok(()),
+            Ok(StepResult::IO) => judge.io.perform().await,
+            Ok(StepResult::Yield) => {}
+            Ok(StepResult::Interrupt) => {
+                return Err(SqlError::RolledBack(format!(
+                    "a statement took more than {} steps of the database's machine, and nobody else is served \
+                     meanwhile; look for an index that it lacks, or do less at a time",
+                    limits::SQL_STEPS_MAX
+                )));
+            }
+            Ok(StepResult::Busy | StepResult::Sleep { .. }) => {
+                let busy = "the only connection found the database busy";
+                return Err(SqlError::Store(StoreError::Broken(busy.into())));
+            }
+            Err(error) => return Err(judge.error_for_caller(error)),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::io::HostIo;
 use crate::engine::panic_message;
 use crate::host::Host;
 use crate::limits;
-use crate::store::StoreError;
+use crate::store::{SqlError, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -78,6 +78,24 @@ impl<H: Host> Judge<H> {
             },
             _ => StoreError::Broken(says),
         }
+    }
+
+    /// What an error of a statement of the caller's means: it is about the statement, unless the disk has failed or
+    /// the file does not read.
+    pub fn error_for_caller(&self, error: LimboError) -> SqlError {
+        let of_the_file = matches!(error, LimboError::Corrupt(_) | LimboError::NotADB | LimboError::CompletionError(_));
+        if of_the_file || self.io.has_failed() {
+            return SqlError::Store(self.error(error));
+        }
+        SqlError::Refused(error.to_string())
+    }
+
+    /// Does something with the database for the caller. A panic says nothing of the file: it may be the statement
+    /// that the database can't cope with. The file is opened anew.
+    pub fn guard_caller<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+            StoreError::Broken(format!("the database panicked over a statement: {}", panic_message(&*panic)))
+        })
     }
 
     /// What is in the file is not what was written.

@@ -2,6 +2,7 @@
 //!
 //! The only place that knows SQL and the database. Every byte goes through the host's disk.
 
+mod caller;
 mod check;
 mod create;
 mod database;

@@ -3,6 +3,9 @@
 /// "Outl", in the file's header: this file is ours.
 pub const APPLICATION_ID: i64 = 0x4f75_746c;
 
+/// What the names of the queue's tables and indexes begin with. All others are the caller's.
+pub const RESERVED: &str = "outlive_";
+
 /// The format of the tables; it stands in the header's user version.
 pub const FORMAT: i64 = 1;
 
@@ -17,7 +20,7 @@ pub const FORMAT_WITH_SUMS: i64 = 2;
 /// - An attempt's primary key is its fencing token: tokens rise, so rows are only ever appended.
 /// - `…_steady_ms` is steady time, other `…_ms` is wall time, both in milliseconds.
 pub const TABLES: &[&str] = &[
-    "CREATE TABLE queue_state (
+    "CREATE TABLE outlive_state (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         steady_ms INTEGER NOT NULL,
         next_job INTEGER NOT NULL,
@@ -25,7 +28,7 @@ pub const TABLES: &[&str] = &[
         nonce TEXT NOT NULL,
         openings INTEGER NOT NULL
     ) STRICT",
-    "CREATE TABLE jobs (
+    "CREATE TABLE outlive_jobs (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
         queue TEXT NOT NULL,
@@ -47,8 +50,8 @@ pub const TABLES: &[&str] = &[
         result TEXT,
         payload TEXT NOT NULL
     ) STRICT",
-    "CREATE INDEX jobs_live ON jobs (id) WHERE finished_at_ms IS NULL",
-    "CREATE TABLE attempts (
+    "CREATE INDEX outlive_jobs_live ON outlive_jobs (id) WHERE finished_at_ms IS NULL",
+    "CREATE TABLE outlive_attempts (
         token INTEGER PRIMARY KEY,
         job INTEGER NOT NULL,
         number INTEGER NOT NULL,
@@ -62,8 +65,8 @@ pub const TABLES: &[&str] = &[
         ended_at_ms INTEGER,
         ended TEXT
     ) STRICT",
-    "CREATE INDEX attempts_by_job ON attempts (job)",
-    "CREATE TABLE failures (
+    "CREATE INDEX outlive_attempts_by_job ON outlive_attempts (job)",
+    "CREATE TABLE outlive_failures (
         token INTEGER PRIMARY KEY,
         job INTEGER NOT NULL,
         attempt INTEGER NOT NULL,
@@ -76,59 +79,60 @@ pub const TABLES: &[&str] = &[
         due_steady_ms INTEGER,
         due_wall_ms INTEGER
     ) STRICT",
-    "CREATE TABLE keys (
+    "CREATE TABLE outlive_keys (
         kind TEXT NOT NULL,
         key TEXT NOT NULL,
         job INTEGER NOT NULL,
         payload_hash TEXT NOT NULL,
         PRIMARY KEY (kind, key)
     ) STRICT",
-    "CREATE TABLE requests (
+    "CREATE TABLE outlive_requests (
         id BLOB PRIMARY KEY,
         at_steady_ms INTEGER NOT NULL,
         digest INTEGER NOT NULL,
         answer TEXT NOT NULL
     ) STRICT",
-    "INSERT INTO queue_state VALUES (1, 0, 1, 1, '0000000000000000', 0)",
+    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, '0000000000000000', 0)",
 ];
 
 pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings FROM queue_state";
-pub const PUT_STATE: &str = "UPDATE queue_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, nonce = ?4, \
+pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings FROM outlive_state";
+pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, nonce = ?4, \
     openings = ?5";
 
 // All columns in their order above: to prepare named ones takes time by the square of their number.
-pub const JOB: &str = "SELECT * FROM jobs WHERE id = ?1";
+pub const JOB: &str = "SELECT * FROM outlive_jobs WHERE id = ?1";
 // A literal in the condition, or the partial index is not used.
-pub const LIVE: &str = "SELECT id, kind, queue, state, due_steady_ms, due_wall_ms, priority, token FROM jobs \
+pub const LIVE: &str = "SELECT id, kind, queue, state, due_steady_ms, due_wall_ms, priority, token FROM outlive_jobs \
     WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
-pub const INSERT_JOB: &str = "INSERT INTO jobs (id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, \
+pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, \
     token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, \
     finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
     ?17, ?18, ?19, ?20)";
-pub const UPDATE_JOB: &str = "UPDATE jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
+pub const UPDATE_JOB: &str = "UPDATE outlive_jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
     finished_at_ms = ?13, result = ?14 WHERE id = ?1";
 
-pub const ATTEMPT: &str = "SELECT * FROM attempts WHERE token = ?1";
-pub const ATTEMPTS: &str = "SELECT * FROM attempts WHERE job = ?1 ORDER BY token";
-pub const INSERT_ATTEMPT: &str = "INSERT INTO attempts (token, job, number, worker, holder, nonce, claimed_at_ms, \
+pub const ATTEMPT: &str = "SELECT * FROM outlive_attempts WHERE token = ?1";
+pub const ATTEMPTS: &str = "SELECT * FROM outlive_attempts WHERE job = ?1 ORDER BY token";
+pub const INSERT_ATTEMPT: &str = "INSERT INTO outlive_attempts (token, job, number, worker, holder, nonce, claimed_at_ms, \
     started_at_ms, lease_ms, expires_steady_ms, ended_at_ms, ended) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-pub const UPDATE_ATTEMPT: &str = "UPDATE attempts SET started_at_ms = ?2, expires_steady_ms = ?3, ended_at_ms = ?4, \
+pub const UPDATE_ATTEMPT: &str = "UPDATE outlive_attempts SET started_at_ms = ?2, expires_steady_ms = ?3, ended_at_ms = ?4, \
     ended = ?5 WHERE token = ?1";
 
 pub const FAILURE: &str = "SELECT token, job, attempt, at_ms, how, message, causes, retryable, decision, \
-    due_steady_ms, due_wall_ms FROM failures WHERE token = ?1";
-pub const INSERT_FAILURE: &str = "INSERT INTO failures (token, job, attempt, at_ms, how, message, causes, retryable, \
+    due_steady_ms, due_wall_ms FROM outlive_failures WHERE token = ?1";
+pub const INSERT_FAILURE: &str = "INSERT INTO outlive_failures (token, job, attempt, at_ms, how, message, causes, retryable, \
     decision, due_steady_ms, due_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-pub const KEY: &str = "SELECT kind, key, job, payload_hash FROM keys WHERE kind = ?1 AND key = ?2";
-pub const INSERT_KEY: &str = "INSERT INTO keys (kind, key, job, payload_hash) VALUES (?1, ?2, ?3, ?4)";
+pub const KEY: &str = "SELECT kind, key, job, payload_hash FROM outlive_keys WHERE kind = ?1 AND key = ?2";
+pub const INSERT_KEY: &str = "INSERT INTO outlive_keys (kind, key, job, payload_hash) VALUES (?1, ?2, ?3, ?4)";
 
-pub const REQUEST: &str = "SELECT id, at_steady_ms, digest, answer FROM requests WHERE id = ?1";
-pub const INSERT_REQUEST: &str = "INSERT INTO requests (id, at_steady_ms, digest, answer) VALUES (?1, ?2, ?3, ?4)";
+pub const REQUEST: &str = "SELECT id, at_steady_ms, digest, answer FROM outlive_requests WHERE id = ?1";
+pub const INSERT_REQUEST: &str =
+    "INSERT INTO outlive_requests (id, at_steady_ms, digest, answer) VALUES (?1, ?2, ?3, ?4)";
 // Rows stand in the order in which they were answered, so the oldest come first.
-pub const OLDEST_REQUESTS: &str = "SELECT rowid, at_steady_ms FROM requests ORDER BY rowid LIMIT ?1";
-pub const FORGET_REQUEST: &str = "DELETE FROM requests WHERE rowid = ?1";
+pub const OLDEST_REQUESTS: &str = "SELECT rowid, at_steady_ms FROM outlive_requests ORDER BY rowid LIMIT ?1";
+pub const FORGET_REQUEST: &str = "DELETE FROM outlive_requests WHERE rowid = ?1";

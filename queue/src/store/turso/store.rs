@@ -5,7 +5,8 @@ use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
 use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
-use crate::store::{Change, FileState, Live, RequestRow, Store, StoreError, Stored};
+use crate::sql::{Rows, Statement};
+use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
 use turso_core::Value;
 
@@ -16,11 +17,13 @@ pub struct TursoStore<H: Host> {
     host: H,
     directory: PathBuf,
     database: Database<H>,
+    /// Whether a transaction of the caller's is open.
+    is_begun: bool,
 }
 
 impl<H: Host> TursoStore<H> {
     pub(super) fn new(host: H, directory: PathBuf, database: Database<H>) -> Self {
-        Self { host, directory, database }
+        Self { host, directory, database, is_begun: false }
     }
 
     async fn all<T>(
@@ -139,8 +142,38 @@ impl<H: Host> Store for TursoStore<H> {
         self.all(sql::LIVE, [rows::integer(after.0), most], |row| row.live()).await
     }
 
-    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+    async fn begin(&mut self) -> Result<(), StoreError> {
         self.database.execute(BEGIN, []).await?;
+        self.is_begun = true;
+        Ok(())
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
+        let outcome = self.database.run_for_caller(statement, may_write).await;
+        // A statement can end its transaction: by `OR ROLLBACK`, or by an error in the midst of it.
+        self.is_begun = self.database.is_in_transaction();
+        match outcome {
+            Err(SqlError::Refused(why)) if !self.is_begun => {
+                self.database.has_rolled_back();
+                Err(SqlError::RolledBack(why))
+            }
+            Ok(_) if !self.is_begun => Err(SqlError::RolledBack("the statement has ended its transaction".into())),
+            outcome => outcome,
+        }
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.is_begun) {
+            self.database.execute(ROLLBACK, []).await?;
+            self.database.has_rolled_back();
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        if !std::mem::take(&mut self.is_begun) {
+            self.database.execute(BEGIN, []).await?;
+        }
         for change in changes {
             if let Err(error) = self.apply(change).await {
                 if let StoreError::Refused(_) = error {

@@ -11,6 +11,7 @@ mod completion_written_late;
 mod crash_count_rotates;
 mod crash_counted_as_failure;
 mod directory_never_synced;
+mod effect_before_its_completion;
 mod expired_lease_revived;
 mod failure_only_logged;
 mod half_reopened;
@@ -38,10 +39,12 @@ mod request_forgotten;
 mod rest_without_end;
 mod result_of_a_retry_lost;
 mod retryable_ignored;
+mod rollback_forgotten;
 mod rot_served_as_data;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
 mod stale_lease_accepted;
+mod stale_transaction_accepted;
 mod start_not_written;
 mod sync_error_ignored;
 mod trust_too_long;
@@ -69,6 +72,7 @@ pub const ALL: &[&dyn Bug] = &[
     &lease_a_little_too_long::LeaseALittleTooLong,
     &stale_completion_accepted::StaleCompletionAccepted,
     &stale_lease_accepted::StaleLeaseAccepted,
+    &stale_transaction_accepted::StaleTransactionAccepted,
     &expired_lease_revived::ExpiredLeaseRevived,
     &heartbeat_renews_nothing::HeartbeatRenewsNothing,
     &unstarted_lease_without_end::UnstartedLeaseWithoutEnd,
@@ -97,6 +101,8 @@ pub const ALL: &[&dyn Bug] = &[
     &completion_written_late::CompletionWrittenLate,
     &zombie_told_done::ZombieToldDone,
     &result_of_a_retry_lost::ResultOfARetryLost,
+    &effect_before_its_completion::EffectBeforeItsCompletion,
+    &rollback_forgotten::RollbackForgotten,
     &rest_without_end::RestWithoutEnd,
     &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
     &page_never_turned::PageNeverTurned,

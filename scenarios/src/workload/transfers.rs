@@ -1,0 +1,104 @@
+//! Work that has an effect in tables of its own, in the queue's file: a coin goes from the purse to the job's queue, a
+//! row says for which attempt, a job follows, and the job is completed; all of it or nothing.
+
+use super::jobs::{Alpha, Output};
+use super::plan::{Act, FOLLOWS, Script};
+use outlive::host::{Clock, Host};
+use outlive::job::{Lease, RequestId};
+use outlive::protocol::{Access, Begin, Request, Said, Service};
+use outlive::sql::{IntoParameters, Statement};
+use outlive::{Context, Done, Error, Failure, Outlive};
+use outlive_sim::Rng;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is in the purse at first: more than a run can spend.
+pub const COINS: i64 = 10_000;
+/// The number in the result of what was completed by hand, with a transfer.
+pub const BY_HAND: u64 = 9_999;
+
+const TABLES: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, coins INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS transfers (job INTEGER NOT NULL, attempt INTEGER NOT NULL, number INTEGER NOT NULL) STRICT",
+];
+const OPEN: &str = "INSERT INTO accounts (name, coins) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
+const TAKE: &str = "UPDATE accounts SET coins = coins - 1 WHERE name = 'purse'";
+const GIVE: &str = "UPDATE accounts SET coins = coins + 1 WHERE name = ?1";
+const NOTE: &str = "INSERT INTO transfers (job, attempt, number) VALUES (?1, ?2, ?3)";
+/// How often the accounts are opened before somebody else is let to.
+const TRIES: u32 = 20;
+
+/// Makes the tables, unless they are there. On a disk that takes nothing there are none, and transfers fail.
+pub async fn open_accounts<H: Host>(host: &H, service: &Arc<dyn Service>) {
+    let outlive = Outlive::on(host.clone(), service.clone());
+    for _ in 0..TRIES {
+        let opened = outlive.transaction(async |tx| {
+            for table in TABLES {
+                tx.execute(table, ()).await?;
+            }
+            tx.execute(OPEN, ("purse", COINS)).await?;
+            for queue in super::plan::QUEUES {
+                tx.execute(OPEN, (queue, 0_i64)).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        if opened.await.is_ok() {
+            return;
+        }
+        host.clock().sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Completes the job of a handler with a transfer.
+pub async fn transfer(context: &Context, script: &Script) -> Result<Done<Output>, Failure> {
+    let output = Output { number: script.number, attempt: context.attempt() };
+    context
+        .transaction(async |tx| {
+            tx.execute(TAKE, ()).await?;
+            tx.execute(GIVE, [context.queue()]).await?;
+            let (job, attempt) = (context.job(), context.attempt());
+            tx.execute(NOTE, (job, attempt, script.number.cast_signed())).await?;
+            let follows = Script { number: FOLLOWS + script.number, acts: vec![Act::Complete], work_ms: 1 };
+            tx.enqueue(Alpha(follows)).queue(context.queue()).await?;
+            Ok(tx.complete(output).await?)
+        })
+        .await
+}
+
+/// Does all that a transfer does, and thinks better of it.
+pub async fn take_back(context: &Context, script: &Script) -> Result<Done<Output>, Failure> {
+    let (job, attempt) = (context.job(), context.attempt());
+    let output = Output { number: script.number, attempt };
+    context
+        .transaction(async |tx| {
+            tx.execute(TAKE, ()).await?;
+            tx.execute(NOTE, (job, attempt, script.number.cast_signed())).await?;
+            tx.complete(output).await?;
+            Err(Failure::retry("it thought better of it"))
+        })
+        .await
+}
+
+/// Completes a job by hand, with a transfer, whatever the lease is worth.
+pub async fn complete_by_hand(rng: &mut Rng, service: &dyn Service, lease: Lease, attempt: u32) {
+    let mut id = [0; 16];
+    rng.fill(&mut id);
+    let Ok(open) = service.begin(Begin { id: RequestId(id), access: Access::Write, limit_ms: 1_000 }).await else {
+        return;
+    };
+    let statement = |sql: &str, parameters: Vec<_>| Said::Statement(Statement { sql: sql.into(), parameters });
+    let result = format!("{{\"number\":{BY_HAND},\"attempt\":{attempt}}}");
+    let said = [
+        statement(TAKE, Vec::new()),
+        statement(GIVE, ["default"].into_parameters()),
+        statement(NOTE, (lease.job, attempt, BY_HAND.cast_signed()).into_parameters()),
+        Said::Command(Request::Complete { lease, result: Some(result) }),
+        Said::Commit,
+    ];
+    for said in said {
+        // Whoever does not listen to a refusal has not done anything either.
+        if open.say(said).await.is_err() && rng.chance(0.5) {
+            return;
+        }
+    }
+}
