@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
+use outlive::job::{Holder, RequestId};
+use outlive::protocol::{Call, Claim, Reply, Request};
 use outlive::{Error, Job, JobId, Options, Outlive};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -222,4 +224,32 @@ async fn a_file_that_rots_under_an_open_queue_stops_it_for_good() {
     assert!(says.contains("restore it from a backup"), "{says}");
     let refused = outlive.enqueue(Note { text: "one more".into() }).await.unwrap_err().to_string();
     assert!(refused.contains("restore it from a backup"), "{refused}");
+}
+
+/// A job at work whose attempt has failed already, says a row that nobody wrote: what an opening would write of it
+/// contradicts that.
+#[tokio::test]
+async fn rows_that_contradict_each_other_are_damage() {
+    let ((_directory, path), (_other, copy)) = (place(), place());
+    let outlive = Outlive::open(&path).await.unwrap();
+    outlive.enqueue(Note { text: "a".into() }).await.unwrap();
+    let claim = Claim {
+        worker: "w".into(),
+        holder: Holder::Here,
+        queues: vec!["default".into()],
+        kinds: vec![Note::KIND.into()],
+        most: 1,
+        lease_ms: 30_000,
+        wait_ms: 0,
+    };
+    let claimed = outlive.service().call(Call { id: RequestId([1; 16]), request: Request::Claim(claim) }).await;
+    assert!(matches!(claimed, Ok(Reply::Claimed { grants }) if grants.len() == 1));
+    for (from, to) in [(&path, &copy), (&path.with_extension("db-wal"), &copy.with_extension("db-wal"))] {
+        fs::copy(from, to).unwrap();
+    }
+    stock(&copy, "INSERT INTO outlive_failures VALUES (1, 1, 1, 0, 'error', 'it did', '[]', 1, 'discard', NULL, NULL)");
+    let says = Outlive::open(&copy).await.err().map(|error| error.to_string()).expect("it is not opened");
+    for part in [copy.to_str().unwrap(), "is damaged", "outlive_failures", "restore it from a backup"] {
+        assert!(says.contains(part), "{part}: {says}");
+    }
 }

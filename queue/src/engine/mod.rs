@@ -427,8 +427,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Reads everything that the engine keeps in memory from the rows, after a panic too.
     async fn reload(&mut self) -> Result<(), StoreError> {
-        let recovered = wait::catch_panic(self.recover()).await;
-        recovered.unwrap_or_else(|panic| Err(self.stumble(panic)))
+        match wait::catch_panic(self.recover()).await {
+            // Nobody asked for anything: it is the rows of the file that contradict each other.
+            Ok(Err(StoreError::Refused(says))) | Err(says) => Err(self.stumble(says)),
+            Ok(recovered) => recovered,
+        }
     }
 
     /// Until something is due, if anything is.
