@@ -36,6 +36,15 @@ pub enum Event {
         /// Which execution of the job.
         attempt: u32,
     },
+    /// A handler did what a step of its job is about.
+    StepRan {
+        /// The job.
+        job: JobId,
+        /// Which execution of the job.
+        attempt: u32,
+        /// The step.
+        name: String,
+    },
     /// A handler has ended, or was dropped.
     HandlerEnded {
         /// The job.
@@ -166,6 +175,7 @@ impl Recorder {
             Event::Invoke { call, what } => (operation(&what.request), [*call, 0]),
             Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
             Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
+            Event::StepRan { job, attempt, .. } => ("handler.step", [number(*job), u64::from(*attempt)]),
             Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
             Event::Opening => ("queue.opening", [0, 0]),
             Event::Opened => ("queue.opened", [0, 0]),
@@ -287,6 +297,7 @@ fn operation(request: &Request) -> &'static str {
         Request::Claim(_) => "call claim",
         Request::Heartbeat { .. } => "call heartbeat",
         Request::Start { .. } => "call start",
+        Request::Step { .. } => "call step",
         Request::Complete { .. } => "call complete",
         Request::Fail { .. } => "call fail",
         Request::Release { .. } => "call release",
@@ -339,6 +350,7 @@ fn digested(event: &Event) -> Vec<u8> {
         },
         Event::Census(census) => serde_json::to_vec(&census.explanations),
         Event::OpenFailed(why) | Event::RivalTurnedAway(why) => return why.clone().into_bytes(),
+        Event::StepRan { name, .. } => return name.clone().into_bytes(),
         Event::HandlerStarted { .. }
         | Event::HandlerEnded { .. }
         | Event::Opening

@@ -21,12 +21,22 @@ pub struct Rows {
     pub attempts: BTreeMap<i64, AttemptRow>,
     /// By token.
     pub failures: BTreeMap<i64, FailureRow>,
+    /// By job and name.
+    pub steps: BTreeMap<(i64, String), StepRow>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
     /// The names of requests that changed something.
     pub requests: BTreeSet<[u8; 16]>,
     /// What handlers have written in tables of their own, if there are any.
     pub own: Option<OwnRows>,
+}
+
+/// A row of `outlive_steps`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct StepRow {
+    pub result: String,
+    pub attempt: i64,
 }
 
 /// The rows of tables that are not the queue's.
@@ -170,6 +180,10 @@ impl Rows {
             };
             rows.failures.insert(integer(row[0]), failure);
         })?;
+        query(&connection, "SELECT job, name, result, attempt FROM outlive_steps", |row| {
+            let step = StepRow { result: text(row[2]), attempt: integer(row[3]) };
+            rows.steps.insert((integer(row[0]), text(row[1])), step);
+        })?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
@@ -203,8 +217,15 @@ fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
 }
 
 /// The tables of a file.
-pub const TABLES: [&str; 6] =
-    ["outlive_state", "outlive_jobs", "outlive_attempts", "outlive_failures", "outlive_keys", "outlive_requests"];
+pub const TABLES: [&str; 7] = [
+    "outlive_state",
+    "outlive_jobs",
+    "outlive_attempts",
+    "outlive_failures",
+    "outlive_keys",
+    "outlive_steps",
+    "outlive_requests",
+];
 
 /// Every row of the file at `path` of a disk's image as a line, sorted: to compare with another reader.
 ///

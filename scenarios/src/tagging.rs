@@ -2,7 +2,7 @@
 //! the commit of its requests. Always there, and silent unless a run is watched.
 
 use outlive::Options;
-use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
+use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, Token};
 use outlive::sql::{Rows, Statement};
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive_sim::{Process, ProcessId, SimDisk, View, World, true_time};
@@ -144,6 +144,18 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.key(kind, key)
     }
 
+    async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
+        self.inner.step(job, name).await
+    }
+
+    async fn steps(&mut self, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        self.inner.steps(job).await
+    }
+
+    async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
+        self.inner.step_count(job).await
+    }
+
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> {
         self.inner.request(id)
     }
@@ -215,6 +227,7 @@ impl Deed {
             Change::InsertJob(job) | Change::UpdateJob(job) => Some(job.id),
             Change::InsertAttempt(attempt) | Change::UpdateAttempt(attempt) => Some(attempt.job),
             Change::InsertFailure(failure) => Some(failure.job),
+            Change::InsertStep(step) => Some(step.job),
             Change::InsertKey(_) | Change::InsertRequest(_) | Change::ForgetRequests { .. } | Change::PutState(_) => {
                 None
             }

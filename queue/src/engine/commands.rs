@@ -8,11 +8,11 @@ use super::{Decided, Engine, validate};
 use crate::host::{self, Host};
 use crate::job::explain::Line;
 use crate::job::life::{self, Cancelled, Report};
-use crate::job::{Attempt, Due, Explanation, Job, JobId, KeyRow, Lease, NewJob, Now, Refusal, Wait, explain};
+use crate::job::{Attempt, Due, Explanation, Job, JobId, KeyRow, Lease, NewJob, Now, Refusal, StepRow, Wait, explain};
 use crate::limits;
 use crate::order::Stage;
 use crate::protocol::{
-    AttemptView, Call, CallError, Enqueue, FailureView, JobView, Renewal, Reply, Reported, Request, When,
+    AttemptView, Call, CallError, Enqueue, FailureView, JobView, Renewal, Reply, Reported, Request, StepView, When,
 };
 use crate::store::{Storage, Store, StoreError, Stored};
 
@@ -82,6 +82,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 renewed(group, &job, attempt);
                 Ok(Reply::Done)
             }
+            Request::Step { lease, name, result } => self.step(group, *lease, (name, result), now).await,
             Request::Complete { lease, result } => {
                 let result = result.as_deref().map(|json| validate::json("result", json, &self.options)).transpose()?;
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
@@ -194,6 +195,28 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Reply::Renewed { leases: renewals })
     }
 
+    async fn step(
+        &mut self,
+        group: &mut Group,
+        lease: Lease,
+        (name, result): (&str, &str),
+        now: Now,
+    ) -> Result<Reply, Stop> {
+        let result = validate::step(name, result, &self.options)?;
+        let (job, attempt) = self.held(group, lease, now).await?;
+        if let Some(row) = group.step(&mut self.store, job.id, name).await? {
+            return Ok(Reply::Stepped { result: row.result.to_string() });
+        }
+        let steps = group.step_count(&mut self.store, job.id).await?;
+        if steps >= limits::STEPS_MAX {
+            let remedy = "give a step more to do, or let a job that follows go on";
+            return Err(Refusal::limit("the job's steps", steps + 1, limits::STEPS_MAX, remedy).into());
+        }
+        let (name, stored) = (name.into(), result.as_str().into());
+        group.insert_step(StepRow { job: job.id, name, result: stored, attempt: attempt.number, at: now.wall });
+        Ok(Reply::Stepped { result })
+    }
+
     async fn fail(&mut self, group: &mut Group, lease: Lease, reported: &Reported, now: Now) -> Result<Reply, Stop> {
         let retry_after = reported.retry_after_ms.map(|ms| validate::delay("retry_after", ms)).transpose()?;
         let report = Report {
@@ -273,7 +296,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 }),
             });
         }
+        let steps = group.steps(&mut self.store, id).await?;
+        let steps = steps.into_iter().map(|StepRow { name, result, attempt, at, .. }| StepView {
+            name: name.to_string(),
+            result: result.to_string(),
+            attempt,
+            at,
+        });
         Ok(JobView {
+            steps: steps.collect(),
             id: job.id,
             kind: job.new.kind.to_string(),
             queue: job.new.queue.to_string(),
@@ -337,6 +368,10 @@ fn answer(reply: &Reply) -> Option<Answer> {
         Reply::Done => Some(Answer::Done),
         Reply::Failed { next } => Some(Answer::Failed { next }),
         Reply::Cancelled { at_once } => Some(Answer::Cancelled { at_once }),
-        Reply::Claimed { .. } | Reply::Renewed { .. } | Reply::Explained(_) | Reply::Looked(_) => None,
+        Reply::Claimed { .. }
+        | Reply::Renewed { .. }
+        | Reply::Stepped { .. }
+        | Reply::Explained(_)
+        | Reply::Looked(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, RequestId, Steady, Token};
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, RequestId, Steady, StepRow, Token};
 use crate::limits;
 use crate::order::Entry;
 use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
@@ -16,6 +16,7 @@ pub struct Group {
     failures: Vec<Failure>,
     keys: BTreeMap<(Arc<str>, Arc<str>), KeyRow>,
     requests: BTreeMap<RequestId, RequestRow>,
+    steps: BTreeMap<(JobId, Arc<str>), StepRow>,
     moves: Vec<Move>,
 }
 
@@ -59,6 +60,7 @@ impl Group {
             failures: Vec::new(),
             keys: BTreeMap::new(),
             requests: BTreeMap::new(),
+            steps: BTreeMap::new(),
             moves: Vec::new(),
         }
     }
@@ -130,6 +132,36 @@ impl Group {
         }
     }
 
+    /// A step of a job.
+    pub async fn step(
+        &mut self,
+        store: &mut impl Store,
+        job: JobId,
+        name: &str,
+    ) -> Result<Option<StepRow>, StoreError> {
+        match self.steps.get(&(job, name.into())) {
+            Some(row) => Ok(Some(row.clone())),
+            None => store.step(job, name).await,
+        }
+    }
+
+    /// The steps of a job, by name.
+    pub async fn steps(&mut self, store: &mut impl Store, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        let mut steps = store.steps(job).await?;
+        steps.extend(self.steps_of(job).cloned());
+        steps.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(steps)
+    }
+
+    /// How many steps a job has.
+    pub async fn step_count(&mut self, store: &mut impl Store, job: JobId) -> Result<u64, StoreError> {
+        Ok(store.step_count(job).await? + self.steps_of(job).count() as u64)
+    }
+
+    fn steps_of(&self, job: JobId) -> impl Iterator<Item = &StepRow> {
+        self.steps.values().filter(move |row| row.job == job)
+    }
+
     /// The remembered answer to a request.
     pub async fn request(&mut self, store: &mut impl Store, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         match self.requests.get(&id) {
@@ -179,6 +211,11 @@ impl Group {
         self.keys.insert((row.kind.clone(), row.key.clone()), row);
     }
 
+    /// A new step.
+    pub fn insert_step(&mut self, row: StepRow) {
+        self.steps.insert((row.job, row.name.clone()), row);
+    }
+
     /// An answer to remember.
     pub fn insert_request(&mut self, row: RequestRow) {
         self.requests.insert(row.id, row);
@@ -206,6 +243,7 @@ impl Group {
         let mut changes: Vec<Change> = jobs.chain(attempts).collect();
         changes.extend(self.failures.into_iter().map(Change::InsertFailure));
         changes.extend(self.keys.into_values().map(Change::InsertKey));
+        changes.extend(self.steps.into_values().map(Change::InsertStep));
         changes.extend(self.requests.into_values().map(Change::InsertRequest));
         if changes.is_empty() && !self.touched {
             return None;

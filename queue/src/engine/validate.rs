@@ -50,6 +50,12 @@ pub fn json(what: &str, text: &str, options: &Options) -> Result<String, Refusal
     Ok(canonical)
 }
 
+/// Checks a step; the canonical text of its result.
+pub fn step(step: &str, result: &str, options: &Options) -> Result<String, Refusal> {
+    name("step", step)?;
+    json("step's result", result, options)
+}
+
 /// Checks a claim, given how many others wait.
 pub fn claim(claim: &Claim, waiting: usize) -> Result<(), Refusal> {
     name("worker", &claim.worker)?;

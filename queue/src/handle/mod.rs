@@ -238,5 +238,5 @@ impl<H: Host> Outlive<H> {
     }
 }
 
-pub(crate) use calls::Caller as HandleCaller;
+pub(crate) use calls::{Caller as HandleCaller, unexpected};
 pub(crate) use transaction::Terms;

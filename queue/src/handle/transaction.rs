@@ -10,8 +10,9 @@ use crate::job::{JobId, Lease};
 use crate::limits;
 use crate::protocol::{Access, Begin, CallError, Conversation, Heard, Reply, Request, Said};
 use crate::sql::{IntoParameters, Row, Rows, Statement};
-use crate::worker::Done;
+use crate::worker::{Done, step_json};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +129,27 @@ impl Transaction {
         match self.line.command(Request::Cancel { job }).await? {
             Reply::Cancelled { at_once } => Ok(at_once),
             other => Err(unexpected("cancel", &other)),
+        }
+    }
+
+    /// Stores the result of a step of the job whose handler opened this transaction, unless it has one: what the
+    /// transaction does and the step are true together. The result that counts, which may be an earlier attempt's.
+    ///
+    /// # Errors
+    /// As [`complete`](Self::complete).
+    ///
+    /// # Panics
+    /// As [`complete`](Self::complete).
+    pub async fn step<T: Serialize + DeserializeOwned>(&self, name: &str, value: &T) -> Result<T, Error> {
+        let lease = self.lease.expect("only a transaction that a handler opened, by `ctx.transaction`, has steps");
+        let request = Request::Step { lease, name: name.to_owned(), result: step_json(value)? };
+        match self.line.command(request).await? {
+            Reply::Stepped { result } => serde_json::from_str(&result).map_err(|error| Error::Decode {
+                job: lease.job,
+                what: "step's result",
+                error,
+            }),
+            other => Err(unexpected("step", &other)),
         }
     }
 

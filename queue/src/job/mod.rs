@@ -16,7 +16,7 @@ mod time;
 
 pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
 pub use id::{JobId, Lease, Nonce, RequestId, Token};
-pub use record::{Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, NewJob, Next, Wait};
+pub use record::{Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, NewJob, Next, StepRow, Wait};
 pub use refusal::Refusal;
 pub use retry::{Backoff, Limits};
 pub use state::{Event, State};

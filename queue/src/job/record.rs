@@ -203,6 +203,21 @@ pub struct KeyRow {
     pub payload_hash: u128,
 }
 
+/// The result of a named part of a job, as its row has it: stored once, and reused by every later attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRow {
+    /// The job.
+    pub job: JobId,
+    /// Steps are unique within a job.
+    pub name: Arc<str>,
+    /// What it resulted in, as JSON.
+    pub result: Arc<str>,
+    /// The attempt that came to it.
+    pub attempt: u32,
+    /// When.
+    pub at: Wall,
+}
+
 impl Attempt {
     /// What its worker must show.
     pub fn lease(&self) -> Lease {

@@ -37,6 +37,15 @@ pub enum Request {
         /// The attempt.
         lease: Lease,
     },
+    /// Store the result of a named part of the job, unless it has one.
+    Step {
+        /// The attempt.
+        lease: Lease,
+        /// Which part.
+        name: String,
+        /// Its result, as JSON.
+        result: String,
+    },
     /// Store the result.
     Complete {
         /// The attempt.
@@ -173,6 +182,11 @@ pub enum Reply {
         /// In the order of the request.
         leases: Vec<Renewal>,
     },
+    /// The step has a result.
+    Stepped {
+        /// The first one that was stored, as JSON.
+        result: String,
+    },
     /// It is written down.
     Done,
     /// The failure is written down.
@@ -263,8 +277,23 @@ pub struct JobView {
     pub payload: String,
     /// Its result, as JSON.
     pub result: Option<String>,
+    /// Its steps, by name.
+    pub steps: Vec<StepView>,
     /// Its attempts, oldest first.
     pub history: Vec<AttemptView>,
+}
+
+/// All that is kept of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Its name.
+    pub name: String,
+    /// What it resulted in, as JSON.
+    pub result: String,
+    /// The attempt that came to it.
+    pub attempt: u32,
+    /// When it was stored.
+    pub at: Wall,
 }
 
 /// All that is kept of an attempt.
@@ -357,6 +386,7 @@ impl Request {
             Self::Claim(_) => "claim",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Start { .. } => "start",
+            Self::Step { .. } => "step",
             Self::Complete { .. } => "complete",
             Self::Fail { .. } => "fail",
             Self::Release { .. } => "release",
@@ -373,9 +403,9 @@ impl Request {
         matches!(self, Self::Explain { .. } | Self::Look { .. })
     }
 
-    /// Whether its answer is remembered for repeats. A heartbeat and a start need not be: doing
+    /// Whether its answer is remembered for repeats. A heartbeat, a start and a step need not be: doing
     /// them twice is doing them once.
     pub(crate) const fn is_remembered(&self) -> bool {
-        !self.is_read() && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. })
+        !self.is_read() && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. })
     }
 }

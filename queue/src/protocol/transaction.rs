@@ -72,6 +72,7 @@ impl Request {
     pub const fn is_for_transactions(&self) -> bool {
         match self {
             Self::Enqueue(_)
+            | Self::Step { .. }
             | Self::Complete { .. }
             | Self::Fail { .. }
             | Self::Release { .. }
@@ -90,6 +91,7 @@ impl Request {
     pub const fn lease(&self) -> Option<crate::job::Lease> {
         match self {
             Self::Start { lease }
+            | Self::Step { lease, .. }
             | Self::Complete { lease, .. }
             | Self::Fail { lease, .. }
             | Self::Release { lease, .. }

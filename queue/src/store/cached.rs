@@ -5,7 +5,7 @@
 //! from what is not committed.
 
 use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
-use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, Token};
+use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, StepRow, Token};
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
 
@@ -76,6 +76,18 @@ impl<S: Store> Store for Cached<S> {
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.store.key(kind, key).await
+    }
+
+    async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
+        self.store.step(job, name).await
+    }
+
+    async fn steps(&mut self, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        self.store.steps(job).await
+    }
+
+    async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
+        self.store.step_count(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -3,7 +3,7 @@
 
 use super::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use crate::Options;
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, Token};
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, StepRow, Token};
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,6 +27,7 @@ struct Rows {
     attempts: BTreeMap<Token, Attempt>,
     failures: BTreeMap<Token, Failure>,
     keys: BTreeMap<(String, String), KeyRow>,
+    steps: BTreeMap<(JobId, Arc<str>), StepRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
@@ -40,6 +41,7 @@ impl Default for Rows {
             attempts: BTreeMap::new(),
             failures: BTreeMap::new(),
             keys: BTreeMap::new(),
+            steps: BTreeMap::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -84,6 +86,18 @@ impl Store for MemoryStore {
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         Ok(self.rows().keys.get(&(kind.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
+        Ok(self.rows().steps.get(&(job, name.into())).cloned())
+    }
+
+    async fn steps(&mut self, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        Ok(self.rows().steps.values().filter(|row| row.job == job).cloned().collect())
+    }
+
+    async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
+        Ok(self.rows().steps.values().filter(|row| row.job == job).count() as u64)
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -147,6 +161,7 @@ impl Rows {
             Change::UpdateAttempt(attempt) => self.attempts.insert(attempt.token, attempt).is_some(),
             Change::InsertFailure(failure) => self.failures.insert(failure.token, failure).is_none(),
             Change::InsertKey(row) => self.keys.insert((row.kind.to_string(), row.key.to_string()), row).is_none(),
+            Change::InsertStep(row) => self.steps.insert((row.job, row.name.clone()), row).is_none(),
             Change::InsertRequest(row) => {
                 self.requests_in_order.push(row.id);
                 self.requests.insert(row.id, row).is_none()

@@ -6,7 +6,7 @@ pub mod memory;
 pub mod turso;
 
 use crate::Options;
-use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, State, Steady, Token};
+use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, State, Steady, StepRow, Token};
 use crate::sql::{Rows, Statement};
 use std::future::Future;
 use std::sync::Arc;
@@ -47,6 +47,15 @@ pub trait Store: 'static {
 
     /// An idempotency key.
     fn key(&mut self, kind: &str, key: &str) -> impl Future<Output = Result<Option<KeyRow>, StoreError>>;
+
+    /// A step of a job.
+    fn step(&mut self, job: JobId, name: &str) -> impl Future<Output = Result<Option<StepRow>, StoreError>>;
+
+    /// All steps of a job.
+    fn steps(&mut self, job: JobId) -> impl Future<Output = Result<Vec<StepRow>, StoreError>>;
+
+    /// How many steps a job has.
+    fn step_count(&mut self, job: JobId) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// The remembered answer to a request.
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
@@ -183,6 +192,8 @@ pub enum Change {
     InsertFailure(Failure),
     /// A new idempotency key.
     InsertKey(KeyRow),
+    /// A new step.
+    InsertStep(StepRow),
     /// A remembered answer.
     InsertRequest(RequestRow),
     /// Forgets up to `most` of the oldest remembered answers, if they were given before `before`.

@@ -1,7 +1,7 @@
 //! What comes back: replies and errors.
 
 use crate::job::{Explanation, Lease, Next, Refusal, State, Wall};
-use crate::protocol::{AttemptView, CallError, Granted, JobView, Renewal, Reply, Request};
+use crate::protocol::{AttemptView, CallError, Granted, JobView, Renewal, Reply, Request, StepView};
 use crate::{Effect, JobId};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,11 @@ struct GrantedBody {
 #[derive(Serialize, Deserialize)]
 struct HeartbeatReply {
     leases: Vec<Renewal>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StepReply {
+    result: Box<RawValue>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +78,17 @@ struct JobBody {
     finished_at: Option<Wall>,
     payload: Box<RawValue>,
     result: Option<Box<RawValue>>,
+    #[serde(default)]
+    steps: Vec<StepBody>,
     history: Vec<AttemptView>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StepBody {
+    name: String,
+    result: Box<RawValue>,
+    attempt: u32,
+    at: Wall,
 }
 
 /// The body of an error.
@@ -134,6 +149,7 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
             serde_json::to_vec(&ClaimReply { jobs: jobs.collect() })
         }
         Reply::Renewed { leases } => serde_json::to_vec(&HeartbeatReply { leases }),
+        Reply::Stepped { result } => serde_json::to_vec(&StepReply { result: raw(&result) }),
         Reply::Done => serde_json::to_vec(&Empty {}),
         Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
@@ -163,6 +179,7 @@ fn job_body(view: JobView) -> JobBody {
         finished_at: view.finished_at,
         payload: raw(&view.payload),
         result: view.result.as_deref().map(raw),
+        steps: view.steps.into_iter().map(step_body).collect(),
         history: view.history,
     }
 }
@@ -185,8 +202,17 @@ fn job_view(body: JobBody) -> JobView {
         finished_at: body.finished_at,
         payload: unraw(&body.payload),
         result: body.result.as_deref().map(unraw),
+        steps: body.steps.into_iter().map(step_view).collect(),
         history: body.history,
     }
+}
+
+fn step_body(StepView { name, result, attempt, at }: StepView) -> StepBody {
+    StepBody { name, result: raw(&result), attempt, at }
+}
+
+fn step_view(StepBody { name, result, attempt, at }: StepBody) -> StepView {
+    StepView { name, result: unraw(&result), attempt, at }
 }
 
 /// The reply to `request`, from its body.
@@ -208,6 +234,7 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
             Reply::Claimed { grants: grants.collect() }
         }
         Request::Heartbeat { .. } => Reply::Renewed { leases: serde_json::from_slice::<HeartbeatReply>(body)?.leases },
+        Request::Step { .. } => Reply::Stepped { result: unraw(&serde_json::from_slice::<StepReply>(body)?.result) },
         Request::Fail { .. } => Reply::Failed { next: serde_json::from_slice::<FailReply>(body)?.next },
         Request::Cancel { .. } => Reply::Cancelled { at_once: serde_json::from_slice::<CancelReply>(body)?.at_once },
         Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 /// The names of all mutations.
 pub const NAMES: &[&str] =
-    &["enqueue", "claim", "heartbeat", "start", "complete", "fail", "release", "snooze", "obey", "cancel"];
+    &["enqueue", "claim", "heartbeat", "start", "step", "complete", "fail", "release", "snooze", "obey", "cancel"];
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +56,15 @@ struct HeartbeatBody {
 #[serde(deny_unknown_fields)]
 struct LeaseBody {
     lease: Lease,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepBody {
+    lease: Lease,
+    name: String,
+    #[serde(default = "null")]
+    result: Box<RawValue>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +164,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
         }
         Request::Heartbeat { leases } => serde_json::to_vec(&HeartbeatBody { leases }),
         Request::Start { lease } | Request::Obey { lease } => serde_json::to_vec(&LeaseBody { lease }),
+        Request::Step { lease, name, result } => serde_json::to_vec(&StepBody { lease, name, result: raw(&result)? }),
         Request::Complete { lease, result } => {
             let result = result.as_deref().map(raw).transpose()?;
             serde_json::to_vec(&CompleteBody { lease, result })
@@ -196,6 +206,10 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         }
         "heartbeat" => Request::Heartbeat { leases: read::<HeartbeatBody>(body)?.leases },
         "start" => Request::Start { lease: read::<LeaseBody>(body)?.lease },
+        "step" => {
+            let StepBody { lease, name, result } = read(body)?;
+            Request::Step { lease, name, result: result.get().to_owned() }
+        }
         "complete" => {
             let CompleteBody { lease, result } = read(body)?;
             Request::Complete { lease, result: result.map(|json| json.get().to_owned()) }

@@ -35,6 +35,7 @@ fn requests() -> Vec<Request> {
         Request::Claim(claim),
         Request::Heartbeat { leases: vec![LEASE, LEASE] },
         Request::Start { lease: LEASE },
+        Request::Step { lease: LEASE, name: "charge".into(), result: "[1, 2]".into() },
         Request::Complete { lease: LEASE, result: None },
         Request::Complete { lease: LEASE, result: Some("[1, 2]".into()) },
         Request::Fail { lease: LEASE, failure },
@@ -114,9 +115,10 @@ fn every_reply_arrives_as_it_was_sent() {
         (3, Reply::Claimed { grants: vec![granted] }),
         (4, Reply::Renewed { leases: vec![Renewal::Renewed { cancel: true }, lost] }),
         (5, Reply::Done),
-        (7, Reply::Done),
-        (8, Reply::Failed { next: crate::job::Next::Discard }),
-        (12, Reply::Cancelled { at_once: false }),
+        (6, Reply::Stepped { result: "[1, 2]".into() }),
+        (8, Reply::Done),
+        (9, Reply::Failed { next: crate::job::Next::Discard }),
+        (13, Reply::Cancelled { at_once: false }),
     ];
     let requests = requests();
     for (request, reply) in replies {

@@ -3,6 +3,7 @@
 use super::context::{Context, Sleep};
 use super::handler::{Execution, Outcome};
 use super::outcome::{Done, Failure};
+use super::steps::Steps;
 use super::watched::Watched;
 use super::{Phase, Shared};
 use crate::engine::{First, catch_panic, first_of};
@@ -162,6 +163,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Conte
         state: shared.state.clone(),
         caller: shared.caller.clone(),
         lease: held.lease,
+        steps: Arc::new(Steps::new(shared.caller.clone(), held.lease, granted.attempt)),
         standing: held.standing.clone(),
         sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),
     }

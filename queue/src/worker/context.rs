@@ -1,10 +1,14 @@
 //! What a handler knows of its attempt.
 
 use super::attempt::Standing;
+use super::outcome::Failure;
+use super::steps::Steps;
 use super::watched::Watched;
 use crate::error::Error;
 use crate::handle::{HandleCaller, Terms, Transaction};
 use crate::job::{JobId, Lease};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
@@ -22,6 +26,7 @@ pub struct Context {
     pub(super) state: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) caller: Arc<HandleCaller>,
     pub(super) lease: Lease,
+    pub(super) steps: Arc<Steps>,
     pub(super) standing: Arc<Watched<Standing>>,
     pub(super) sleep: Arc<dyn Fn(Duration) -> Sleep + Send + Sync>,
 }
@@ -62,6 +67,41 @@ impl Context {
     /// Waits. Prefer it to other timers: it also works where time is simulated.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
         (self.sleep)(duration)
+    }
+
+    /// Runs a part of the job, and stores its result under `name`. A later attempt is given the stored result, and does not
+    /// run the part again.
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Order { id: i64 }
+    /// # async fn reserve(_: i64) -> Result<String, std::io::Error> { Ok("r-1".into()) }
+    /// # async fn ship(_: &str) -> Result<(), std::io::Error> { Ok(()) }
+    /// async fn fulfil(ctx: Context, job: Order) -> Result<Done<()>, Failure> {
+    ///     let reservation = ctx.step("reserve", async || reserve(job.id).await).await?;
+    ///     ctx.step("ship", async || ship(&reservation).await).await?;
+    ///     Ok(Done::complete(()))
+    /// }
+    /// ```
+    ///
+    /// A part whose worker dies before its result is stored runs again: what it does outside of the queue should not
+    /// mind. Names are unique within a job; a job has [`limits::STEPS_MAX`](crate::limits::STEPS_MAX) steps at the most.
+    ///
+    /// # Errors
+    /// What `work` returns; nothing is stored then. A failure if the lease does not hold any more, or if a stored result
+    /// does not read as a `T`.
+    pub async fn step<T, E, F>(&self, name: &str, work: impl FnOnce() -> F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, E>>,
+        Failure: From<E>,
+    {
+        if let Some(known) = self.steps.recall(name).await? {
+            return Ok(known);
+        }
+        let value = work().await?;
+        Ok(self.steps.store(name, &value).await?)
     }
 
     /// Runs `work` in a transaction, as [`Outlive::transaction`](crate::Outlive::transaction) does, which can also

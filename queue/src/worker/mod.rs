@@ -9,10 +9,12 @@ mod context;
 mod handler;
 mod heartbeat;
 mod outcome;
+mod steps;
 mod watched;
 
 pub use context::Context;
 pub use outcome::{Done, Failure};
+pub(crate) use steps::json as step_json;
 
 use crate::engine::{First, check_claim, first_of};
 use crate::error::Error;

@@ -2,7 +2,7 @@
 
 use crate::bench::block_on;
 use crate::host::HandHost;
-use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
+use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, Token};
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service, When};
 use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
@@ -68,6 +68,18 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.answered.key(kind, key).await
+    }
+
+    async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
+        self.answered.step(job, name).await
+    }
+
+    async fn steps(&mut self, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        self.answered.steps(job).await
+    }
+
+    async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
+        self.answered.step_count(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -14,5 +14,6 @@ mod lost;
 mod random;
 mod reopening;
 mod requests;
+mod steps;
 mod times;
 mod transactions;

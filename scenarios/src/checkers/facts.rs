@@ -128,6 +128,7 @@ impl CallFact {
     pub fn lease(&self) -> Option<Lease> {
         match self.what.request {
             Request::Start { lease }
+            | Request::Step { lease, .. }
             | Request::Complete { lease, .. }
             | Request::Fail { lease, .. }
             | Request::Release { lease, .. }
@@ -139,7 +140,7 @@ impl CallFact {
 
     /// Whether it ends an attempt.
     pub fn is_end(&self) -> bool {
-        self.lease().is_some() && !matches!(self.what.request, Request::Start { .. })
+        self.lease().is_some() && !matches!(self.what.request, Request::Start { .. } | Request::Step { .. })
     }
 
     /// Each lease that it showed, and whether it was accepted; none while it is unknown.
@@ -376,7 +377,8 @@ impl Facts {
     /// Whether this call repeats an earlier one, and is told what was answered first. A heartbeat and a start
     /// are decided anew each time.
     pub fn is_told_again(&self, call: &CallFact) -> bool {
-        let anew = matches!(call.what.request, Request::Heartbeat { .. } | Request::Start { .. });
+        let anew =
+            matches!(call.what.request, Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. });
         !anew && self.first_sent[&call.what.id] < call.invoked
     }
 

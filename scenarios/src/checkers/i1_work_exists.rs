@@ -130,8 +130,9 @@ fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
 /// A name whose every call was answered, each with an error that says that nothing has happened.
 fn impossible(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     let mut told: BTreeMap<RequestId, Option<(Duration, &CallError)>> = BTreeMap::new();
-    // Heartbeats and starts leave no row of their name.
-    let nameless = |request: &Request| matches!(request, Request::Heartbeat { .. } | Request::Start { .. });
+    // Heartbeats, starts and steps leave no row of their name.
+    let nameless =
+        |request: &Request| matches!(request, Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. });
     let named = |request: &Request| !request.is_read() && !nameless(request);
     for call in facts.calls.iter().filter(|call| named(&call.what.request)) {
         // What a middlebox hears is no news to whoever asked.

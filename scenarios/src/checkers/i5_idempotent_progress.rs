@@ -1,6 +1,7 @@
 //! I5: progress is idempotent by default.
 
 mod effects;
+mod steps;
 
 use super::facts::number_of;
 use super::{Checker, Facts, Finding, Report};
@@ -27,6 +28,8 @@ pub const CHECKER: Checker = Checker {
         ("I5.g", "an effect in the caller's own tables is there once, with its completion, or not at all"),
         ("I5.h", "the job that follows an effect is there once, with the effect, or not at all"),
         ("I5.i", "what the caller's own rows add up to is kept"),
+        ("I5.j", "a step has one result: the first that was stored"),
+        ("I5.k", "a step whose result an earlier attempt was told of does not run again"),
     ],
     check,
 };
@@ -39,6 +42,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     if let Ok(rows) = &evidence.rows {
         effects::check(rows, report);
     }
+    steps::check(evidence, facts, report);
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
@@ -100,7 +104,11 @@ fn repeats(facts: &Facts, report: &mut Report) {
     let mut first: BTreeMap<RequestId, (u64, &Reply)> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let remembered = match &call.what.request {
-            Request::Heartbeat { .. } | Request::Start { .. } | Request::Explain { .. } | Request::Look { .. } => false,
+            Request::Heartbeat { .. }
+            | Request::Start { .. }
+            | Request::Step { .. }
+            | Request::Explain { .. }
+            | Request::Look { .. } => false,
             // A claim that got nothing may as well get something.
             Request::Claim(_) => !matches!(answer, Ok(Reply::Claimed { grants }) if grants.is_empty()),
             _ => true,

@@ -74,6 +74,7 @@ impl Durability {
 fn changed(request: &Request) -> Option<JobId> {
     match request {
         Request::Start { lease }
+        | Request::Step { lease, .. }
         | Request::Complete { lease, .. }
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }

@@ -1,7 +1,7 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, Token};
+use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, StepRow, Token};
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
@@ -62,6 +62,18 @@ impl<S: Store> Store for BuggyStore<S> {
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         let row = self.inner.key(kind, key).await?;
         Ok(chosen().map_or(row.clone(), |bug| bug.key(&self.memory, kind, key, row)))
+    }
+
+    async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
+        self.inner.step(job, name).await
+    }
+
+    async fn steps(&mut self, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        self.inner.steps(job).await
+    }
+
+    async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
+        self.inner.step_count(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -227,6 +227,7 @@ impl Cast {
         let improvised = scenario.world.improvised().is_some();
         plan.intents = self.jobs.iter().enumerate().map(|(place, job)| intent(job, place, improvised)).collect();
         plan.features.transfers = plan.intents.iter().any(Intent::transfers);
+        plan.features.steps = plan.intents.iter().any(Intent::steps);
         if improvised {
             plan.queues = QUEUES.map(str::to_owned).to_vec();
             plan.faults = schedule_of(scenario, self).unwrap_or_default();
@@ -301,7 +302,7 @@ fn count<const MIN: i64, const MAX: i64>(number: &Number<MIN, MAX>) -> u64 {
 fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
     let number = number(job, place, improvised);
     let (mut repeated_by_key, mut decodes) = (false, true);
-    let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000 };
+    let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000, steps: 0 };
     let mut enqueue = Enqueue {
         kind: KINDS[0].into(),
         queue: "default".into(),
@@ -327,6 +328,7 @@ fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
             JobOption::MaxAttempts { attempts } => enqueue.max_attempts = count(attempts) as u32,
             JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
             JobOption::Work { work } => script.work_ms = ms(*work),
+            JobOption::Steps { steps } => script.steps = count(steps) as u32,
             JobOption::Attempts { ends } => script.acts = ends.iter().map(act).collect(),
         }
     }

@@ -227,6 +227,7 @@ impl<'a> Scene<'a> {
             let job = match what {
                 Request::Enqueue(asked) => number_of(&asked.payload),
                 Request::Start { lease }
+                | Request::Step { lease, .. }
                 | Request::Complete { lease, .. }
                 | Request::Fail { lease, .. }
                 | Request::Release { lease, .. }

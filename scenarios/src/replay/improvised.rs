@@ -93,8 +93,11 @@ fn job(intent: &Intent) -> Job {
         When::At(wall) => add(true, JobOption::RunAt { wall_ms: wall.0.cast_unsigned() }),
     }
     match serde_json::from_str::<Script>(&enqueue.payload) {
-        Ok(Script { acts, work_ms, .. }) => {
+        Ok(Script { acts, work_ms, steps, .. }) => {
             add(true, JobOption::Work { work: Duration::from_millis(work_ms) });
+            if steps > 0 {
+                add(true, JobOption::Steps { steps: count(steps as usize) });
+            }
             add(acts != [Act::Complete], JobOption::Attempts { ends: acts.iter().map(end).collect() });
         }
         Err(_) => add(true, JobOption::Payload { payload: Payload::Garbage }),

@@ -413,8 +413,9 @@ fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<
 /// What no handler begins has no work.
 fn check_payload(line: &Line<'_>, options: &[(usize, JobOption)]) -> Result<(), Box<SyntaxError>> {
     let decodes = !options.iter().any(|(_, option)| matches!(option, JobOption::Payload { .. }));
-    let of_a_handler =
-        |(_, option): &&(usize, JobOption)| matches!(option, JobOption::Work { .. } | JobOption::Attempts { .. });
+    let of_a_handler = |(_, option): &&(usize, JobOption)| {
+        matches!(option, JobOption::Work { .. } | JobOption::Steps { .. } | JobOption::Attempts { .. })
+    };
     match options.iter().find(of_a_handler).filter(|_| !decodes) {
         Some((position, _)) => {
             let place = (&line.tokens[*position]).into();

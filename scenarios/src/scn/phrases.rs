@@ -77,6 +77,8 @@ phrases! {
         Delay: "delay" "=" (delay: Duration);
         /// How long each of its attempts takes.
         Work: "work" "=" (work: Duration);
+        /// How many steps each of its attempts takes before its end.
+        Steps: "steps" "=" (steps: Number<1, 1_000>);
         /// How its attempts end, in order; the last one is repeated.
         Attempts: "attempts" "=" (ends: Vec<AttemptScript>);
         /// What it carries instead of what its handler asks for.

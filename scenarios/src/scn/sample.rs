@@ -175,7 +175,10 @@ fn jobs() -> BoxedStrategy<Vec<Job>> {
             options.retain(|option| !matches!(option, JobOption::Key { .. }));
             // What does not decode does nothing.
             if options.iter().any(|option| matches!(option, JobOption::Payload { .. })) {
-                options.retain(|option| !matches!(option, JobOption::Work { .. } | JobOption::Attempts { .. }));
+                let of_a_handler = |it: &JobOption| {
+                    matches!(it, JobOption::Work { .. } | JobOption::Steps { .. } | JobOption::Attempts { .. })
+                };
+                options.retain(|option| !of_a_handler(option));
             }
             options.push(JobOption::Key { key: name(KEYS[number]) });
             Job { name: name(JOBS[number]), options: once_each(options) }

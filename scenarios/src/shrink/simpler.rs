@@ -85,6 +85,10 @@ fn jobs(scenario: &Scenario) -> Vec<Scenario> {
                 JobOption::Delay { delay } => {
                     shorter(*delay).into_iter().map(|delay| JobOption::Delay { delay }).collect()
                 }
+                JobOption::Steps { steps } => {
+                    let fewer = fewer(steps.get()).into_iter().filter_map(Number::new);
+                    fewer.map(|steps| JobOption::Steps { steps }).collect()
+                }
                 JobOption::Attempts { ends } => fewer_ends(ends),
                 _ => Vec::new(),
             };

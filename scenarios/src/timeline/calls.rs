@@ -201,6 +201,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         Request::Cancel { job } | Request::Explain { job } | Request::Look { job } => {
             format!("{} job {job}", request.name())
         }
+        Request::Step { lease, name, .. } => format!("step {name} {}", of(lease)),
         Request::Start { lease }
         | Request::Complete { lease, .. }
         | Request::Fail { lease, .. }
@@ -212,6 +213,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
 
 fn answered(reply: &Reply) -> String {
     match reply {
+        Reply::Stepped { result } => format!("it has {result}"),
         Reply::Enqueued { job, fresh: true } => format!("it is job {job}"),
         Reply::Enqueued { job, fresh: false } => format!("it is job {job}, which was there already"),
         Reply::Claimed { grants } if grants.is_empty() => "nothing to do".into(),

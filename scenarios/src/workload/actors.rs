@@ -159,6 +159,10 @@ impl<H: Host> Actor<H> {
     }
 
     async fn end(&self, rng: &mut Rng, lease: Lease, attempt: u32) {
+        if self.plan.features.steps && rng.chance(0.3) {
+            let (name, result) = (format!("step-{}", rng.between(0..=2)), attempt.to_string());
+            drop(self.call_and_repeat(rng, Request::Step { lease, name, result }).await);
+        }
         let failure = |retryable| Reported {
             how: outlive::job::How::Error,
             message: "by hand".into(),

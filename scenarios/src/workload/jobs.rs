@@ -72,6 +72,9 @@ pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> Work
 async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {
     let _running = handlers.begin(&context);
     context.sleep(Duration::from_millis(script.work_ms)).await;
+    for step in 0..script.steps {
+        handlers.step(&context, step).await?;
+    }
     match script.act(context.attempt()) {
         Act::Hang => std::future::pending().await,
         Act::Transfer => transfers::transfer(&context, &script).await,
@@ -85,6 +88,16 @@ impl Handlers {
         let (job, attempt) = (context.job(), context.attempt());
         self.recorder.record(&self.process, Event::HandlerStarted { job, attempt });
         Running { handlers: self, job, attempt }
+    }
+
+    /// A step, which says which attempt ran it.
+    async fn step(&self, context: &Context, step: u32) -> Result<(), Failure> {
+        let (job, attempt, name) = (context.job(), context.attempt(), format!("step-{step}"));
+        let ran = context.step(&name, async || {
+            self.recorder.record(&self.process, Event::StepRan { job, attempt, name: name.clone() });
+            Ok::<_, Failure>(attempt)
+        });
+        ran.await.map(drop)
     }
 
     fn end(&self, context: &Context, script: &Script) -> Result<Done<Output>, Failure> {

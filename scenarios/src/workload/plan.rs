@@ -82,6 +82,8 @@ pub struct Features {
     pub rivals: bool,
     /// Handlers that do something in tables of their own, in a transaction with their completion.
     pub transfers: bool,
+    /// Handlers that take steps.
+    pub steps: bool,
 }
 
 /// A worker of the program.
@@ -107,7 +109,17 @@ pub struct Intent {
 impl Intent {
     /// Whether some attempt of it does something in tables of its own.
     pub fn transfers(&self) -> bool {
-        serde_json::from_str::<Script>(&self.enqueue.payload).is_ok_and(|script| script.transfers())
+        self.script().is_some_and(|script| script.transfers())
+    }
+
+    /// Whether its attempts take steps.
+    pub fn steps(&self) -> bool {
+        self.script().is_some_and(|script| script.steps > 0)
+    }
+
+    /// What its handler does, if its payload decodes.
+    fn script(&self) -> Option<Script> {
+        serde_json::from_str(&self.enqueue.payload).ok()
     }
 }
 
@@ -120,6 +132,14 @@ pub struct Script {
     pub acts: Vec<Act>,
     /// How long each takes.
     pub work_ms: u64,
+    /// How many steps each takes before its end.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub steps: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_none(steps: &u32) -> bool {
+    *steps == 0
 }
 
 impl Script {
@@ -242,6 +262,10 @@ impl Plan {
                 plan.faults = faults::draw_for_cluster(faults, &machines, faults_end, longest, features.poison);
             }
         }
+        plan.features.steps = fork.fork("steps").chance(0.3);
+        if plan.features.steps {
+            plan.intents.iter_mut().for_each(|intent| let_step(intent, fork.fork("step")));
+        }
         if profile == Profile::Illegal {
             plan.options.page_checksums = true;
             plan.faults.extend(faults::draw_illegal(fork.fork("illegal faults"), plan.setting.store(), faults_end));
@@ -272,6 +296,7 @@ impl Features {
             rivals: rng.chance(0.3),
             // Where there is a file to open.
             transfers: false,
+            steps: false,
         }
     }
 }
@@ -301,7 +326,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     } else {
         &[1, 5, 20, 20, 100, 100, 400, 400]
     });
-    let script = Script { number, acts, work_ms };
+    let script = Script { number, acts, work_ms, steps: 0 };
     let undecodable = features.failures && rng.chance(0.03);
     let payload = script.payload(!undecodable);
     let when = match features.delays.then(|| rng.between(0..=9)) {
@@ -329,7 +354,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
 /// can't await.
 fn let_transfer(intent: &mut Intent, fork: Fork) {
     let mut rng = fork.key(intent.number).rng();
-    let Ok(mut script) = serde_json::from_str::<Script>(&intent.enqueue.payload) else { return };
+    let Some(mut script) = intent.script() else { return };
     if intent.enqueue.kind == BLOCKING || script.acts.last() != Some(&Act::Complete) || rng.chance(0.5) {
         return;
     }
@@ -339,6 +364,16 @@ fn let_transfer(intent: &mut Intent, fork: Fork) {
     }
     script.acts.push(Act::Transfer);
     intent.enqueue.payload = script.payload(true);
+}
+
+/// Lets half of the jobs take steps, those that do not block a thread.
+fn let_step(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    let Some(mut script) = intent.script() else { return };
+    if intent.enqueue.kind != BLOCKING && rng.chance(0.5) {
+        script.steps = rng.between(1..=3) as u32;
+        intent.enqueue.payload = script.payload(true);
+    }
 }
 
 fn acts(number: u64, features: &Features, rng: &mut Rng) -> Vec<Act> {

@@ -1,8 +1,8 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady, Token,
-    Wait, Wall,
+    Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady,
+    StepRow, Token, Wait, Wall,
 };
 use crate::store::{FileState, Live, RequestRow};
 use std::sync::Arc;
@@ -166,6 +166,16 @@ impl<'a> Columns<'a> {
         })
     }
 
+    pub fn step(mut self) -> Result<StepRow, Wrong> {
+        Ok(StepRow {
+            job: JobId(self.integer()?),
+            name: self.text()?.into(),
+            result: self.text()?.into(),
+            attempt: self.count()?,
+            at: Wall(self.integer()?),
+        })
+    }
+
     pub fn request(mut self) -> Result<RequestRow, Wrong> {
         let id = self.value().to_blob().and_then(|bytes| bytes.try_into().ok());
         Ok(RequestRow {
@@ -299,6 +309,10 @@ pub fn failure(failure: &Failure) -> [Value; 11] {
 
 pub fn key(row: &KeyRow) -> [Value; 4] {
     [text(&row.kind), text(&row.key), integer(row.job.0), text(&format!("{:032x}", row.payload_hash))]
+}
+
+pub fn step(row: &StepRow) -> [Value; 5] {
+    [integer(row.job.0), text(&row.name), text(&row.result), count(row.attempt), integer(row.at.0)]
 }
 
 pub fn request(row: &RequestRow) -> [Value; 4] {

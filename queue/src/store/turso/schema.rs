@@ -86,6 +86,14 @@ pub const TABLES: &[&str] = &[
         payload_hash TEXT NOT NULL,
         PRIMARY KEY (kind, key)
     ) STRICT",
+    "CREATE TABLE outlive_steps (
+        job INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        result TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (job, name)
+    ) STRICT",
     "CREATE TABLE outlive_requests (
         id BLOB PRIMARY KEY,
         at_steady_ms INTEGER NOT NULL,
@@ -129,6 +137,12 @@ pub const INSERT_FAILURE: &str = "INSERT INTO outlive_failures (token, job, atte
 
 pub const KEY: &str = "SELECT kind, key, job, payload_hash FROM outlive_keys WHERE kind = ?1 AND key = ?2";
 pub const INSERT_KEY: &str = "INSERT INTO outlive_keys (kind, key, job, payload_hash) VALUES (?1, ?2, ?3, ?4)";
+
+pub const STEP: &str = "SELECT job, name, result, attempt, at_ms FROM outlive_steps WHERE job = ?1 AND name = ?2";
+pub const STEPS: &str = "SELECT job, name, result, attempt, at_ms FROM outlive_steps WHERE job = ?1";
+pub const STEP_COUNT: &str = "SELECT count(*) FROM outlive_steps WHERE job = ?1";
+pub const INSERT_STEP: &str =
+    "INSERT INTO outlive_steps (job, name, result, attempt, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 pub const REQUEST: &str = "SELECT id, at_steady_ms, digest, answer FROM outlive_requests WHERE id = ?1";
 pub const INSERT_REQUEST: &str =

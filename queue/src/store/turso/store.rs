@@ -4,7 +4,7 @@ use super::database::Database;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
-use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, Token};
+use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, Token};
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
@@ -75,6 +75,7 @@ impl<H: Host> TursoStore<H> {
             }
             Change::InsertFailure(failure) => database.execute(sql::INSERT_FAILURE, rows::failure(&failure)).await,
             Change::InsertKey(row) => database.execute(sql::INSERT_KEY, rows::key(&row)).await,
+            Change::InsertStep(row) => database.execute(sql::INSERT_STEP, rows::step(&row)).await,
             Change::InsertRequest(row) => database.execute(sql::INSERT_REQUEST, rows::request(&row)).await,
             Change::ForgetRequests { before, most } => {
                 let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
@@ -123,6 +124,19 @@ impl<H: Host> Store for TursoStore<H> {
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.first(sql::KEY, [rows::text(kind), rows::text(key)], |row| row.key()).await
+    }
+
+    async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
+        self.first(sql::STEP, [rows::integer(job.0), rows::text(name)], |row| row.step()).await
+    }
+
+    async fn steps(&mut self, job: JobId) -> Result<Vec<StepRow>, StoreError> {
+        self.all(sql::STEPS, [rows::integer(job.0)], |row| row.step()).await
+    }
+
+    async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
+        let count = self.first(sql::STEP_COUNT, [rows::integer(job.0)], |mut row| row.integer()).await?;
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -46,6 +46,8 @@ mod stale_completion_accepted;
 mod stale_lease_accepted;
 mod stale_transaction_accepted;
 mod start_not_written;
+mod step_kept_in_memory;
+mod steps_not_recalled;
 mod sync_error_ignored;
 mod trust_too_long;
 mod undecodable_only_logged;
@@ -53,6 +55,7 @@ mod unknown_called_impossible;
 mod unstarted_lease_without_end;
 mod wait_without_a_reason;
 mod workers_elsewhere_forgotten;
+mod zombie_step_accepted;
 mod zombie_told_done;
 
 use super::Bug;
@@ -73,6 +76,7 @@ pub const ALL: &[&dyn Bug] = &[
     &stale_completion_accepted::StaleCompletionAccepted,
     &stale_lease_accepted::StaleLeaseAccepted,
     &stale_transaction_accepted::StaleTransactionAccepted,
+    &zombie_step_accepted::ZombieStepAccepted,
     &expired_lease_revived::ExpiredLeaseRevived,
     &heartbeat_renews_nothing::HeartbeatRenewsNothing,
     &unstarted_lease_without_end::UnstartedLeaseWithoutEnd,
@@ -103,6 +107,8 @@ pub const ALL: &[&dyn Bug] = &[
     &result_of_a_retry_lost::ResultOfARetryLost,
     &effect_before_its_completion::EffectBeforeItsCompletion,
     &rollback_forgotten::RollbackForgotten,
+    &steps_not_recalled::StepsNotRecalled,
+    &step_kept_in_memory::StepKeptInMemory,
     &rest_without_end::RestWithoutEnd,
     &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
     &page_never_turned::PageNeverTurned,

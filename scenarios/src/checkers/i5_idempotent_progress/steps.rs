@@ -1,0 +1,83 @@
+//! Steps: by what their holders were told, by what handlers did, and by the rows at the end.
+
+use crate::checkers::{Facts, Finding, Report};
+use crate::drive::Evidence;
+use crate::event::Event;
+use outlive::JobId;
+use outlive::job::Token;
+use outlive::protocol::{Reply, Request};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What somebody was told first of a step.
+struct Told<'a> {
+    call: u64,
+    token: Token,
+    at: Duration,
+    result: &'a str,
+}
+
+pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let told = results(evidence, facts, report);
+    runs(evidence, facts, &told, report);
+}
+
+type Results<'a> = BTreeMap<(JobId, &'a str), Told<'a>>;
+
+fn results<'a>(evidence: &Evidence, facts: &'a Facts, report: &mut Report) -> Results<'a> {
+    let mut told: Results<'a> = BTreeMap::new();
+    for (call, at, answer) in facts.answered() {
+        let (Request::Step { lease, name, .. }, Ok(Reply::Stepped { result })) = (&call.what.request, answer) else {
+            continue;
+        };
+        let this = Told { call: call.number, token: lease.token, at, result };
+        let first = told.entry((lease.job, name)).or_insert(this);
+        let stored = evidence.rows.as_ref().ok().map(|rows| rows.steps.get(&(lease.job.0, name.clone())));
+        let is_kept = stored.is_none_or(|row| row.is_some_and(|row| same(&row.result, result)));
+        report.expect("I5.j", same(first.result, result) && is_kept, || {
+            let (job, before) = (lease.job, first.result);
+            let transition = match stored {
+                Some(None) => "step lost",
+                _ if is_kept => "step answered anew",
+                _ => "step altered",
+            };
+            let row = stored.flatten();
+            let says =
+                format!("step {name} of job {job} came to {before}, was told as {result}, and its row is {row:?}");
+            let found = Finding::new(transition, says).job(job).attempt(first.token).attempt(lease.token);
+            found.calls([first.call, call.number]).at(at)
+        });
+    }
+    told
+}
+
+fn runs(evidence: &Evidence, facts: &Facts, told: &Results<'_>, report: &mut Report) {
+    for entry in &evidence.entries {
+        let Event::StepRan { job, attempt, name } = &entry.event else { continue };
+        let Some(first) = told.get(&(*job, name.as_str())) else { continue };
+        let tokens = facts.tokens.get(job).into_iter().flatten();
+        let grant = tokens.map(|token| &facts.grants[token]).find(|grant| grant.attempt == *attempt);
+        // Whoever claimed before the result was there may run it, and is told of the first one.
+        let Some(grant) = grant.filter(|grant| grant.claimed > first.at) else { continue };
+        report.expect("I5.k", false, || {
+            let says = format!(
+                "step {name} of job {job} had come to {} at {:.3?}, and attempt {attempt} ran it again at {:.3?}",
+                first.result, first.at, entry.at
+            );
+            let found = Finding::new("step run again", says).job(*job).attempt(first.token);
+            found.attempt(grant.lease.token).call(first.call).at(entry.at)
+        });
+    }
+    // Each result that a later attempt could ask for was put to the test by its not running again.
+    for (job, _) in told.keys() {
+        let first = told.iter().find(|((of, _), _)| of == job).map(|(_, first)| first.at);
+        let later = facts.tokens.get(job).into_iter().flatten();
+        let later = later.filter(|token| first.is_some_and(|at| facts.grants[token].claimed > at)).count();
+        (0..later).for_each(|_| report.expect("I5.k", true, || unreachable!("it holds")));
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    read(one) == read(other)
+}
