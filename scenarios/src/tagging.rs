@@ -172,8 +172,13 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.begin().await
     }
 
-    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
-        self.inner.run_statement(statement, may_write).await
+    async fn run_statement(
+        &mut self,
+        statement: &Statement,
+        may_write: Result<(), String>,
+        limit: Duration,
+    ) -> Result<Rows, SqlError> {
+        self.inner.run_statement(statement, may_write, limit).await
     }
 
     async fn roll_back(&mut self) -> Result<(), StoreError> {

@@ -141,10 +141,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             return Ok(Reply::Enqueued { job: row.job, fresh: false });
         }
-        let (free_bytes, reserve_bytes) = (self.store.free_bytes()?, self.options.reserve_bytes);
-        if free_bytes < reserve_bytes {
-            return Err(Refusal::StorageFull { free_bytes, reserve_bytes }.into());
-        }
+        self.check_room()?;
         let (wait, due) = match enqueue.when {
             When::Now => (Wait::Line, Due::now(now)),
             When::After(0) => (Wait::Line, Due::now(now)),
@@ -166,6 +163,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
         group.move_job(place(&job));
         group.insert_job(job);
         Ok(Reply::Enqueued { job: id, fresh: true })
+    }
+
+    /// What is in the file must be finished within the reserve: nothing new comes into it.
+    fn check_room(&mut self) -> Result<(), Stop> {
+        let (free_bytes, reserve_bytes) = (self.store.free_bytes()?, self.options.reserve_bytes);
+        if free_bytes < reserve_bytes {
+            return Err(Refusal::StorageFull { free_bytes, reserve_bytes }.into());
+        }
+        Ok(())
     }
 
     async fn heartbeat(&mut self, group: &mut Group, leases: &[Lease], now: Now) -> Result<Reply, Stop> {
@@ -212,6 +218,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let remedy = "give a step more to do, or let a job that follows go on";
             return Err(Refusal::limit("the job's steps", steps + 1, limits::STEPS_MAX, remedy).into());
         }
+        self.check_room()?;
         let (name, stored) = (name.into(), result.as_str().into());
         group.insert_step(StepRow { job: job.id, name, result: stored, attempt: attempt.number, at: now.wall });
         Ok(Reply::Stepped { result })

@@ -43,6 +43,7 @@ struct Spoken {
 struct Line {
     to_engine: mpsc::Sender<Spoken>,
     ended: Ended,
+    access: Access,
 }
 
 /// Opens a transaction at the engine behind `inbox`.
@@ -50,20 +51,20 @@ pub fn begin(inbox: mpsc::Sender<Arriving>, begin: Begin) -> Beginning {
     Box::pin(async move {
         let (to_engine, said) = mpsc::channel(1);
         let (opened, opening) = oneshot::channel();
-        let ended = Ended::default();
+        let (ended, access) = (Ended::default(), begin.access);
         let stopped = || CallError::Unavailable { why: "the engine has stopped".into() };
         let arriving = Arriving::Transaction(Opening { begin, opened, said, ended: ended.clone() });
         inbox.send(arriving).await.map_err(|_| stopped())?;
         opening.await.unwrap_or_else(|_| Err(stopped()))?;
-        Ok(Arc::new(Line { to_engine, ended }) as Arc<dyn Conversation>)
+        Ok(Arc::new(Line { to_engine, ended, access }) as Arc<dyn Conversation>)
     })
 }
 
 impl Conversation for Line {
     fn say(&self, said: Said) -> Hearing {
-        let (to_engine, ended) = (self.to_engine.clone(), self.ended.clone());
+        let (to_engine, ended, access) = (self.to_engine.clone(), self.ended.clone(), self.access);
         Box::pin(async move {
-            let commits = matches!(said, Said::Commit);
+            let commits = matches!(said, Said::Commit) && access == Access::Write;
             let why = || "the engine stopped before it answered".to_owned();
             let (answer, answering) = oneshot::channel();
             if to_engine.send(Spoken { said, answer }).await.is_err() {
@@ -120,11 +121,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
             return Ok(());
         }
         let served = wait::catch_panic(self.converse(begin, opened, said, &ended, limit)).await;
-        match served.unwrap_or_else(|panic| Err(self.stumble(panic))) {
-            Ok(Fate::Committed) => self.checkpoint().await,
-            Ok(Fate::RolledBack(_) | Fate::Dropped) => Ok(()),
-            // Its commit may have been the last thing that the store did; nothing else of it can have happened.
-            Err(error) => Err(error),
+        match served.unwrap_or_else(|panic| Err(self.stumble(panic)))? {
+            // Whoever waits for work may have some now.
+            Fate::Committed => self.serve(Vec::new()).await,
+            Fate::RolledBack(_) | Fate::Dropped => Ok(()),
         }
     }
 
@@ -136,26 +136,28 @@ impl<H: Host, S: Storage> Engine<H, S> {
         ended: &Ended,
         limit: Duration,
     ) -> Result<Fate, StoreError> {
-        let now = self.clock.now();
-        let until = now.steady.plus(limit);
-        let (free_bytes, reserve_bytes) = (self.store.free_bytes()?, self.options.reserve_bytes);
-        let full = (free_bytes < reserve_bytes).then_some(Refusal::StorageFull { free_bytes, reserve_bytes });
-        let mut open = Open { begin, group: Group::new(self.state, now), leases: Vec::new(), full };
-        self.store.begin().await?;
+        let until = self.clock.now().steady.plus(limit);
+        let mut open = match self.open_transaction(begin).await {
+            Ok(open) => open,
+            Err(error) => {
+                drop(opened.send(Err(CallError::Unavailable { why: error.to_string() })));
+                return Err(error);
+            }
+        };
         if opened.send(Ok(())).is_err() {
             self.store.roll_back().await?;
             return Ok(Fate::Dropped);
         }
         loop {
             let rest = self.clock.now().steady.until(until);
-            let spoken = match wait::first_of(said.recv(), self.clock.sleep(rest)).await {
-                _ if rest.is_zero() => None,
-                wait::First::Left(None) => {
+            let heard = async { if rest.is_zero() { None } else { Some(said.recv().await) } };
+            let spoken = match wait::first_of(heard, self.clock.sleep(rest)).await {
+                wait::First::Left(Some(None)) => {
                     self.store.roll_back().await?;
                     return Ok(Fate::Dropped);
                 }
-                wait::First::Left(Some(spoken)) => Some(spoken),
-                wait::First::Right(()) => None,
+                wait::First::Left(Some(Some(spoken))) => Some(spoken),
+                wait::First::Left(None) | wait::First::Right(()) => None,
             };
             let Some(Spoken { said, answer }) = spoken else {
                 let why = format!(
@@ -168,11 +170,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 return Ok(Fate::Dropped);
             };
             let heard = match said {
-                Said::Statement(statement) => self.run_statement(&mut open, &statement).await,
+                Said::Statement(statement) => self.run_statement(&mut open, &statement, rest).await,
                 Said::Command(request) => self.command(&mut open, &request).await,
                 Said::Commit => {
-                    let fate = self.commit_transaction(open).await;
-                    return self.settle_transaction(fate, answer, ended, true);
+                    let mut asked = false;
+                    let fate = self.commit_transaction(open, &mut asked).await;
+                    return self.settle_transaction(fate, answer, ended, asked);
                 }
             };
             match heard {
@@ -187,34 +190,45 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    /// Answers what ended a transaction.
+    async fn open_transaction(&mut self, begin: Begin) -> Result<Open, StoreError> {
+        let (free_bytes, reserve_bytes) = (self.store.free_bytes()?, self.options.reserve_bytes);
+        let full = (free_bytes < reserve_bytes).then_some(Refusal::StorageFull { free_bytes, reserve_bytes });
+        self.store.begin().await?;
+        Ok(Open { begin, group: Group::new(self.state, self.clock.now()), leases: Vec::new(), full })
+    }
+
+    /// Answers what ended a transaction; `asked` says whether the store was asked to commit it.
     fn settle_transaction(
         &self,
         fate: Result<Fate, StoreError>,
         answer: oneshot::Sender<Result<Heard, CallError>>,
         ended: &Ended,
-        commits: bool,
+        asked: bool,
     ) -> Result<Fate, StoreError> {
         let heard = match &fate {
             Ok(Fate::Committed) => Ok(Heard::Committed),
             Ok(Fate::RolledBack(error)) => Err(error.clone()),
             Ok(Fate::Dropped) => unreachable!("nobody dropped it"),
-            Err(error) if commits => Err(CallError::Unknown { why: error.to_string() }),
+            Err(error) if asked => Err(CallError::Unknown { why: error.to_string() }),
             Err(error) => Err(CallError::Unavailable { why: error.to_string() }),
         };
-        if let Err(error) = &heard {
-            drop(ended.set(error.clone()));
-        }
+        let over = || CallError::Refused(Refusal::RolledBack { why: "it was committed before, and is over".into() });
+        drop(ended.set(heard.as_ref().err().cloned().unwrap_or_else(over)));
         drop(answer.send(heard));
         fate
     }
 
-    async fn run_statement(&mut self, open: &mut Open, statement: &Statement) -> Result<Outcome, StoreError> {
+    async fn run_statement(
+        &mut self,
+        open: &mut Open,
+        statement: &Statement,
+        limit: Duration,
+    ) -> Result<Outcome, StoreError> {
         let may_write = match open.begin.access {
             Access::Read => Err("it changes something, and this transaction is for reading; use `transaction`".into()),
             Access::Write => open.full.as_ref().map_or(Ok(()), |full| Err(full.to_string())),
         };
-        match self.store.run_statement(statement, may_write).await {
+        match self.store.run_statement(statement, may_write, limit).await {
             Ok(rows) => Ok(Ok(Heard::Rows(rows))),
             Err(SqlError::Refused(why)) => Ok(Err(Refused { why: Refusal::Statement { why }, ends: false })),
             Err(SqlError::RolledBack(why)) => Ok(Err(Refused { why: Refusal::RolledBack { why }, ends: true })),
@@ -231,6 +245,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         let now = self.clock.now();
         open.group.go_on(now);
+        if let Request::Step { lease, name, .. } = request
+            && open.group.step(&mut self.store, lease.job, name).await?.is_some()
+        {
+            let why = format!(
+                "step {name:?} has its result already, and what belongs to it is not done a second time; ask for the step \
+                 first, by `ctx.step` around the transaction"
+            );
+            return refused(Refusal::RolledBack { why }, true);
+        }
         // Before the command ends its attempt.
         let shown = match request.lease() {
             Some(lease) => self.holds_until(&mut open.group, lease).await?,
@@ -243,7 +266,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             Err(Stop::Refused(why)) => {
                 // A result that is too large can be replaced by a smaller one; a lease that does not hold can't.
-                let ends = request.lease().is_some() && !matches!(why, Refusal::Limit { .. });
+                let is_about_the_result = matches!(why, Refusal::Limit { .. } | Refusal::StorageFull { .. });
+                let ends = request.lease().is_some() && !is_about_the_result;
                 refused(why, ends)
             }
             Err(Stop::Store(error)) => Err(error),
@@ -268,7 +292,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Fate::RolledBack(CallError::Refused(why)))
     }
 
-    async fn commit_transaction(&mut self, open: Open) -> Result<Fate, StoreError> {
+    /// Commits a transaction; `asked` becomes true before the store is asked to.
+    async fn commit_transaction(&mut self, open: Open, asked: &mut bool) -> Result<Fate, StoreError> {
         let Open { begin, mut group, leases, .. } = open;
         if begin.access == Access::Read {
             self.store.roll_back().await?;
@@ -285,6 +310,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         group.insert_request(replay::row(begin.id, 0, now, &Answer::Committed));
         let moves = group.take_moves();
+        *asked = true;
         match self.commit(group, now).await {
             Ok(()) => {
                 self.arrange(moves, now);

@@ -99,7 +99,9 @@ impl Caller {
                 // A limit may be told at the door, which does not know of earlier tries.
                 Err(CallError::Refused(Refusal::Limit { .. })) => {}
                 // The file knows of every earlier try.
-                Err(error @ CallError::Refused(_)) => return Err(Error::of(error, id)),
+                Err(error @ CallError::Refused(_)) if request.is_remembered() => return Err(Error::of(error, id)),
+                // No other try will do, and an earlier one may have.
+                Err(CallError::Refused(_)) => return Err(Error::of(unknown, id)),
                 // This try changed nothing, but an earlier one may have.
                 Err(CallError::Rejected { .. } | CallError::Unavailable { .. }) => {}
                 Err(error @ CallError::Unknown { .. }) => unknown = error,
@@ -124,10 +126,12 @@ pub fn unexpected(request: &str, reply: &Reply) -> Error {
 #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test brings its own runtime")]
 mod tests {
     use super::*;
-    use crate::job::{JobId, Refusal};
+    use crate::job::{JobId, Lease, Nonce, Refusal, Token};
     use crate::protocol::{Answering, Begin, Beginning};
     use std::collections::VecDeque;
     use std::sync::Mutex;
+
+    const LEASE: Lease = Lease { job: JobId(1), token: Token(1), nonce: Nonce(1) };
 
     /// A clock that goes on by what is slept.
     #[derive(Clone, Default)]
@@ -189,11 +193,18 @@ mod tests {
         answers: impl IntoIterator<Item = Result<Reply, CallError>>,
         deadline: Option<Duration>,
     ) -> (Result<Reply, Error>, Vec<u128>) {
+        heard_of(Request::Cancel { job: JobId(1) }, answers, deadline).await
+    }
+
+    async fn heard_of(
+        request: Request,
+        answers: impl IntoIterator<Item = Result<Reply, CallError>>,
+        deadline: Option<Duration>,
+    ) -> (Result<Reply, Error>, Vec<u128>) {
         let (clock, asked) = (SleptClock::default(), Arc::default());
         let answers = Mutex::new(answers.into_iter().collect());
         let service = Arc::new(Script { clock: clock.clone(), answers, asked: Arc::clone(&asked) });
         let caller = Caller { service, clock: Box::new(clock), name: 7, count: AtomicU64::new(0) };
-        let request = Request::Cancel { job: JobId(1) };
         let heard = match deadline {
             Some(deadline) => caller.call_until(deadline, request).await,
             None => caller.call(request).await,
@@ -221,6 +232,15 @@ mod tests {
         let (answer, asked) = heard([unknown(), unavailable()], None).await;
         assert!(matches!(answer, Err(Error::Unknown { .. })), "{answer:?}");
         assert_eq!(asked.len(), 11);
+    }
+
+    /// Nobody remembers its answer, so a refusal says nothing of an earlier try.
+    #[tokio::test]
+    async fn what_is_not_remembered_stays_unknown_when_it_is_refused_later() {
+        let request = Request::Step { lease: LEASE, name: "charge".into(), result: "1".into() };
+        let (answer, asked) = heard_of(request, [unknown(), refused()], None).await;
+        assert!(matches!(answer, Err(Error::Unknown { .. })), "{answer:?}");
+        assert_eq!(asked, [0, 0]);
     }
 
     #[tokio::test]

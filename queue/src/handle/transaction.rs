@@ -6,14 +6,13 @@ use super::inside::Inside;
 use crate::canonical;
 use crate::error::Error;
 use crate::handle::Job;
-use crate::job::{JobId, Lease};
+use crate::job::{JobId, Lease, Refusal};
 use crate::limits;
 use crate::protocol::{Access, Begin, CallError, Conversation, Heard, Reply, Request, Said};
 use crate::sql::{IntoParameters, Row, Rows, Statement};
 use crate::worker::{Done, step_json};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// An open transaction. What is done with it becomes true together, when the closure that it was given to returns `Ok`;
@@ -25,7 +24,8 @@ pub struct Transaction {
 
 /// What statements and commands of a transaction go through.
 pub(super) struct Open {
-    conversation: Arc<dyn Conversation>,
+    /// None once it is over, whoever still has a handle on it.
+    conversation: Mutex<Option<Arc<dyn Conversation>>>,
     request: crate::job::RequestId,
 }
 
@@ -45,7 +45,16 @@ impl Terms {
 
 impl Open {
     async fn say(&self, said: Said) -> Result<Heard, Error> {
-        self.conversation.say(said).await.map_err(|error| Error::of(error, self.request))
+        let conversation = self.conversation().clone();
+        let Some(conversation) = conversation else {
+            let why = "it is over: the closure that it was given to has returned".into();
+            return Err(Error::Refused(Refusal::RolledBack { why }));
+        };
+        conversation.say(said).await.map_err(|error| Error::of(error, self.request))
+    }
+
+    fn conversation(&self) -> MutexGuard<'_, Option<Arc<dyn Conversation>>> {
+        self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commands the queue.
@@ -55,6 +64,15 @@ impl Open {
             Heard::Reply(reply) => Ok(reply),
             other => Err(Error::Internal(format!("{name} was answered with {other:?}"))),
         }
+    }
+}
+
+/// Ends a transaction when the closure that it was given to is over, however that comes.
+struct Closing(Arc<Open>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.conversation().take();
     }
 }
 
@@ -71,10 +89,13 @@ impl Caller {
         let begin = Begin { id: request, access, limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) };
         let failed = |error: CallError| Error::of(error, request);
         let conversation = self.service().begin(begin).await.map_err(failed)?;
-        let line = Arc::new(Open { conversation, request });
+        let line = Arc::new(Open { conversation: Mutex::new(Some(conversation)), request });
+        let open = Closing(line.clone());
         let transaction = Transaction { line: line.clone(), lease };
         let value = Inside::of(&self.service(), work(transaction)).await?;
-        match line.say(Said::Commit).await? {
+        let committed = line.say(Said::Commit).await;
+        drop(open);
+        match committed? {
             Heard::Committed => Ok(value),
             other => Err(Error::Internal(format!("a commit was answered with {other:?}")).into()),
         }
@@ -132,15 +153,34 @@ impl Transaction {
         }
     }
 
-    /// Stores the result of a step of the job whose handler opened this transaction, unless it has one: what the
-    /// transaction does and the step are true together. The result that counts, which may be an earlier attempt's.
+    /// Stores the result of a step of the job whose handler opened this transaction: what the transaction does and the
+    /// step are true together. Ask for the step first, so that a later attempt does not do it again:
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # async fn handler(ctx: Context) -> Result<Done<()>, Failure> {
+    /// let left: i64 = ctx
+    ///     .step("take", async || {
+    ///         ctx.transaction(async |tx| {
+    ///             let rows = tx.query("UPDATE stock SET items = items - 1 RETURNING items", ()).await?;
+    ///             let left = rows[0].get("items")?;
+    ///             tx.step("take", &left).await?;
+    ///             Ok::<i64, Failure>(left)
+    ///         })
+    ///         .await
+    ///     })
+    ///     .await?;
+    /// # drop(left);
+    /// # Ok(Done::complete(())) }
+    /// ```
     ///
     /// # Errors
-    /// As [`complete`](Self::complete).
+    /// As [`complete`](Self::complete); [`Error::Refused`] also if the step has a result: then nothing of the transaction
+    /// has happened, because it had happened before.
     ///
     /// # Panics
     /// As [`complete`](Self::complete).
-    pub async fn step<T: Serialize + DeserializeOwned>(&self, name: &str, value: &T) -> Result<T, Error> {
+    pub async fn step<T: Serialize>(&self, name: &str, value: &T) -> Result<(), Error> {
         let lease = self.lease.expect("only a transaction that a handler opened, by `ctx.transaction`, has steps");
         let request = Request::Step { lease, name: name.to_owned(), result: step_json(value)? };
         match self.line.command(request).await? {

@@ -8,6 +8,7 @@ use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, St
 use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, StepRow, Token};
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A store, and the rows of its leased jobs.
 pub struct Cached<S> {
@@ -106,8 +107,13 @@ impl<S: Store> Store for Cached<S> {
         self.store.begin().await
     }
 
-    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
-        self.store.run_statement(statement, may_write).await
+    async fn run_statement(
+        &mut self,
+        statement: &Statement,
+        may_write: Result<(), String>,
+        limit: Duration,
+    ) -> Result<Rows, SqlError> {
+        self.store.run_statement(statement, may_write, limit).await
     }
 
     async fn roll_back(&mut self) -> Result<(), StoreError> {

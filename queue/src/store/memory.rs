@@ -7,6 +7,7 @@ use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady,
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Rows that live as long as this value and its clones.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +120,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn run_statement(&mut self, _: &Statement, _: Result<(), String>) -> Result<SqlRows, SqlError> {
+    async fn run_statement(&mut self, _: &Statement, _: Result<(), String>, _: Duration) -> Result<SqlRows, SqlError> {
         Err(SqlError::Refused("this queue is kept in memory, and has no tables; open one in a file".into()))
     }
 

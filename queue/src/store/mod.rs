@@ -10,6 +10,7 @@ use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, St
 use crate::sql::{Rows, Statement};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Opens a store, again and again: opening is recovery, and there is no other kind.
 pub trait Storage: Send + 'static {
@@ -74,8 +75,8 @@ pub trait Store: 'static {
     /// [`StoreError::Broken`]: nothing was written.
     fn begin(&mut self) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Runs a statement of the caller's in the transaction that is open; one that changes something only if
-    /// `may_write` does not say why not.
+    /// Runs a statement of the caller's in the transaction that is open, for no longer than `limit`; one that changes
+    /// something only if `may_write` does not say why not.
     ///
     /// # Errors
     /// [`SqlError`].
@@ -83,6 +84,7 @@ pub trait Store: 'static {
         &mut self,
         statement: &Statement,
         may_write: Result<(), String>,
+        limit: Duration,
     ) -> impl Future<Output = Result<Rows, SqlError>>;
 
     /// Undoes what was done since [`begin`](Store::begin).

@@ -132,7 +132,9 @@ impl Context {
         E: From<Error>,
         F: Future<Output = Result<T, E>>,
     {
-        self.caller.transaction(Terms { lease: Some(self.lease), ..Terms::WRITE }, work).await
+        let value = self.caller.transaction(Terms { lease: Some(self.lease), ..Terms::WRITE }, work).await?;
+        self.steps.forget().await;
+        Ok(value)
     }
 
     /// Whether to stop: the lease was lost, or somebody cancelled the job. What the handler results

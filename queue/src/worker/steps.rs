@@ -48,6 +48,11 @@ impl Steps {
         value
     }
 
+    /// Something may have been stored by another way: whoever asks next asks the queue.
+    pub async fn forget(&self) {
+        *self.known.lock().await = None;
+    }
+
     async fn look(&self) -> Result<BTreeMap<String, String>, Error> {
         match self.caller.call(Request::Look { job: self.lease.job }).await? {
             Reply::Looked(view) => Ok(view.steps.into_iter().map(|step| (step.name, step.result)).collect()),

@@ -10,6 +10,7 @@ use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, S
 use outlive::{Local, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What becomes of commits.
 #[derive(Default)]
@@ -98,8 +99,13 @@ impl<S: Store> Store for Lossy<S> {
         self.answered.begin().await
     }
 
-    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
-        self.answered.run_statement(statement, may_write).await
+    async fn run_statement(
+        &mut self,
+        statement: &Statement,
+        may_write: Result<(), String>,
+        limit: Duration,
+    ) -> Result<Rows, SqlError> {
+        self.answered.run_statement(statement, may_write, limit).await
     }
 
     async fn roll_back(&mut self) -> Result<(), StoreError> {

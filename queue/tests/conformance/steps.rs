@@ -1,6 +1,6 @@
 //! Steps: named parts of a job whose results are stored once.
 
-use crate::bench::{Bench, LEASE, claim, error, on_every_store};
+use crate::bench::{Bench, LEASE, claim, error, job, on_every_store};
 use outlive::job::{JobId, Lease, Nonce, Refusal};
 use outlive::limits;
 use outlive::protocol::{Access, Begin, CallError, Granted, Heard, Reply, Request, Said};
@@ -109,6 +109,23 @@ fn a_step_in_a_transaction_is_true_with_it() {
             bench.engine_looks().await;
             assert_eq!(bench.steps(running.lease.job).await.len(), usize::from(commits));
         }
+    });
+}
+
+#[test]
+fn a_step_that_has_its_result_ends_the_transaction_that_would_take_it_again() {
+    on_every_store(async |bench| {
+        let running = bench.running().await;
+        bench.step(running.lease, "charge", "1").await;
+        let begin = Begin { id: bench.request_id(), access: Access::Write, limit_ms: 1_000 };
+        let open = bench.outlive().service().begin(begin).await.expect("it opens");
+        open.say(Said::Command(Request::Enqueue(job("b")))).await.expect("it is enqueued");
+        for said in [Said::Command(step(running.lease, "charge", "2")), Said::Commit] {
+            let heard = open.say(said).await;
+            let Err(CallError::Refused(Refusal::RolledBack { why })) = &heard else { panic!("{heard:?}") };
+            assert!(why.contains("\"charge\""), "{why}");
+        }
+        assert!(bench.claim(claim()).await.is_empty());
     });
 }
 

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, Kind, LEASE, MILLISECOND, block_on, claim, ids, job, on_every_store};
 use outlive::host::Host;
 use outlive::job::{JobId, Lease, Nonce, Refusal, RequestId, State, Token};
-use outlive::protocol::{Access, Begin, CallError, Conversation, Enqueue, Heard, Reply, Request, Said};
+use outlive::protocol::{Access, Begin, CallError, Claim, Conversation, Enqueue, Heard, Reply, Request, Said};
 use outlive::sql::{IntoParameters, Statement};
 use outlive::{Effect, Error, Job, Options, limits};
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,51 @@ fn nobody_sees_a_job_before_the_commit() {
 }
 
 #[test]
+fn whoever_waits_for_work_gets_what_a_transaction_brings() {
+    on_every_store(async |bench| {
+        let claiming = bench.send(Request::Claim(Claim { wait_ms: 20_000, ..claim() }));
+        bench.engine_looks().await;
+        let open = bench.open_transaction().await;
+        let job = enqueued(&open, "a").await;
+        assert_eq!(open.say(Said::Commit).await, Ok(Heard::Committed));
+        // No time passes, and nobody asks for anything else.
+        assert_eq!(ids(&crate::bench::grants(claiming.await)), [job.0]);
+    });
+}
+
+#[test]
+fn a_transaction_is_over_with_its_closure() {
+    on_every_store(async |bench| {
+        let outlive = bench.outlive();
+        let mut kept = None;
+        let undone: Result<(), Error> = outlive
+            .transaction(async |tx| {
+                kept = Some(tx);
+                Err(Error::Internal("no".into()))
+            })
+            .await;
+        assert!(matches!(undone, Err(Error::Internal(_))));
+        // Nobody waits for who has kept it.
+        outlive.enqueue(receipt()).await.expect("the queue serves others");
+        let late = kept.expect("it was kept").enqueue(receipt()).await;
+        assert!(matches!(&late, Err(Error::Refused(Refusal::RolledBack { .. }))), "{late:?}");
+    });
+}
+
+#[test]
+fn whatever_is_said_after_the_commit_is_told_that_it_is_over() {
+    on_every_store(async |bench| {
+        let open = bench.open_transaction().await;
+        enqueued(&open, "a").await;
+        assert_eq!(open.say(Said::Commit).await, Ok(Heard::Committed));
+        for said in [enqueue(job("a")), Said::Commit] {
+            assert!(matches!(refused(&open, said).await, Refusal::RolledBack { .. }));
+        }
+        assert_eq!(bench.claim(claim()).await.len(), 1);
+    });
+}
+
+#[test]
 fn a_lease_that_does_not_hold_ends_the_transaction() {
     on_a_file(async |bench| {
         let running = bench.running().await;
@@ -266,7 +311,21 @@ fn a_statement_can_end_its_transaction() {
 #[test]
 fn the_queues_own_tables_and_the_clock_are_out_of_reach() {
     on_a_file(async |bench| {
-        for sql in ["DELETE FROM outlive_jobs", "SELECT datetime('now')", "PRAGMA user_version", "COMMIT"] {
+        for sql in [
+            "DELETE FROM outlive_jobs",
+            "SELECT datetime('now')",
+            "SELECT datetime(\"now\")",
+            "SELECT uuid4_str()",
+            "SELECT 1 AS [--], payload FROM outlive_jobs",
+            "CREATE TABLE temp.notes (text TEXT)",
+            "INSERT OR FAIL INTO accounts VALUES ('Ada', 1)",
+            "SELECT unixepoch()",
+            "SELECT strftime('%s')",
+            "CREATE TABLE notes (at TEXT DEFAULT CURRENT_TIMESTAMP)",
+            "SELECT * FROM pragma_table_info('accounts')",
+            "PRAGMA user_version",
+            "COMMIT",
+        ] {
             let refused: Result<u64, Error> = bench.outlive().transaction(async |tx| tx.execute(sql, ()).await).await;
             let refused = refused.expect_err(sql);
             assert!(matches!(&refused, Error::Refused(Refusal::Statement { .. })), "{sql}: {refused}");
@@ -293,6 +352,23 @@ fn more_rows_than_the_limit_are_refused() {
         let refused: Result<_, Error> = bench.outlive().read(async |tx| tx.query(large, ()).await).await;
         let says = refused.unwrap_err().to_string();
         assert!(says.contains(&limits::SQL_ROWS_BYTES_MAX.to_string()), "{says}");
+    });
+}
+
+#[test]
+fn more_rows_than_the_limit_of_what_was_written_end_the_transaction() {
+    on_a_file(async |bench| {
+        let ended: Result<(), Error> = bench
+            .outlive()
+            .transaction(async |tx| {
+                tx.execute("CREATE TABLE large (bytes BLOB)", ()).await?;
+                let large = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) \
+                    INSERT INTO large SELECT zeroblob(1000000) FROM n RETURNING bytes";
+                tx.query(large, ()).await.expect_err("they are too many");
+                Ok(())
+            })
+            .await;
+        assert!(matches!(ended, Err(Error::Refused(Refusal::RolledBack { .. }))), "{ended:?}");
     });
 }
 

@@ -7,6 +7,7 @@ use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive::{JobId, Options};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A storage whose rows may have a bug.
 pub struct BuggyStorage {
@@ -98,8 +99,13 @@ impl<S: Store> Store for BuggyStore<S> {
         self.inner.begin().await
     }
 
-    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
-        self.inner.run_statement(statement, may_write).await
+    async fn run_statement(
+        &mut self,
+        statement: &Statement,
+        may_write: Result<(), String>,
+        limit: Duration,
+    ) -> Result<Rows, SqlError> {
+        self.inner.run_statement(statement, may_write, limit).await
     }
 
     async fn roll_back(&mut self) -> Result<(), StoreError> {

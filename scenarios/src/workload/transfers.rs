@@ -96,8 +96,10 @@ pub async fn complete_by_hand(rng: &mut Rng, service: &dyn Service, lease: Lease
         Said::Commit,
     ];
     for said in said {
-        // Whoever does not listen to a refusal has not done anything either.
-        if open.say(said).await.is_err() && rng.chance(0.5) {
+        let is_command = matches!(said, Said::Command(_));
+        // A refused statement leaves the rest as it is, and a refused completion leaves nothing: then to commit all the
+        // same is harmless, and somebody must try.
+        if open.say(said).await.is_err() && !(is_command && rng.chance(0.5)) {
             return;
         }
     }

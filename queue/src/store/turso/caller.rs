@@ -6,9 +6,9 @@
 
 use super::schema::RESERVED;
 use crate::limits;
-use crate::sql::{Rows, Value};
+use crate::sql::{self, Rows, Value};
 use turso_core::{Row, Statement, Value as TursoValue};
-use turso_parser::ast::{Cmd, Stmt};
+use turso_parser::ast::{Cmd, ResolveType, Stmt, Update};
 use turso_parser::lexer::Lexer;
 use turso_parser::parser::Parser;
 use turso_parser::token::TokenType;
@@ -26,14 +26,28 @@ pub enum Does {
 ///
 /// # Errors
 /// Why not, and what to do.
-pub fn check(sql: &str) -> Result<Does, String> {
+pub fn check(statement: &sql::Statement) -> Result<Does, String> {
+    let sql = &statement.sql;
     if sql.len() > limits::SQL_BYTES_MAX {
         let (bytes, limit) = (sql.len(), limits::SQL_BYTES_MAX);
         return Err(format!("it has {bytes} bytes, but the limit is {limit}; pass large values as parameters"));
     }
     let does = check_kind(sql)?;
-    check_words(sql)?;
+    let names_dates = check_words(sql)?;
+    let asks_for_now = |value: &Value| matches!(value, Value::Text(text) if is_now(&text.to_lowercase()));
+    if names_dates && statement.parameters.iter().any(asks_for_now) {
+        return Err(CLOCK.into());
+    }
     Ok(does)
+}
+
+const CLOCK: &str = "it looks at the clock, and a run could not be repeated; pass the time as a parameter";
+
+/// What a date function takes for the present time.
+///
+/// Source: "Date And Time Functions", sqlite.org/lang_datefunc.html.
+fn is_now(word: &str) -> bool {
+    matches!(word.trim(), "now" | "subsec" | "subsecond")
 }
 
 fn check_kind(sql: &str) -> Result<Does, String> {
@@ -50,6 +64,10 @@ fn check_kind(sql: &str) -> Result<Does, String> {
         return Err("it is more than one statement; run them one by one".into());
     }
     match statement {
+        Stmt::Insert { or_conflict: Some(ResolveType::Fail), .. }
+        | Stmt::Update(Update { or_conflict: Some(ResolveType::Fail), .. }) => {
+            Err("OR FAIL leaves what was done before the error; use OR IGNORE, OR REPLACE, or none of them".into())
+        }
         Stmt::CreateTable { temporary: true, .. } => Err("a temporary table has no place in a job queue".into()),
         Stmt::Select(_) => Ok(Does::Read),
         Stmt::Insert { .. }
@@ -73,23 +91,25 @@ fn check_kind(sql: &str) -> Result<Does, String> {
     }
 }
 
-fn check_words(sql: &str) -> Result<(), String> {
+/// Looks at each word; whether there is a date function among them.
+fn check_words(sql: &str) -> Result<bool, String> {
+    let mut names_dates = false;
+    let mut before = String::new();
     for token in Lexer::new(sql.as_bytes()) {
         let token = token.map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(token.value);
-        let word = text.trim_matches(['"', '`', '[', ']', '\'']).to_lowercase();
+        let word = text.trim_matches(['"', '`', '\'']).to_lowercase();
         let is_literal = token.token_type == TokenType::TK_STRING;
+        // A name in double quotes may be taken for text.
+        let may_be_text = is_literal || text.starts_with('"');
         match token.token_type {
-            TokenType::TK_CTIME_KW => {
-                return Err(format!(
-                    "{text} looks at the clock, and a run could not be repeated; pass the time as a parameter"
-                ));
+            // For a parser it is the beginning of a name, and whatever may stand in it.
+            TokenType::TK_LBRACKET => return Err("names in brackets are not understood; use double quotes".into()),
+            TokenType::TK_CTIME_KW => return Err(format!("{text}: {CLOCK}")),
+            TokenType::TK_DOT if matches!(&*before, "temp" | "temporary") => {
+                return Err("a temporary table has no place in a job queue".into());
             }
-            TokenType::TK_STRING if word == "now" => {
-                return Err(
-                    "'now' looks at the clock, and a run could not be repeated; pass the time as a parameter".into()
-                );
-            }
+            _ if may_be_text && is_now(&word) => return Err(format!("{text}: {CLOCK}")),
             // A name may be written as a literal, too.
             _ if word.starts_with(RESERVED) && !(is_literal && word.contains(char::is_whitespace)) => {
                 return Err(format!(
@@ -97,10 +117,16 @@ fn check_words(sql: &str) -> Result<(), String> {
                      pass text as parameters"
                 ));
             }
-            _ => {}
+            _ => names_dates |= is_date_function(&word),
         }
+        before = word;
     }
-    Ok(())
+    Ok(names_dates)
+}
+
+/// Whether it is a function about dates, which may take its arguments for the present time.
+pub fn is_date_function(name: &str) -> bool {
+    matches!(name, "date" | "time" | "datetime" | "julianday" | "unixepoch" | "strftime" | "timediff")
 }
 
 /// Gathers what a statement answers.
@@ -164,6 +190,17 @@ pub fn parameter(value: &Value) -> TursoValue {
 mod tests {
     use super::*;
 
+    fn checked<const N: usize>(sql: &str, parameters: [&str; N]) -> Result<Does, String> {
+        check(&sql::Statement { sql: sql.into(), parameters: parameters.map(Value::from).to_vec() })
+    }
+
+    #[test]
+    fn the_present_time_is_no_parameter_of_a_date_function() {
+        assert_eq!(checked("SELECT datetime(?1)", ["Now"]), Err(CLOCK.to_owned()));
+        assert_eq!(checked("SELECT datetime(?1)", ["2026-01-01"]), Ok(Does::Read));
+        assert_eq!(checked("SELECT * FROM notes WHERE text = ?1", ["now"]), Ok(Does::Read));
+    }
+
     #[test]
     fn the_callers_own_statements_may_run() {
         for sql in [
@@ -179,7 +216,7 @@ mod tests {
             "INSERT INTO notes VALUES ('outlive_jobs is a table of the queue')",
         ] {
             let does = if sql.contains("SELECT") { Does::Read } else { Does::Write };
-            assert_eq!(check(sql), Ok(does), "{sql}");
+            assert_eq!(checked(sql, []), Ok(does), "{sql}");
         }
     }
 
@@ -203,9 +240,18 @@ mod tests {
             ("ALTER TABLE accounts RENAME TO outlive_jobs", "a name of the queue's own"),
             ("SELECT CURRENT_TIMESTAMP", "clock"),
             ("SELECT datetime('now')", "clock"),
+            ("SELECT datetime(\"now\")", "clock"),
+            ("SELECT datetime('subsec')", "clock"),
+            ("SELECT 1 AS [--], payload FROM outlive_jobs", "brackets"),
+            ("WITH [--] AS (SELECT 1) DELETE FROM outlive_jobs", "brackets"),
+            ("WITH [a'] AS (SELECT 1) UPDATE outlive_attempts SET job = 1 --'", "brackets"),
+            ("CREATE TABLE temp.accounts (a)", "temporary"),
+            ("INSERT INTO \"temp\".accounts VALUES (1)", "temporary"),
+            ("INSERT OR FAIL INTO accounts VALUES (1)", "OR FAIL"),
+            ("UPDATE OR FAIL accounts SET cents = 1", "OR FAIL"),
             ("SELEKT 1", "SELEKT"),
         ] {
-            let refused = check(sql).expect_err(sql);
+            let refused = checked(sql, []).expect_err(sql);
             assert!(refused.contains(says), "{sql}: {refused}");
         }
     }

@@ -8,17 +8,19 @@ use super::programs::{self, Shape};
 use super::schema::CHECKPOINT;
 use super::sums::PageSums;
 use super::wal::FRAME_HEADER_BYTES;
-use crate::host::Host;
+use crate::host::{Clock, Host};
 use crate::limits;
 use crate::sql;
 use crate::store::{SqlError, StoreError};
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use turso_core::schema::Schema;
 use turso_core::storage::database::DatabaseFile;
 use turso_core::{
-    Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, LimboError, OpenDbAsyncState, OpenFlags,
-    OpenOptions, PageCodec, Row, Statement, StepResult, Value,
+    Connection, Database as TursoDatabase, DatabaseStorage, IO, IOResult, OpenDbAsyncState, OpenFlags, OpenOptions,
+    PageCodec, Row, Statement, StepResult, Value,
 };
 
 /// An open database and its only connection.
@@ -106,37 +108,37 @@ impl<H: Host> Database<H> {
         self.query(sql, parameters, |_| {}).await
     }
 
-    /// Runs a statement of the caller's, once.
+    /// Runs a statement of the caller's, once, for no longer than `limit`.
     pub async fn run_for_caller(
         &mut self,
+        host: &H,
         statement: &sql::Statement,
         may_write: Result<(), String>,
+        limit: Duration,
     ) -> Result<sql::Rows, SqlError> {
-        let refused = |error: LimboError| SqlError::Refused(error.to_string());
         // Not by what the database calls read-only: it counts tables of its own for the time of a query.
-        if caller::check(&statement.sql).map_err(SqlError::Refused)? == Does::Write {
+        let checked = self.judge.guard_caller(|| caller::check(statement)).map_err(SqlError::Store)?;
+        let does = checked.map_err(SqlError::Refused)?;
+        if does == Does::Write {
             may_write.map_err(SqlError::Refused)?;
         }
-        let prepared = self.judge.guard_caller(|| self.connection.prepare(&statement.sql));
-        let mut prepared = prepared.map_err(SqlError::Store)?.map_err(refused)?;
-        let (wanted, given) = (prepared.parameters_count(), statement.parameters.len());
-        if wanted != given {
-            return Err(SqlError::Refused(format!("it has {wanted} parameters, and {given} were given")));
-        }
-        for (i, value) in (1..).zip(&statement.parameters) {
-            let index = NonZero::new(i).expect("counted from 1");
-            prepared.bind_at(index, caller::parameter(value)).map_err(refused)?;
-        }
-        let mut gathered = Gathered::of(&prepared);
-        let steps = limits::SQL_STEPS_MAX;
-        self.connection.set_progress_handler(steps, Some(Box::new(|| true)));
-        let driven = drive_caller(&self.judge, &mut prepared, &mut gathered).await;
+        let prepared = self.judge.guard_caller(|| prepare_for_caller(&self.connection, statement));
+        let (prepared, gathered) = prepared.map_err(SqlError::Store)?.map_err(SqlError::Refused)?;
+        let patience = Patience { clock: host.clock().clone(), until: host.clock().boot() + limit };
+        let (impatient, steps) = (patience.clone(), AtomicU64::new(0));
+        let interrupts = move || {
+            steps.fetch_add(STEPS_BETWEEN_LOOKS, Ordering::Relaxed) >= limits::SQL_STEPS_MAX || impatient.is_over()
+        };
+        self.connection.set_progress_handler(STEPS_BETWEEN_LOOKS, Some(Box::new(interrupts)));
+        let driven = drive_for_caller(&self.judge, prepared, gathered, &patience).await;
         self.connection.set_progress_handler(0, None);
-        driven?;
-        let changed = if prepared.get_program().prepared().change_cnt_on { prepared.n_change() } else { 0 };
-        drop(prepared);
+        let (gathered, changed) = driven?;
         self.forget_other_shapes();
-        gathered.finish(changed).map_err(SqlError::Refused)
+        gathered.finish(changed).map_err(|why| match does {
+            Does::Read => SqlError::Refused(why),
+            // What it has changed is not undone alone.
+            Does::Write => SqlError::RolledBack(why),
+        })
     }
 
     /// Whether a transaction is open.
@@ -211,32 +213,83 @@ impl<H: Host> Database<H> {
     }
 }
 
-/// Drives a statement of the caller's to its end, whose errors are its own, unless the disk has failed.
-async fn drive_caller<H: Host>(
-    judge: &Judge<H>,
-    statement: &mut Statement,
-    gathered: &mut Gathered,
-) -> Result<(), SqlError> {
-    loop {
-        match judge.guard_caller(|| statement.step()).map_err(SqlError::Store)? {
-            Ok(StepResult::Row) => gathered.push(statement.row().expect("a step that says row has one")),
-            Ok(StepResult::Done) => return Ok(()),
-            Ok(StepResult::IO) => judge.io.perform().await,
-            Ok(StepResult::Yield) => {}
-            Ok(StepResult::Interrupt) => {
-                return Err(SqlError::RolledBack(format!(
-                    "a statement took more than {} steps of the database's machine, and nobody else is served \
-                     meanwhile; look for an index that it lacks, or do less at a time",
-                    limits::SQL_STEPS_MAX
-                )));
-            }
-            Ok(StepResult::Busy | StepResult::Sleep { .. }) => {
-                let busy = "the only connection found the database busy";
-                return Err(SqlError::Store(StoreError::Broken(busy.into())));
-            }
-            Err(error) => return Err(judge.error_for_caller(error)),
-        }
+/// How many steps of the database's machine a statement of the caller's takes between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: u64 = 10_000;
+
+/// Until when a statement of the caller's may run.
+#[derive(Clone)]
+struct Patience<C> {
+    clock: C,
+    until: Duration,
+}
+
+impl<C: Clock> Patience<C> {
+    fn is_over(&self) -> bool {
+        self.clock.boot() >= self.until
     }
+}
+
+/// Compiles a statement of the caller's and binds its parameters.
+fn prepare_for_caller(
+    connection: &Arc<Connection>,
+    statement: &sql::Statement,
+) -> Result<(Statement, Gathered), String> {
+    let mut prepared = connection.prepare(&statement.sql).map_err(|error| error.to_string())?;
+    let (wanted, given) = (prepared.parameters_count(), statement.parameters.len());
+    if wanted != given {
+        return Err(format!("it has {wanted} parameters, and {given} were given"));
+    }
+    for (i, value) in (1..).zip(&statement.parameters) {
+        let index = NonZero::new(i).expect("counted from 1");
+        prepared.bind_at(index, caller::parameter(value)).map_err(|error| error.to_string())?;
+    }
+    let gathered = Gathered::of(&prepared);
+    Ok((prepared, gathered))
+}
+
+/// Drives a statement of the caller's to its end: what it answered, and how many rows it has changed. Its errors are its
+/// own, unless the disk has failed.
+async fn drive_for_caller<H: Host>(
+    judge: &Judge<H>,
+    mut statement: Statement,
+    mut gathered: Gathered,
+    patience: &Patience<H::Clock>,
+) -> Result<(Gathered, i64), SqlError> {
+    let driven = loop {
+        let step = judge.guard_caller(|| {
+            let step = statement.step();
+            if let Ok(StepResult::Row) = &step {
+                gathered.push(statement.row().expect("a step that says row has one"));
+            }
+            step
+        });
+        match step {
+            Ok(Ok(StepResult::Row | StepResult::Yield)) => {}
+            Ok(Ok(StepResult::Done)) => break Ok(()),
+            Ok(Ok(StepResult::IO)) if patience.is_over() => break Err(too_long()),
+            Ok(Ok(StepResult::IO)) => judge.io.perform().await,
+            Ok(Ok(StepResult::Interrupt)) => break Err(too_long()),
+            Ok(Ok(StepResult::Busy | StepResult::Sleep { .. })) => {
+                let busy = "the only connection found the database busy";
+                break Err(SqlError::Store(StoreError::Broken(busy.into())));
+            }
+            Ok(Err(error)) => break Err(judge.error_for_caller(error)),
+            Err(error) => break Err(SqlError::Store(error)),
+        }
+    };
+    let counts = statement.get_program().prepared().change_cnt_on;
+    let changed = if counts { statement.n_change() } else { 0 };
+    // What is left of it is undone here.
+    judge.guard_caller(|| drop(statement)).map_err(SqlError::Store)?;
+    driven.map(|()| (gathered, changed))
+}
+
+fn too_long() -> SqlError {
+    SqlError::RolledBack(format!(
+        "a statement took longer than the transaction's limit, or more than {} steps of the database's machine, and nobody \
+         else is served meanwhile; look for an index that it lacks, or do less at a time",
+        limits::SQL_STEPS_MAX
+    ))
 }
 
 async fn drive<H: Host>(

@@ -4,13 +4,27 @@
 //! statement for each whenever a file is opened: a good part of what an opening costs. None of our
 //! statements names one.
 
+use super::caller::is_date_function;
 use turso_core::dialect::Dialect;
 use turso_core::schema::{BTreeTable, Schema};
-use turso_core::{Connection, Func, Result, SqliteDialect, Value};
+use turso_core::{Connection, Func, LimboError, Result, SqliteDialect, Value};
 use turso_parser::ast::{Cmd, CreateTableBody, QualifiedName, Stmt};
 
 /// See the module.
 pub struct Bare;
+
+/// Whether a function answers something of the machine if it is given so few arguments.
+///
+/// Source: "Date And Time Functions", sqlite.org/lang_datefunc.html.
+fn looks_at_the_clock(name: &str, arguments: usize) -> bool {
+    match name.to_ascii_lowercase().as_str() {
+        // These draw from the system's randomness or its clock.
+        "uuid4" | "uuid4_str" | "gen_random_uuid" | "uuid7" => true,
+        "strftime" => arguments < 2,
+        "timediff" => false,
+        name => is_date_function(name) && arguments == 0,
+    }
+}
 
 impl Dialect for Bare {
     fn name(&self) -> &'static str {
@@ -42,6 +56,13 @@ impl Dialect for Bare {
     }
 
     fn resolve_function(&self, name: &str, arg_count: usize) -> Result<Option<Func>> {
+        if looks_at_the_clock(name, arg_count) {
+            let why = format!(
+                "{name} with {arg_count} arguments looks at the clock or draws from the system, and a run could not be \
+                 repeated; pass the value as a parameter"
+            );
+            return Err(LimboError::ParseError(why));
+        }
         SqliteDialect.resolve_function(name, arg_count)
     }
 

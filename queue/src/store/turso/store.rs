@@ -8,6 +8,7 @@ use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, To
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
+use std::time::Duration;
 use turso_core::Value;
 
 type Read<T> = fn(Columns<'_>) -> Result<T, Wrong>;
@@ -162,8 +163,13 @@ impl<H: Host> Store for TursoStore<H> {
         Ok(())
     }
 
-    async fn run_statement(&mut self, statement: &Statement, may_write: Result<(), String>) -> Result<Rows, SqlError> {
-        let outcome = self.database.run_for_caller(statement, may_write).await;
+    async fn run_statement(
+        &mut self,
+        statement: &Statement,
+        may_write: Result<(), String>,
+        limit: Duration,
+    ) -> Result<Rows, SqlError> {
+        let outcome = self.database.run_for_caller(&self.host, statement, may_write, limit).await;
         // A statement can end its transaction: by `OR ROLLBACK`, or by an error in the midst of it.
         self.is_begun = self.database.is_in_transaction();
         match outcome {
