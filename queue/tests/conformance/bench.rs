@@ -290,7 +290,9 @@ pub fn grants(answer: Result<Reply, CallError>) -> Vec<Granted> {
 
 /// The answer, if it is there already.
 pub fn answered(answering: &mut Answering) -> Option<Result<Reply, CallError>> {
-    match answering.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    // A task that has awaited much without ever waiting has used up its budget: then tokio calls pending what is there.
+    let polled = std::pin::pin!(tokio::task::unconstrained(answering.as_mut()));
+    match polled.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),
         Poll::Pending => None,
     }
