@@ -239,7 +239,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn command(&mut self, open: &mut Open, request: &Request) -> Result<Outcome, StoreError> {
         let refused = |why, ends| Ok(Err(Refused { why, ends }));
         if open.begin.access == Access::Read || !request.is_for_transactions() {
-            let (what, limit) = ("a transaction's command", "enqueue, complete, fail, release, snooze or cancel");
+            let (what, limit) = ("a transaction's command", "enqueue, step, complete, fail, release, snooze or cancel");
             let remedy = "ask for it outside of the transaction, or open one that may change something";
             return refused(Refusal::limit(what, request.name(), limit, remedy), false);
         }
