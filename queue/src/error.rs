@@ -1,6 +1,6 @@
 //! What a caller of the queue can meet.
 
-use crate::job::{JobId, Refusal, RequestId};
+use crate::job::{Explanation, JobId, Refusal, RequestId};
 use crate::protocol::CallError;
 use crate::store::OpenError;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,22 @@ pub enum Error {
         /// Why.
         error: serde_json::Error,
     },
+    /// The job ended, and not with a result.
+    #[error("job {job} has no result. {explanation}")]
+    NotCompleted {
+        /// The job.
+        job: JobId,
+        /// How it ended.
+        explanation: Box<Explanation>,
+    },
+    /// The job has not ended in the time that was given.
+    #[error("job {job} has not ended in time. {explanation}")]
+    NotEnded {
+        /// The job.
+        job: JobId,
+        /// What it is doing.
+        explanation: Box<Explanation>,
+    },
     /// A cell does not read as what was asked for.
     #[error("column {column}: {why}")]
     Column {
@@ -96,6 +112,8 @@ impl Error {
             | Self::Unavailable { .. }
             | Self::Encode { .. }
             | Self::Decode { .. }
+            | Self::NotCompleted { .. }
+            | Self::NotEnded { .. }
             | Self::Column { .. }
             | Self::InTransaction { .. } => Effect::Impossible,
         }

@@ -52,6 +52,10 @@ pub const CLAIM_NAMES_MAX: usize = 256;
 pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(300);
 /// Most claims that may wait for work at once.
 pub const CLAIMS_WAITING_MAX: usize = 4_096;
+/// Longest time that a question may wait for the end of a job; the handle asks again.
+pub const AWAIT_MAX: Duration = Duration::from_secs(300);
+/// Most questions that may wait for the end of a job at once.
+pub const AWAITS_MAX: usize = 4_096;
 /// Most leases in one heartbeat.
 pub const HEARTBEAT_LEASES_MAX: usize = 10_000;
 

@@ -298,6 +298,7 @@ fn operation(request: &Request) -> &'static str {
         Request::Heartbeat { .. } => "call heartbeat",
         Request::Start { .. } => "call start",
         Request::Step { .. } => "call step",
+        Request::Progress { .. } => "call progress",
         Request::Complete { .. } => "call complete",
         Request::Fail { .. } => "call fail",
         Request::Release { .. } => "call release",
@@ -306,6 +307,7 @@ fn operation(request: &Request) -> &'static str {
         Request::Cancel { .. } => "call cancel",
         Request::Explain { .. } => "call explain",
         Request::Look { .. } => "call look",
+        Request::Await { .. } => "call await",
     }
 }
 

@@ -2,7 +2,7 @@
 //! the commit of its requests. Always there, and silent unless a run is watched.
 
 use outlive::Options;
-use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, Token};
+use outlive::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
 use outlive::sql::{Rows, Statement};
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive_sim::{Process, ProcessId, SimDisk, View, World, true_time};
@@ -156,6 +156,10 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.step_count(job).await
     }
 
+    async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        self.inner.progress(job).await
+    }
+
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> {
         self.inner.request(id)
     }
@@ -233,9 +237,12 @@ impl Deed {
             Change::InsertAttempt(attempt) | Change::UpdateAttempt(attempt) => Some(attempt.job),
             Change::InsertFailure(failure) => Some(failure.job),
             Change::InsertStep(step) => Some(step.job),
-            Change::InsertKey(_) | Change::InsertRequest(_) | Change::ForgetRequests { .. } | Change::PutState(_) => {
-                None
-            }
+            Change::InsertProgress(row) | Change::UpdateProgress(row) => Some(row.job),
+            Change::InsertKey(_)
+            | Change::UpdateKey(_)
+            | Change::InsertRequest(_)
+            | Change::ForgetRequests { .. }
+            | Change::PutState(_) => None,
         })
     }
 }

@@ -187,6 +187,7 @@ impl<H: Networked> Inner<H> {
         let body = Bytes::from(body);
         let wait = match &call.request {
             Request::Claim(claim) => Duration::from_millis(claim.wait_ms),
+            Request::Await { wait_ms, .. } => Duration::from_millis(*wait_ms),
             _ => Duration::ZERO,
         };
         let patience = self.options.answer_patience.saturating_add(wait);

@@ -5,7 +5,7 @@ use super::replay::{self, Answer};
 use super::{Decided, Engine};
 use crate::host::Host;
 use crate::job::life::{self, Grant};
-use crate::job::{Attempt, Holder, Job, Now, RequestId, Steady};
+use crate::job::{Attempt, Holder, Job, Nonce, Now, RequestId, Steady, identity};
 use crate::order::Stage;
 use crate::protocol::{Call, CallError, Claim, Granted, Reply};
 use crate::store::{Storage, Store, StoreError};
@@ -114,7 +114,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     ) -> Result<(), StoreError> {
         let arrived = decided.iter_mut().filter_map(|decided| match decided {
             Decided::Wait(claim) => Some(claim),
-            Decided::Answer(_) => None,
+            Decided::Answer(_) | Decided::Await(_) => None,
         });
         for claim in claims.iter_mut().chain(arrived) {
             let grants = self.grant(group, claim, now).await?;
@@ -151,7 +151,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Grant { token, nonce: self.nonce, worker: wish.worker.clone(), holder: wish.holder, lease: wish.lease };
             let attempt = life::claim(&mut job, grant, now);
             self.order.put(id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
-            grants.push(granted(&job, &attempt, job.failures));
+            grants.push(granted(&job, &attempt, job.failures, self.state.first_opening));
             group.insert_attempt(attempt);
             group.update_job(job);
         }
@@ -170,13 +170,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
 }
 
 /// What a worker is told of its grant, of a job that had failed this often by then.
-pub(super) fn granted(job: &Job, attempt: &Attempt, failures: u32) -> Granted {
+pub(super) fn granted(job: &Job, attempt: &Attempt, failures: u32, first_opening: Nonce) -> Granted {
     Granted {
         lease: attempt.lease(),
         attempt: attempt.number,
         kind: job.new.kind.to_string(),
         queue: job.new.queue.to_string(),
         payload: job.new.payload.to_string(),
+        identity: identity(first_opening, job.id, job.enqueued_at),
         lease_ms: attempt.lease_ms.max(0).cast_unsigned(),
         failures,
         max_attempts: job.new.max_attempts,

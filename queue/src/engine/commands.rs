@@ -8,14 +8,18 @@ use super::{Decided, Engine, validate};
 use crate::host::{self, Host};
 use crate::job::explain::Line;
 use crate::job::life::{self, Cancelled, Report};
-use crate::job::{Attempt, Due, Explanation, Job, JobId, KeyRow, Lease, NewJob, Now, Refusal, StepRow, Wait, explain};
+use crate::job::{
+    Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, NewJob, Now, ProgressRow, Refusal, StepRow, Wait,
+    explain,
+};
 use crate::limits;
 use crate::order::Stage;
 use crate::protocol::{
-    AttemptView, Call, CallError, Enqueue, FailureView, JobView, Renewal, Reply, Reported, Request, StepView, When,
+    AttemptView, Call, CallError, Enqueue, FailureView, JobView, Progress, ProgressView, Renewal, Reply, Reported,
+    Request, Scope, StepView, When,
 };
 use crate::store::{Storage, Store, StoreError, Stored};
-
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A refusal is an outcome; an error of the store is the end of the group.
@@ -50,7 +54,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Err(refusal) => Decided::Answer(Err(CallError::Refused(refusal))),
             });
         }
-        let executed = self.execute(group, &call.request, now).await;
+        let executed = match &call.request {
+            Request::Await { job, wait_ms } => match self.ask(group, *job, *wait_ms, now).await {
+                Ok(Err(waiting)) => return Ok(Decided::Await(waiting)),
+                Ok(Ok(reply)) => Ok(reply),
+                Err(stop) => Err(stop),
+            },
+            request => self.execute(group, request, now).await,
+        };
         self.arrange(group.take_moves(), now);
         match executed {
             Ok(reply) => {
@@ -74,7 +85,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     pub(super) async fn execute(&mut self, group: &mut Group, request: &Request, now: Now) -> Result<Reply, Stop> {
         match request {
             Request::Enqueue(enqueue) => self.enqueue(group, enqueue, now).await,
-            Request::Claim(_) => unreachable!("a claim waits for its turn"),
+            Request::Claim(_) | Request::Await { .. } => unreachable!("{} waits", request.name()),
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
             Request::Start { lease } => {
                 let (job, mut attempt) = self.held(group, *lease, now).await?;
@@ -83,6 +94,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Ok(Reply::Done)
             }
             Request::Step { lease, name, result } => self.step(group, *lease, (name, result), now).await,
+            Request::Progress { lease, progress } => self.progress(group, *lease, progress, now).await,
             Request::Complete { lease, result } => {
                 let result = result.as_deref().map(|json| validate::json("result", json, &self.options)).transpose()?;
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
@@ -132,11 +144,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn enqueue(&mut self, group: &mut Group, enqueue: &Enqueue, now: Now) -> Result<Reply, Stop> {
         let payload = validate::enqueue(enqueue, &self.options)?;
         let payload_hash = xxh3_128(payload.as_bytes());
-        if let Some(key) = &enqueue.key
-            && let Some(row) = group.key(&mut self.store, &enqueue.kind, key).await?
+        let known = match &enqueue.key {
+            Some(key) => group.key(&mut self.store, &enqueue.kind, &key.name).await?,
+            None => None,
+        };
+        if let Some(row) = &known
+            && self.stands(group, row, now).await?
         {
             if row.payload_hash != payload_hash {
-                let (kind, key) = (enqueue.kind.clone(), key.clone());
+                let (kind, key) = (row.kind.to_string(), row.key.to_string());
                 return Err(Refusal::KeyConflict { kind, key, job: row.job }.into());
             }
             return Ok(Reply::Enqueued { job: row.job, fresh: false });
@@ -158,11 +174,29 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let job = life::enqueue(group.take_job_id(), new, wait, due, now);
         let id = job.id;
         if let Some(key) = &enqueue.key {
-            group.insert_key(KeyRow { kind: job.new.kind.clone(), key: key.as_str().into(), job: id, payload_hash });
+            let scope = match key.scope {
+                Scope::Forever => KeyScope::Forever,
+                Scope::WhilePending => KeyScope::WhilePending,
+                Scope::PeriodMs(ms) => KeyScope::Until(Due::after(now, validate::delay("key's period", ms)?)),
+            };
+            let (kind, key) = (job.new.kind.clone(), key.name.as_str().into());
+            group.put_key(KeyRow { kind, key, job: id, payload_hash, scope }, known.is_some());
         }
         group.move_job(place(&job));
         group.insert_job(job);
         Ok(Reply::Enqueued { job: id, fresh: true })
+    }
+
+    /// Whether a key stands for its job still.
+    async fn stands(&mut self, group: &mut Group, row: &KeyRow, now: Now) -> Result<bool, StoreError> {
+        Ok(match row.scope {
+            KeyScope::Forever => true,
+            KeyScope::Until(due) => !due.is_due(now),
+            KeyScope::WhilePending => {
+                let stored = group.job(&mut self.store, row.job).await?;
+                stored.is_some_and(|stored| !stored.job.state.is_terminal())
+            }
+        })
     }
 
     /// What is in the file must be finished within the reserve: nothing new comes into it.
@@ -224,6 +258,40 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Reply::Stepped { result })
     }
 
+    async fn progress(
+        &mut self,
+        group: &mut Group,
+        lease: Lease,
+        progress: &Progress,
+        now: Now,
+    ) -> Result<Reply, Stop> {
+        let checkpoint = validate::progress(progress, &self.options)?;
+        let (job, attempt) = self.held(group, lease, now).await?;
+        let known = group.progress(&mut self.store, job.id).await?;
+        let is_there = known.is_some();
+        if !is_there {
+            self.check_room()?;
+        }
+        let Progress { number, parts_per_million, message, .. } = progress;
+        let (earlier, earlier_message, earlier_checkpoint) = match known {
+            // A copy of an earlier report, or one that was overtaken.
+            Some(row) if (row.attempt, row.number) >= (attempt.number, *number) => return Ok(Reply::Done),
+            Some(row) => (row.parts_per_million, row.message, row.checkpoint),
+            None => (None, None, None),
+        };
+        let row = ProgressRow {
+            job: job.id,
+            attempt: attempt.number,
+            number: *number,
+            at: now.wall,
+            parts_per_million: parts_per_million.or(earlier),
+            message: message.as_deref().map(validate::message).or(earlier_message),
+            checkpoint: checkpoint.map(Into::into).or(earlier_checkpoint),
+        };
+        group.put_progress(row, is_there);
+        Ok(Reply::Done)
+    }
+
     async fn fail(&mut self, group: &mut Group, lease: Lease, reported: &Reported, now: Now) -> Result<Reply, Stop> {
         let retry_after = reported.retry_after_ms.map(|ms| validate::delay("retry_after", ms)).transpose()?;
         let report = Report {
@@ -242,7 +310,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Reply::Failed { next })
     }
 
-    async fn explain(&mut self, group: &mut Group, id: JobId, now: Now) -> Result<Explanation, Stop> {
+    pub(super) async fn explain(&mut self, group: &mut Group, id: JobId, now: Now) -> Result<Explanation, Stop> {
         let Stored { job, latest } = self.known(group, id).await?;
         if !self.minds(&job) {
             let found = format!("job {id} is {}, and no list of jobs that wait or run has it so", job.state);
@@ -310,8 +378,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
             attempt,
             at,
         });
+        let progress = group.progress(&mut self.store, id).await?;
         Ok(JobView {
             steps: steps.collect(),
+            progress: progress.map(progress_view),
             id: job.id,
             kind: job.new.kind.to_string(),
             queue: job.new.queue.to_string(),
@@ -332,7 +402,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         })
     }
 
-    async fn known(&mut self, group: &mut Group, job: JobId) -> Result<Stored, Stop> {
+    pub(super) async fn known(&mut self, group: &mut Group, job: JobId) -> Result<Stored, Stop> {
         group.job(&mut self.store, job).await?.ok_or(Stop::Refused(Refusal::UnknownJob { job }))
     }
 
@@ -352,6 +422,19 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let attempt = group.attempt(&mut self.store, lease.token).await?;
         let end = attempt.filter(|attempt| attempt.lease() == lease).and_then(|attempt| attempt.end);
         Ok(end.map_or(stale, |(_, end)| Refusal::AttemptEnded { job: lease.job, end }))
+    }
+}
+
+fn progress_view(row: ProgressRow) -> ProgressView {
+    let ProgressRow { attempt, number, at, parts_per_million, message, checkpoint, .. } = row;
+    let text = |text: Arc<str>| text.to_string();
+    ProgressView {
+        attempt,
+        number,
+        at,
+        parts_per_million,
+        message: message.map(text),
+        checkpoint: checkpoint.map(text),
     }
 }
 
@@ -378,6 +461,7 @@ fn answer(reply: &Reply) -> Option<Answer> {
         Reply::Claimed { .. }
         | Reply::Renewed { .. }
         | Reply::Stepped { .. }
+        | Reply::Awaited { .. }
         | Reply::Explained(_)
         | Reply::Looked(_) => None,
     }

@@ -49,6 +49,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             self.commit(group, now).await?;
             if is_last {
+                self.awaits.look_at_all();
                 return Ok(());
             }
         }
@@ -106,7 +107,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
         for to in moves {
             match to {
                 Move::To(id, entry) => self.order.put(id, entry, now),
-                Move::Out(id) => self.order.remove(id),
+                Move::Out(id) => {
+                    self.order.remove(id);
+                    self.awaits.has_ended(id);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, RequestId, Steady, StepRow, Token};
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, ProgressRow, RequestId, Steady, StepRow, Token};
 use crate::limits;
 use crate::order::Entry;
 use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
@@ -14,9 +14,10 @@ pub struct Group {
     jobs: BTreeMap<JobId, Row<Job>>,
     attempts: BTreeMap<Token, Row<Attempt>>,
     failures: Vec<Failure>,
-    keys: BTreeMap<(Arc<str>, Arc<str>), KeyRow>,
+    keys: BTreeMap<(Arc<str>, Arc<str>), Row<KeyRow>>,
     requests: BTreeMap<RequestId, RequestRow>,
     steps: BTreeMap<(JobId, Arc<str>), StepRow>,
+    progress: BTreeMap<JobId, Row<ProgressRow>>,
     moves: Vec<Move>,
 }
 
@@ -49,6 +50,28 @@ impl<T> Row<T> {
     }
 }
 
+/// Writes down a row that may be in the file already.
+fn put<K: Ord, T>(rows: &mut BTreeMap<K, Row<T>>, key: K, value: T, is_there: bool) {
+    let change = if is_there { Dirt::Updated } else { Dirt::Inserted };
+    match rows.get_mut(&key) {
+        Some(row) => row.update(value),
+        None => drop(rows.insert(key, Row { value, change })),
+    }
+}
+
+/// What is to be written of these rows.
+fn changed<K, T>(
+    rows: BTreeMap<K, Row<T>>,
+    insert: fn(T) -> Change,
+    update: fn(T) -> Change,
+) -> impl Iterator<Item = Change> {
+    rows.into_values().filter_map(move |row| match row.change {
+        Dirt::Clean => None,
+        Dirt::Updated => Some(update(row.value)),
+        Dirt::Inserted => Some(insert(row.value)),
+    })
+}
+
 impl Group {
     /// Nothing decided yet.
     pub fn new(state: FileState, now: Now) -> Self {
@@ -61,6 +84,7 @@ impl Group {
             keys: BTreeMap::new(),
             requests: BTreeMap::new(),
             steps: BTreeMap::new(),
+            progress: BTreeMap::new(),
             moves: Vec::new(),
         }
     }
@@ -127,7 +151,7 @@ impl Group {
     /// An idempotency key.
     pub async fn key(&mut self, store: &mut impl Store, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         match self.keys.get(&(kind.into(), key.into())) {
-            Some(row) => Ok(Some(row.clone())),
+            Some(row) => Ok(Some(row.value.clone())),
             None => store.key(kind, key).await,
         }
     }
@@ -160,6 +184,14 @@ impl Group {
 
     fn steps_of(&self, job: JobId) -> impl Iterator<Item = &StepRow> {
         self.steps.values().filter(move |row| row.job == job)
+    }
+
+    /// How far a job has come.
+    pub async fn progress(&mut self, store: &mut impl Store, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        match self.progress.get(&job) {
+            Some(row) => Ok(Some(row.value.clone())),
+            None => store.progress(job).await,
+        }
     }
 
     /// The remembered answer to a request.
@@ -206,9 +238,14 @@ impl Group {
         self.failures.push(failure);
     }
 
-    /// A new idempotency key.
-    pub fn insert_key(&mut self, row: KeyRow) {
-        self.keys.insert((row.kind.clone(), row.key.clone()), row);
+    /// An idempotency key; `is_there` says whether it stood for another job before.
+    pub fn put_key(&mut self, row: KeyRow, is_there: bool) {
+        put(&mut self.keys, (row.kind.clone(), row.key.clone()), row, is_there);
+    }
+
+    /// How far a job has come; `is_there` says whether it had said so before.
+    pub fn put_progress(&mut self, row: ProgressRow, is_there: bool) {
+        put(&mut self.progress, row.job, row, is_there);
     }
 
     /// A new step.
@@ -230,20 +267,12 @@ impl Group {
     /// it, twice as many answers given before `forget_before` are forgotten as are remembered.
     pub fn into_changes(self, forget_before: Option<Steady>) -> Option<(FileState, Vec<Change>)> {
         let most = limits::PRUNE_REQUESTS_MAX.max(2 * self.requests.len());
-        let jobs = self.jobs.into_values().filter_map(|row| match row.change {
-            Dirt::Clean => None,
-            Dirt::Updated => Some(Change::UpdateJob(row.value)),
-            Dirt::Inserted => Some(Change::InsertJob(row.value)),
-        });
-        let attempts = self.attempts.into_values().filter_map(|row| match row.change {
-            Dirt::Clean => None,
-            Dirt::Updated => Some(Change::UpdateAttempt(row.value)),
-            Dirt::Inserted => Some(Change::InsertAttempt(row.value)),
-        });
-        let mut changes: Vec<Change> = jobs.chain(attempts).collect();
+        let mut changes: Vec<Change> = changed(self.jobs, Change::InsertJob, Change::UpdateJob).collect();
+        changes.extend(changed(self.attempts, Change::InsertAttempt, Change::UpdateAttempt));
         changes.extend(self.failures.into_iter().map(Change::InsertFailure));
-        changes.extend(self.keys.into_values().map(Change::InsertKey));
+        changes.extend(changed(self.keys, Change::InsertKey, Change::UpdateKey));
         changes.extend(self.steps.into_values().map(Change::InsertStep));
+        changes.extend(changed(self.progress, Change::InsertProgress, Change::UpdateProgress));
         changes.extend(self.requests.into_values().map(Change::InsertRequest));
         if changes.is_empty() && !self.touched {
             return None;

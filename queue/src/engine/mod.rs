@@ -5,6 +5,7 @@
 //! flight when the store broke is answered *unknown*, and the store is opened anew: there is one
 //! way to start.
 
+mod awaits;
 mod claims;
 mod commands;
 mod due;
@@ -23,6 +24,7 @@ use crate::order::Order;
 use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
 use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
+use awaits::{Awaits, WaitingAwait};
 use claims::WaitingClaim;
 use group::Group;
 use std::time::Duration;
@@ -86,6 +88,8 @@ enum Decided {
     Answer(Result<Reply, CallError>),
     /// It waits for work.
     Wait(WaitingClaim),
+    /// It waits for the end of a job.
+    Await(WaitingAwait),
 }
 
 struct Engine<H: Host, S: Storage> {
@@ -99,6 +103,7 @@ struct Engine<H: Host, S: Storage> {
     state: FileState,
     order: Order,
     claims: Vec<WaitingClaim>,
+    awaits: Awaits,
     /// When the oldest remembered answer was given, at the earliest.
     oldest_request: Steady,
     /// The shortest lease granted since there was none.
@@ -194,7 +199,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let state = store.state().await.map_err(store_error)?;
         let nonce = Nonce(crate::host::random_u64(&host));
         let clock = SteadyClock::starting(host.clock().clone(), state.steady);
-        let state = FileState { nonce, openings: state.openings + 1, ..state };
+        let first_opening = if state.openings == 0 { nonce } else { state.first_opening };
+        let state = FileState { nonce, openings: state.openings + 1, first_opening, ..state };
         let mut engine = Self {
             host,
             storage,
@@ -205,6 +211,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             state,
             order: Order::default(),
             claims: Vec::new(),
+            awaits: Awaits::default(),
             oldest_request: Steady(0),
             shortest_lease: None,
             reopened: None,
@@ -267,6 +274,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     self.settle(sender, decided);
                 }
                 self.answer_claims();
+                self.answer_awaits().await?;
                 self.checkpoint().await
             }
             // Nobody asked for anything: it is the rows of the file that contradict each other.
@@ -345,6 +353,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             // A caller that is gone is answered as well as one that was never there.
             Decided::Answer(answer) => drop(sender.send(answer)),
             Decided::Wait(claim) => self.claims.push(claim.with(sender)),
+            Decided::Await(waiting) => self.awaits.add(waiting, sender),
         }
     }
 
@@ -396,6 +405,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         for claim in self.claims.drain(..) {
             claim.abandon(&why);
         }
+        self.awaits.abandon(&why);
         while let Some(arrived) = arriving.recv().await {
             arrived.turn_away(&why);
         }
@@ -441,7 +451,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let mark = self.next_mark(now);
         // The wall clock may jump over a due time while we wait for it.
         let look = (!self.claims.is_empty() && self.order.has_timed()).then_some(limits::WALL_LOOK);
-        [self.order.next_event(now), claims, mark, look].into_iter().flatten().min()
+        let awaits = self.awaits.next_deadline().map(|deadline| now.steady.until(deadline));
+        [self.order.next_event(now), claims, awaits, mark, look].into_iter().flatten().min()
     }
 
     async fn rest(&self) {

@@ -81,7 +81,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let Some(attempt) = group.attempt(&mut self.store, token).await? else { continue };
             let Some(stored) = group.job(&mut self.store, attempt.job).await? else { continue };
             let failures = self.failures_before(group, &attempt).await?;
-            grants.push(granted(&stored.job, &attempt, failures));
+            grants.push(granted(&stored.job, &attempt, failures, self.state.first_opening));
         }
         Ok(grants)
     }

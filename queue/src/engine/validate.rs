@@ -5,7 +5,7 @@ use crate::canonical;
 use crate::job::{How, Refusal};
 use crate::limits;
 use crate::options::Options;
-use crate::protocol::{Claim, Enqueue};
+use crate::protocol::{Claim, Enqueue, Key, Progress};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
         let limit = format!("1 to {}", limits::ATTEMPTS_MAX);
         return Err(Refusal::limit("max_attempts", enqueue.max_attempts, limit, "choose one in between"));
     }
-    if let Some(key) = &enqueue.key {
+    if let Some(Key { name, .. }) = &enqueue.key {
         let remedy = "hash what makes the work unique, and use the hash";
-        if key.is_empty() || key.len() > limits::KEY_BYTES_MAX {
+        if name.is_empty() || name.len() > limits::KEY_BYTES_MAX {
             let limit = format!("1 to {} bytes", limits::KEY_BYTES_MAX);
-            return Err(Refusal::limit("the key's length", key.len(), limit, remedy));
+            return Err(Refusal::limit("the key's length", name.len(), limit, remedy));
         }
     }
     json("payload", &enqueue.payload, options)
@@ -54,6 +54,32 @@ pub fn json(what: &str, text: &str, options: &Options) -> Result<String, Refusal
 pub fn step(step: &str, result: &str, options: &Options) -> Result<String, Refusal> {
     name("step", step)?;
     json("step's result", result, options)
+}
+
+/// Checks a report of progress; the canonical text of its checkpoint, if it has one.
+pub fn progress(progress: &Progress, options: &Options) -> Result<Option<String>, Refusal> {
+    if let Some(parts) = progress.parts_per_million.filter(|parts| *parts > 1_000_000) {
+        let remedy = "say how much of the whole is done";
+        return Err(Refusal::limit("the progress in parts in a million", parts, "0 to 1000000", remedy));
+    }
+    if progress.number == 0 {
+        let remedy = "count the reports of an attempt from 1 on";
+        return Err(Refusal::limit("the number of the report", 0, "1 or more", remedy));
+    }
+    progress.checkpoint.as_deref().map(|checkpoint| json("checkpoint", checkpoint, options)).transpose()
+}
+
+/// Checks a wait for the end of a job, given how many others wait.
+pub fn wait(wait_ms: u64, waiting: usize) -> Result<(), Refusal> {
+    if Duration::from_millis(wait_ms) > limits::AWAIT_MAX {
+        let limit = limits::AWAIT_MAX.as_millis();
+        return Err(Refusal::limit("the wait for the job's end in ms", wait_ms, limit, "ask again afterwards"));
+    }
+    if wait_ms > 0 && waiting >= limits::AWAITS_MAX {
+        let remedy = "ask for fewer jobs at once, or without waiting";
+        return Err(Refusal::limit("questions that wait for the end of a job", waiting, limits::AWAITS_MAX, remedy));
+    }
+    Ok(())
 }
 
 /// Checks a claim, given how many others wait.

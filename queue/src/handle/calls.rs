@@ -76,6 +76,22 @@ impl Caller {
         self.repeat(self.request_id(), &request, Some(deadline)).await
     }
 
+    /// Asks a question; while the queue can't be reached, again, for as long as a call is repeated.
+    pub async fn ask_until_heard(&self, question: Request) -> Result<Reply, Error> {
+        let deadline = self.clock.boot() + PATIENCE;
+        loop {
+            match self.call(question.clone()).await {
+                Err(Error::Unavailable { .. }) if self.clock.boot() < deadline => self.clock.sleep(PAUSE.1).await,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Time on the host's clock.
+    pub fn boot(&self) -> Duration {
+        self.clock.boot()
+    }
+
     /// Whether the queue can be asked: not by a task whose own transaction it waits for.
     pub(super) fn check_outside(&self, request: &'static str) -> Result<(), Error> {
         if is_inside(&self.service) { Err(Error::InTransaction { request }) } else { Ok(()) }

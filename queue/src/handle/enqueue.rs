@@ -6,7 +6,7 @@ use crate::canonical;
 use crate::error::Error;
 use crate::job::{JobId, RequestId, Wall, milliseconds};
 use crate::limits;
-use crate::protocol::{Enqueue, Reply, Request, When};
+use crate::protocol::{Enqueue, Key, Reply, Request, Scope, When};
 use serde_json::Value;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -78,10 +78,25 @@ impl EnqueueJob {
         self
     }
 
-    /// Names this enqueue: whoever enqueues under the same key again gets the first job, whether
-    /// it has run or not.
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.enqueue.key = Some(key.into());
+    /// Names this enqueue: whoever enqueues a job of this kind under the same key again gets the first job, whether
+    /// it has run or not; with another payload, an error.
+    pub fn key(self, key: impl Into<String>) -> Self {
+        self.key_in(key, Scope::Forever)
+    }
+
+    /// As [`key`](Self::key), until the job has ended: then the same key stands for a new one.
+    pub fn key_while_pending(self, key: impl Into<String>) -> Self {
+        self.key_in(key, Scope::WhilePending)
+    }
+
+    /// As [`key`](Self::key), for `period` from the first enqueue on, by the wall clock or by steady time, whether the
+    /// job has ended by then or not. The first enqueue decides: a repeat neither prolongs it nor cuts it short.
+    pub fn key_for(self, period: Duration, key: impl Into<String>) -> Self {
+        self.key_in(key, Scope::PeriodMs(milliseconds(period).cast_unsigned()))
+    }
+
+    fn key_in(mut self, key: impl Into<String>, scope: Scope) -> Self {
+        self.enqueue.key = Some(Key { name: key.into(), scope });
         self
     }
 

@@ -3,9 +3,11 @@
 mod calls;
 mod enqueue;
 mod inside;
+mod result;
 mod transaction;
 
 pub use enqueue::{EnqueueJob, Enqueued};
+pub use result::AwaitResult;
 pub use transaction::Transaction;
 
 use crate::engine::Local;
@@ -206,15 +208,21 @@ impl<H: Host> Outlive<H> {
         }
     }
 
-    /// The job's result, once it has completed.
+    /// What the job results in: awaiting it waits for the job's end, however long that takes, or for as long as
+    /// [`within`](AwaitResult::within) says. It may be asked of a job that ended long ago.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive, job: outlive::JobId) -> Result<(), outlive::Error> {
+    /// use std::time::Duration;
+    /// let greeting: String = outlive.result(job).within(Duration::from_secs(5)).await?;
+    /// # drop(greeting); Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is no such job; [`Error::Decode`] if its result is not a
-    /// `J::Output`.
-    pub async fn result<J: Job>(&self, job: JobId) -> Result<Option<J::Output>, Error> {
-        let Some(json) = self.look(job).await?.result else { return Ok(None) };
-        let decoded = serde_json::from_str(&json);
-        decoded.map(Some).map_err(|error| Error::Decode { job, what: "result", error })
+    /// [`Error::NotCompleted`] if it ended otherwise; [`Error::NotEnded`] if it has not ended within that time;
+    /// [`Error::Refused`] if there is no such job; [`Error::Decode`] if its result does not read as a `T`.
+    pub fn result<T: DeserializeOwned>(&self, job: JobId) -> AwaitResult<T> {
+        AwaitResult::new(self.caller.clone(), job)
     }
 
     /// Asks for the job to stop. `true` if it took effect at once; a running job is stopped by its

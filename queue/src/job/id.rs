@@ -39,6 +39,13 @@ pub struct Lease {
     pub nonce: Nonce,
 }
 
+/// A name for a job that no other job has, in its file or another, nor after a file was rolled back to a copy: made of
+/// the first opening of the file, the job's number, and when it was enqueued.
+pub fn identity(first_opening: Nonce, job: JobId, enqueued_at: super::Wall) -> String {
+    let parts = [first_opening.0.to_be_bytes(), job.0.to_be_bytes(), enqueued_at.0.to_be_bytes()];
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&parts.concat()))
+}
+
 /// A client's name for one mutation. A repeat of the request gets the first answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub [u8; 16]);

@@ -15,8 +15,11 @@ mod text;
 mod time;
 
 pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
+pub(crate) use id::identity;
 pub use id::{JobId, Lease, Nonce, RequestId, Token};
-pub use record::{Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, NewJob, Next, StepRow, Wait};
+pub use record::{
+    Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, KeyScope, NewJob, Next, ProgressRow, StepRow, Wait,
+};
 pub use refusal::Refusal;
 pub use retry::{Backoff, Limits};
 pub use state::{Event, State};

@@ -190,7 +190,7 @@ pub enum Next {
     Cancel,
 }
 
-/// An idempotency key, as its row has it. It outlives its job.
+/// An idempotency key, as its row has it. It may outlive its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
     /// Keys are unique within a kind.
@@ -201,6 +201,19 @@ pub struct KeyRow {
     pub job: JobId,
     /// Hash of that job's canonical payload, for the time when the job itself is gone.
     pub payload_hash: u128,
+    /// For how long it stands for that job.
+    pub scope: KeyScope,
+}
+
+/// For how long an idempotency key stands for its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyScope {
+    /// For ever.
+    Forever,
+    /// Until the job has ended.
+    WhilePending,
+    /// Until this time.
+    Until(Due),
 }
 
 /// The result of a named part of a job, as its row has it: stored once, and reused by every later attempt.
@@ -216,6 +229,36 @@ pub struct StepRow {
     pub attempt: u32,
     /// When.
     pub at: Wall,
+}
+
+/// How far a job has come, as its row has it. What the latest report does not say is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressRow {
+    /// The job.
+    pub job: JobId,
+    /// The attempt that said so last.
+    pub attempt: u32,
+    /// The place of its report among those of the attempt.
+    pub number: u64,
+    /// When.
+    pub at: Wall,
+    /// How much is done, in parts in a million.
+    pub parts_per_million: Option<u32>,
+    /// What it is about, for people.
+    pub message: Option<Arc<str>>,
+    /// Where a later attempt should go on, as JSON.
+    pub checkpoint: Option<Arc<str>>,
+}
+
+impl KeyScope {
+    /// The word for it in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forever => "forever",
+            Self::WhilePending => "while-pending",
+            Self::Until(_) => "until",
+        }
+    }
 }
 
 impl Attempt {

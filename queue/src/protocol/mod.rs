@@ -46,6 +46,13 @@ pub enum Request {
         /// Its result, as JSON.
         result: String,
     },
+    /// Say how far the attempt has come, and where a later one should go on.
+    Progress {
+        /// The attempt.
+        lease: Lease,
+        /// How far.
+        progress: Progress,
+    },
     /// Store the result.
     Complete {
         /// The attempt.
@@ -94,6 +101,13 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// What the job results in, as soon as it has ended.
+    Await {
+        /// The job.
+        job: JobId,
+        /// How long to wait for its end.
+        wait_ms: u64,
+    },
 }
 
 /// A job to insert.
@@ -111,8 +125,60 @@ pub struct Enqueue {
     pub payload: String,
     /// When it may run.
     pub when: When,
-    /// The caller's name for this enqueue: a repeat returns the first job.
-    pub key: Option<String>,
+    /// The caller's name for this enqueue: while it stands, a repeat returns the first job.
+    pub key: Option<Key>,
+}
+
+/// A caller's name for an enqueue, unique within its kind for as long as its scope lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The name.
+    pub name: String,
+    /// For how long it stands for the first job that was enqueued with it.
+    pub scope: Scope,
+}
+
+impl From<&str> for Key {
+    /// A key that stands for ever.
+    fn from(name: &str) -> Self {
+        name.to_owned().into()
+    }
+}
+
+impl From<String> for Key {
+    /// A key that stands for ever.
+    fn from(name: String) -> Self {
+        Self { name, scope: Scope::Forever }
+    }
+}
+
+/// For how long a key stands for the first job that was enqueued with it. The first enqueue says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// For ever, whether the job is still kept or not.
+    #[default]
+    Forever,
+    /// Until the job has ended.
+    WhilePending,
+    /// For this many milliseconds, by the wall clock or by steady time.
+    PeriodMs(u64),
+}
+
+/// How far an attempt has come. What is not said stays as it was said before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The place of this report among those of its attempt, from 1 on: one that is overtaken changes nothing.
+    pub number: u64,
+    /// How much is done, in parts in a million.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts_per_million: Option<u32>,
+    /// What it is about, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Where a later attempt should go on, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
 }
 
 /// When a job may run.
@@ -203,6 +269,13 @@ pub enum Reply {
     Explained(Explanation),
     /// All that is kept of a job.
     Looked(Box<JobView>),
+    /// The job has ended, or the time to wait for that is over.
+    Awaited {
+        /// The job's result, as JSON, if it has completed with one.
+        result: Option<String>,
+        /// How it ended, or what it is doing.
+        explanation: Explanation,
+    },
 }
 
 /// One job, granted.
@@ -218,6 +291,8 @@ pub struct Granted {
     pub queue: String,
     /// Its arguments, as JSON.
     pub payload: String,
+    /// A name for the job that no other job has, in this file or another: what idempotency keys begin with.
+    pub identity: String,
     /// For how long it is granted, from before the claim was sent.
     pub lease_ms: u64,
     /// Failures so far.
@@ -279,6 +354,8 @@ pub struct JobView {
     pub result: Option<String>,
     /// Its steps, by name.
     pub steps: Vec<StepView>,
+    /// How far it has come, if an attempt has said so.
+    pub progress: Option<ProgressView>,
     /// Its attempts, oldest first.
     pub history: Vec<AttemptView>,
 }
@@ -294,6 +371,23 @@ pub struct StepView {
     pub attempt: u32,
     /// When it was stored.
     pub at: Wall,
+}
+
+/// How far a job has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressView {
+    /// The attempt that said so last.
+    pub attempt: u32,
+    /// The place of its report among those of the attempt.
+    pub number: u64,
+    /// When.
+    pub at: Wall,
+    /// How much is done, in parts in a million.
+    pub parts_per_million: Option<u32>,
+    /// What it is about, for people.
+    pub message: Option<String>,
+    /// Where a later attempt should go on, as JSON.
+    pub checkpoint: Option<String>,
 }
 
 /// All that is kept of an attempt.
@@ -387,6 +481,7 @@ impl Request {
             Self::Heartbeat { .. } => "heartbeat",
             Self::Start { .. } => "start",
             Self::Step { .. } => "step",
+            Self::Progress { .. } => "progress",
             Self::Complete { .. } => "complete",
             Self::Fail { .. } => "fail",
             Self::Release { .. } => "release",
@@ -395,17 +490,19 @@ impl Request {
             Self::Cancel { .. } => "cancel",
             Self::Explain { .. } => "explain",
             Self::Look { .. } => "look",
+            Self::Await { .. } => "await",
         }
     }
 
     /// Whether it changes nothing.
     pub const fn is_read(&self) -> bool {
-        matches!(self, Self::Explain { .. } | Self::Look { .. })
+        matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Await { .. })
     }
 
-    /// Whether its answer is remembered for repeats. A heartbeat, a start and a step need not be: doing
-    /// them twice is doing them once.
+    /// Whether its answer is remembered for repeats. A heartbeat, a start, a step and a report of progress need not
+    /// be: doing them twice is doing them once.
     pub(crate) const fn is_remembered(&self) -> bool {
-        !self.is_read() && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. })
+        !self.is_read()
+            && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. } | Self::Progress { .. })
     }
 }

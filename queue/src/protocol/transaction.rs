@@ -73,6 +73,7 @@ impl Request {
         match self {
             Self::Enqueue(_)
             | Self::Step { .. }
+            | Self::Progress { .. }
             | Self::Complete { .. }
             | Self::Fail { .. }
             | Self::Release { .. }
@@ -83,7 +84,8 @@ impl Request {
             | Self::Start { .. }
             | Self::Obey { .. }
             | Self::Explain { .. }
-            | Self::Look { .. } => false,
+            | Self::Look { .. }
+            | Self::Await { .. } => false,
         }
     }
 
@@ -92,6 +94,7 @@ impl Request {
         match self {
             Self::Start { lease }
             | Self::Step { lease, .. }
+            | Self::Progress { lease, .. }
             | Self::Complete { lease, .. }
             | Self::Fail { lease, .. }
             | Self::Release { lease, .. }

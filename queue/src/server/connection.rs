@@ -116,11 +116,11 @@ async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> R
     let path = request.uri().path();
     let unknown = || {
         let message = format!(
-            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs/NUMBER"
+            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs/NUMBER, /v1/jobs/NUMBER/explain, /v1/jobs/NUMBER/result?wait_ms=MS"
         );
         Problem::new(StatusCode::NOT_FOUND, message)
     };
-    let route = Route::of(path).ok_or_else(unknown)?;
+    let route = Route::of(path, request.uri().query()).ok_or_else(unknown)?;
     if let (Route::Mutation(_), Some(opening)) = (&route, request.headers().get(OPENING)) {
         // First of all: what is said below of one copy is right about all that were made for this opening.
         shared.openings.check(opening)?;

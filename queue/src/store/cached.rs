@@ -5,7 +5,7 @@
 //! from what is not committed.
 
 use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
-use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, State, Steady, StepRow, Token};
+use crate::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, State, Steady, StepRow, Token};
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -89,6 +89,10 @@ impl<S: Store> Store for Cached<S> {
 
     async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
         self.store.step_count(job).await
+    }
+
+    async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        self.store.progress(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

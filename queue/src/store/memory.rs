@@ -3,7 +3,7 @@
 
 use super::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use crate::Options;
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, RequestId, Steady, StepRow, Token};
+use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, Steady, StepRow, Token};
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,13 +29,16 @@ struct Rows {
     failures: BTreeMap<Token, Failure>,
     keys: BTreeMap<(String, String), KeyRow>,
     steps: BTreeMap<(JobId, Arc<str>), StepRow>,
+    progress: BTreeMap<JobId, ProgressRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
 
 impl Default for Rows {
     fn default() -> Self {
-        let state = FileState { steady: Steady(0), next_job: 1, next_token: 1, nonce: Nonce(0), openings: 0 };
+        let nonce = Nonce(0);
+        let state =
+            FileState { steady: Steady(0), next_job: 1, next_token: 1, nonce, openings: 0, first_opening: nonce };
         Self {
             state,
             jobs: BTreeMap::new(),
@@ -43,6 +46,7 @@ impl Default for Rows {
             failures: BTreeMap::new(),
             keys: BTreeMap::new(),
             steps: BTreeMap::new(),
+            progress: BTreeMap::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -99,6 +103,10 @@ impl Store for MemoryStore {
 
     async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
         Ok(self.rows().steps.values().filter(|row| row.job == job).count() as u64)
+    }
+
+    async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        Ok(self.rows().progress.get(&job).cloned())
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -162,7 +170,10 @@ impl Rows {
             Change::UpdateAttempt(attempt) => self.attempts.insert(attempt.token, attempt).is_some(),
             Change::InsertFailure(failure) => self.failures.insert(failure.token, failure).is_none(),
             Change::InsertKey(row) => self.keys.insert((row.kind.to_string(), row.key.to_string()), row).is_none(),
+            Change::UpdateKey(row) => self.keys.insert((row.kind.to_string(), row.key.to_string()), row).is_some(),
             Change::InsertStep(row) => self.steps.insert((row.job, row.name.clone()), row).is_none(),
+            Change::InsertProgress(row) => self.progress.insert(row.job, row).is_none(),
+            Change::UpdateProgress(row) => self.progress.insert(row.job, row).is_some(),
             Change::InsertRequest(row) => {
                 self.requests_in_order.push(row.id);
                 self.requests.insert(row.id, row).is_none()

@@ -6,7 +6,9 @@ pub mod memory;
 pub mod turso;
 
 use crate::Options;
-use crate::job::{Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, RequestId, State, Steady, StepRow, Token};
+use crate::job::{
+    Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, State, Steady, StepRow, Token,
+};
 use crate::sql::{Rows, Statement};
 use std::future::Future;
 use std::sync::Arc;
@@ -57,6 +59,9 @@ pub trait Store: 'static {
 
     /// How many steps a job has.
     fn step_count(&mut self, job: JobId) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// How far a job has come.
+    fn progress(&mut self, job: JobId) -> impl Future<Output = Result<Option<ProgressRow>, StoreError>>;
 
     /// The remembered answer to a request.
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
@@ -164,6 +169,8 @@ pub struct FileState {
     pub nonce: Nonce,
     /// How often the file was opened.
     pub openings: i64,
+    /// The first exclusive opening: what makes this file another one than all others.
+    pub first_opening: Nonce,
 }
 
 /// What was answered to a request, for its repetitions.
@@ -194,8 +201,14 @@ pub enum Change {
     InsertFailure(Failure),
     /// A new idempotency key.
     InsertKey(KeyRow),
+    /// An idempotency key that stands for another job.
+    UpdateKey(KeyRow),
     /// A new step.
     InsertStep(StepRow),
+    /// How far a job has come, for the first time.
+    InsertProgress(ProgressRow),
+    /// How far a job has come since.
+    UpdateProgress(ProgressRow),
     /// A remembered answer.
     InsertRequest(RequestRow),
     /// Forgets up to `most` of the oldest remembered answers, if they were given before `before`.

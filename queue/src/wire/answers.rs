@@ -1,7 +1,7 @@
 //! What comes back: replies and errors.
 
 use crate::job::{Explanation, Lease, Next, Refusal, State, Wall};
-use crate::protocol::{AttemptView, CallError, Granted, JobView, Renewal, Reply, Request, StepView};
+use crate::protocol::{AttemptView, CallError, Granted, JobView, ProgressView, Renewal, Reply, Request, StepView};
 use crate::{Effect, JobId};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ struct GrantedBody {
     kind: String,
     queue: String,
     payload: Box<RawValue>,
+    identity: String,
     lease_ms: u64,
     failures: u32,
     max_attempts: u32,
@@ -80,6 +81,8 @@ struct JobBody {
     result: Option<Box<RawValue>>,
     #[serde(default)]
     steps: Vec<StepBody>,
+    #[serde(default)]
+    progress: Option<ProgressBody>,
     history: Vec<AttemptView>,
 }
 
@@ -89,6 +92,24 @@ struct StepBody {
     result: Box<RawValue>,
     attempt: u32,
     at: Wall,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProgressBody {
+    attempt: u32,
+    number: u64,
+    at: Wall,
+    parts_per_million: Option<u32>,
+    message: Option<String>,
+    checkpoint: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AwaitReply {
+    /// The explanation in words, for people.
+    says: String,
+    result: Option<Box<RawValue>>,
+    explanation: Explanation,
 }
 
 /// The body of an error.
@@ -142,9 +163,10 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Enqueued { job, fresh } => serde_json::to_vec(&EnqueueReply { job, fresh }),
         Reply::Claimed { grants } => {
             let jobs = grants.into_iter().map(|grant| {
-                let Granted { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts } = grant;
+                let Granted { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts } =
+                    grant;
                 let payload = raw(&payload);
-                GrantedBody { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts }
+                GrantedBody { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts }
             });
             serde_json::to_vec(&ClaimReply { jobs: jobs.collect() })
         }
@@ -155,6 +177,10 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
         Reply::Explained(explanation) => {
             serde_json::to_vec(&ExplainReply { says: explanation.to_string(), explanation })
+        }
+        Reply::Awaited { result, explanation } => {
+            let (says, result) = (explanation.to_string(), result.as_deref().map(raw));
+            serde_json::to_vec(&AwaitReply { says, result, explanation })
         }
         Reply::Looked(view) => serde_json::to_vec(&job_body(*view)),
     };
@@ -180,6 +206,7 @@ fn job_body(view: JobView) -> JobBody {
         payload: raw(&view.payload),
         result: view.result.as_deref().map(raw),
         steps: view.steps.into_iter().map(step_body).collect(),
+        progress: view.progress.map(progress_body),
         history: view.history,
     }
 }
@@ -203,6 +230,7 @@ fn job_view(body: JobBody) -> JobView {
         payload: unraw(&body.payload),
         result: body.result.as_deref().map(unraw),
         steps: body.steps.into_iter().map(step_view).collect(),
+        progress: body.progress.map(progress_view),
         history: body.history,
     }
 }
@@ -213,6 +241,16 @@ fn step_body(StepView { name, result, attempt, at }: StepView) -> StepBody {
 
 fn step_view(StepBody { name, result, attempt, at }: StepBody) -> StepView {
     StepView { name, result: unraw(&result), attempt, at }
+}
+
+fn progress_body(view: ProgressView) -> ProgressBody {
+    let ProgressView { attempt, number, at, parts_per_million, message, checkpoint } = view;
+    ProgressBody { attempt, number, at, parts_per_million, message, checkpoint: checkpoint.as_deref().map(raw) }
+}
+
+fn progress_view(body: ProgressBody) -> ProgressView {
+    let ProgressBody { attempt, number, at, parts_per_million, message, checkpoint } = body;
+    ProgressView { attempt, number, at, parts_per_million, message, checkpoint: checkpoint.as_deref().map(unraw) }
 }
 
 /// The reply to `request`, from its body.
@@ -227,9 +265,10 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         }
         Request::Claim(_) => {
             let grants = serde_json::from_slice::<ClaimReply>(body)?.jobs.into_iter().map(|granted| {
-                let GrantedBody { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts } = granted;
+                let GrantedBody { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts } =
+                    granted;
                 let payload = unraw(&payload);
-                Granted { lease, attempt, kind, queue, payload, lease_ms, failures, max_attempts }
+                Granted { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts }
             });
             Reply::Claimed { grants: grants.collect() }
         }
@@ -238,8 +277,13 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         Request::Fail { .. } => Reply::Failed { next: serde_json::from_slice::<FailReply>(body)?.next },
         Request::Cancel { .. } => Reply::Cancelled { at_once: serde_json::from_slice::<CancelReply>(body)?.at_once },
         Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),
+        Request::Await { .. } => {
+            let AwaitReply { says: _, result, explanation } = serde_json::from_slice(body)?;
+            Reply::Awaited { result: result.as_deref().map(unraw), explanation }
+        }
         Request::Look { .. } => Reply::Looked(Box::new(job_view(serde_json::from_slice(body)?))),
         Request::Start { .. }
+        | Request::Progress { .. }
         | Request::Complete { .. }
         | Request::Release { .. }
         | Request::Snooze { .. }

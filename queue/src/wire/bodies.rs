@@ -3,13 +3,25 @@
 
 use crate::job::{Holder, How, JobId, Lease, Wall};
 use crate::limits;
-use crate::protocol::{Claim, Enqueue, Reported, Request, When};
+use crate::protocol::{Claim, Enqueue, Key, Progress, Reported, Request, Scope, When};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The names of all mutations.
-pub const NAMES: &[&str] =
-    &["enqueue", "claim", "heartbeat", "start", "step", "complete", "fail", "release", "snooze", "obey", "cancel"];
+pub const NAMES: &[&str] = &[
+    "enqueue",
+    "claim",
+    "heartbeat",
+    "start",
+    "step",
+    "progress",
+    "complete",
+    "fail",
+    "release",
+    "snooze",
+    "obey",
+    "cancel",
+];
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +41,8 @@ struct EnqueueBody {
     at_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_scope: Option<Scope>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +79,19 @@ struct StepBody {
     name: String,
     #[serde(default = "null")]
     result: Box<RawValue>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProgressBody {
+    lease: Lease,
+    number: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parts_per_million: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,7 +184,22 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
                 When::At(Wall(ms)) => (None, Some(ms)),
             };
             let payload = raw(&payload)?;
-            serde_json::to_vec(&EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, key })
+            let (key, key_scope) = match key {
+                None => (None, None),
+                Some(Key { name, scope: Scope::Forever }) => (Some(name), None),
+                Some(Key { name, scope }) => (Some(name), Some(scope)),
+            };
+            serde_json::to_vec(&EnqueueBody {
+                kind,
+                queue,
+                priority,
+                max_attempts,
+                payload,
+                delay_ms,
+                at_ms,
+                key,
+                key_scope,
+            })
         }
         Request::Claim(Claim { worker, holder: _, queues, kinds, most, lease_ms, wait_ms }) => {
             serde_json::to_vec(&ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms })
@@ -165,6 +207,10 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
         Request::Heartbeat { leases } => serde_json::to_vec(&HeartbeatBody { leases }),
         Request::Start { lease } | Request::Obey { lease } => serde_json::to_vec(&LeaseBody { lease }),
         Request::Step { lease, name, result } => serde_json::to_vec(&StepBody { lease, name, result: raw(&result)? }),
+        Request::Progress { lease, progress: Progress { number, parts_per_million, message, checkpoint } } => {
+            let checkpoint = checkpoint.as_deref().map(raw).transpose()?;
+            serde_json::to_vec(&ProgressBody { lease, number, parts_per_million, message, checkpoint })
+        }
         Request::Complete { lease, result } => {
             let result = result.as_deref().map(raw).transpose()?;
             serde_json::to_vec(&CompleteBody { lease, result })
@@ -175,7 +221,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
         Request::Release { lease, why } => serde_json::to_vec(&ReleaseBody { lease, why }),
         Request::Snooze { lease, delay_ms } => serde_json::to_vec(&SnoozeBody { lease, delay_ms }),
         Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
-        Request::Explain { .. } | Request::Look { .. } => Ok(Vec::new()),
+        Request::Explain { .. } | Request::Look { .. } | Request::Await { .. } => Ok(Vec::new()),
     }
 }
 
@@ -189,7 +235,13 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
     }
     Ok(match name {
         "enqueue" => {
-            let EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, key } = read(body)?;
+            let EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, key, key_scope } =
+                read(body)?;
+            let key = match (key, key_scope) {
+                (None, None) => None,
+                (None, Some(_)) => return Err("key_scope is said of a key, and there is none; say key too".into()),
+                (Some(name), scope) => Some(Key { name, scope: scope.unwrap_or_default() }),
+            };
             let when = match (delay_ms, at_ms) {
                 (None, None) => When::Now,
                 (Some(ms), None) => When::After(ms),
@@ -209,6 +261,11 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         "step" => {
             let StepBody { lease, name, result } = read(body)?;
             Request::Step { lease, name, result: result.get().to_owned() }
+        }
+        "progress" => {
+            let ProgressBody { lease, number, parts_per_million, message, checkpoint } = read(body)?;
+            let checkpoint = checkpoint.map(|json| json.get().to_owned());
+            Request::Progress { lease, progress: Progress { number, parts_per_million, message, checkpoint } }
         }
         "complete" => {
             let CompleteBody { lease, result } = read(body)?;

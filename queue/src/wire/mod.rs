@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
-//! | `GET /v1/jobs/7`, `GET /v1/jobs/7/explain` | a question |
+//! | `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
 //!
@@ -41,6 +41,7 @@ pub fn route(request: &Request) -> (Method, String) {
     match request {
         Request::Look { job } => (Method::GET, format!("{PREFIX}jobs/{job}")),
         Request::Explain { job } => (Method::GET, format!("{PREFIX}jobs/{job}/explain")),
+        Request::Await { job, wait_ms } => (Method::GET, format!("{PREFIX}jobs/{job}/result?wait_ms={wait_ms}")),
         mutation => (Method::POST, format!("{PREFIX}{}", mutation.name())),
     }
 }
@@ -55,12 +56,19 @@ pub enum Route {
 }
 
 impl Route {
-    /// What `path` asks for, if anything.
-    pub fn of(path: &str) -> Option<Self> {
+    /// What `path` and the query behind it ask for, if anything.
+    pub fn of(path: &str, query: Option<&str>) -> Option<Self> {
         let words: Vec<&str> = path.strip_prefix(PREFIX)?.split('/').collect();
         let job = |text: &str| text.parse().ok().map(JobId);
         match words[..] {
             ["jobs", number] => Some(Self::Question(Request::Look { job: job(number)? })),
+            ["jobs", number, "result"] => {
+                let wait_ms = match query {
+                    None => 0,
+                    Some(query) => query.strip_prefix("wait_ms=")?.parse().ok()?,
+                };
+                Some(Self::Question(Request::Await { job: job(number)?, wait_ms }))
+            }
             ["jobs", number, "explain"] => Some(Self::Question(Request::Explain { job: job(number)? })),
             [name] if bodies::NAMES.contains(&name) => Some(Self::Mutation(name.to_owned())),
             _ => None,

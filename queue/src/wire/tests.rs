@@ -1,13 +1,23 @@
 use super::*;
 use crate::Effect;
+use crate::job::explain::{Doing, Explanation};
 use crate::job::{Holder, How, JobId, Lease, Nonce, Refusal, Token, Wall};
-use crate::protocol::{CallError, Claim, Enqueue, Granted, Renewal, Reply, Reported, Request, When};
+use crate::protocol::{
+    CallError, Claim, Enqueue, Granted, Key, Progress, Renewal, Reply, Reported, Request, Scope, When,
+};
 
 const LEASE: Lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
 
 fn enqueue(payload: &str, when: When) -> Request {
-    let (kind, queue, key) = ("a".into(), "default".into(), Some("k".into()));
+    let (kind, queue) = ("a".into(), "default".into());
+    let key =
+        Some(Key { name: "k".into(), scope: if when == When::Now { Scope::PeriodMs(5) } else { Scope::Forever } });
     Request::Enqueue(Enqueue { kind, queue, priority: -3, max_attempts: 4, payload: payload.into(), when, key })
+}
+
+fn progress() -> Progress {
+    let (message, checkpoint) = (Some("half".into()), Some("[1,\"a\"]".into()));
+    Progress { number: 3, parts_per_million: Some(500_000), message, checkpoint }
 }
 
 fn requests() -> Vec<Request> {
@@ -45,6 +55,8 @@ fn requests() -> Vec<Request> {
         Request::Cancel { job: JobId(7) },
         Request::Explain { job: JobId(7) },
         Request::Look { job: JobId(7) },
+        Request::Await { job: JobId(7), wait_ms: 30 },
+        Request::Progress { lease: LEASE, progress: progress() },
     ]
 }
 
@@ -52,7 +64,8 @@ fn requests() -> Vec<Request> {
 fn every_request_arrives_as_it_was_sent() {
     for request in requests() {
         let (method, path) = route(&request);
-        let arrived = Route::of(&path).unwrap();
+        let (path, query) = path.split_once('?').map_or((&*path, None), |(path, query)| (path, Some(query)));
+        let arrived = Route::of(path, query).unwrap();
         assert_eq!(arrived.method(), method);
         let read = match arrived {
             Route::Question(question) => question,
@@ -93,7 +106,10 @@ fn little_need_be_said_and_typing_errors_are_told() {
 #[test]
 fn paths_that_ask_for_nothing_are_none() {
     for path in ["/", "/v1/", "/v2/enqueue", "/v1/explain", "/v1/jobs", "/v1/jobs/x", "/v1/jobs/1/2", "/v1/enqueue/"] {
-        assert_eq!(Route::of(path), None, "{path}");
+        assert_eq!(Route::of(path, None), None, "{path}");
+    }
+    for query in ["", "wait_ms=", "wait_ms=soon", "wait=1"] {
+        assert_eq!(Route::of("/v1/jobs/7/result", Some(query)), None, "{query}");
     }
 }
 
@@ -105,11 +121,20 @@ fn every_reply_arrives_as_it_was_sent() {
         kind: "a".into(),
         queue: "default".into(),
         payload: r#"{"n":12345678901234567890123}"#.into(),
+        identity: "0123456789abcdef0123456789abcdef".into(),
         lease_ms: 30_000,
         failures: 1,
         max_attempts: 25,
     };
     let lost = Renewal::Lost { why: Refusal::StaleLease { job: JobId(7) } };
+    let explanation = Explanation {
+        job: JobId(7),
+        kind: "a".into(),
+        attempts: 1,
+        last_failure: None,
+        doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5) },
+    };
+    let awaited = Reply::Awaited { result: Some("[1.10]".into()), explanation };
     let replies = [
         (0, Reply::Enqueued { job: JobId(1), fresh: true }),
         (3, Reply::Claimed { grants: vec![granted] }),
@@ -119,6 +144,7 @@ fn every_reply_arrives_as_it_was_sent() {
         (8, Reply::Done),
         (9, Reply::Failed { next: crate::job::Next::Discard }),
         (13, Reply::Cancelled { at_once: false }),
+        (16, awaited),
     ];
     let requests = requests();
     for (request, reply) in replies {

@@ -160,6 +160,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Conte
         failures: granted.failures,
         max_attempts: granted.max_attempts,
         queue: granted.queue.as_str().into(),
+        identity: granted.identity.as_str().into(),
         state: shared.state.clone(),
         caller: shared.caller.clone(),
         lease: held.lease,

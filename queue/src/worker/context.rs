@@ -2,7 +2,7 @@
 
 use super::attempt::Standing;
 use super::outcome::Failure;
-use super::steps::Steps;
+use super::steps::{Steps, encode};
 use super::watched::Watched;
 use crate::error::Error;
 use crate::handle::{HandleCaller, Terms, Transaction};
@@ -23,6 +23,7 @@ pub struct Context {
     pub(super) failures: u32,
     pub(super) max_attempts: u32,
     pub(super) queue: Arc<str>,
+    pub(super) identity: Arc<str>,
     pub(super) state: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) caller: Arc<HandleCaller>,
     pub(super) lease: Lease,
@@ -102,6 +103,62 @@ impl Context {
         }
         let value = work().await?;
         Ok(self.steps.store(name, &value).await?)
+    }
+
+    /// A name for an effect outside of the queue, the same in every attempt of this job, and in no other job of this
+    /// file or another: show it to whoever brings the effect about, so that a second attempt does not bring it about
+    /// again. `effect` tells several of one job apart.
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # async fn charge(_: u64, _idempotency_key: &str) -> Result<String, std::io::Error> { Ok("c-1".into()) }
+    /// # async fn handler(ctx: Context) -> Result<Done<()>, Failure> {
+    /// let receipt = ctx.step("charge", async || charge(500, &ctx.idempotency_key("charge")).await).await?;
+    /// # drop(receipt);
+    /// # Ok(Done::complete(())) }
+    /// ```
+    pub fn idempotency_key(&self, effect: &str) -> String {
+        format!("{}-{effect}", self.identity)
+    }
+
+    /// Says how far the job has come, from 0.0 to 1.0, and with what: whoever looks at the job sees it. What is beyond
+    /// is taken for the nearest of the two.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the lease does not hold any more.
+    pub async fn progress(&self, fraction: f64, message: impl Into<String>) -> Result<(), Error> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and a million")]
+        let parts_per_million = (fraction.clamp(0.0, 1.0) * 1e6) as u32;
+        self.steps.report(Some(parts_per_million), Some(message.into()), None).await
+    }
+
+    /// Stores where a later attempt should go on; it replaces what was stored before. What must not be done twice is
+    /// a [`step`](Self::step).
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # async fn import(_: u64) -> Result<(), std::io::Error> { Ok(()) }
+    /// # async fn handler(ctx: Context) -> Result<Done<()>, Failure> {
+    /// let first: u64 = ctx.last_checkpoint().await?.unwrap_or(0);
+    /// for page in first..100 {
+    ///     import(page).await?;
+    ///     ctx.checkpoint(&(page + 1)).await?;
+    /// }
+    /// # Ok(Done::complete(())) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the lease does not hold any more, or if the value is beyond the limit of payloads.
+    pub async fn checkpoint<T: Serialize>(&self, value: &T) -> Result<(), Error> {
+        self.steps.report(None, None, Some(encode(value, "checkpoint")?)).await
+    }
+
+    /// What [`checkpoint`](Self::checkpoint) stored last, in this attempt or an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] if it does not read as a `T`; [`Error::Unavailable`] if the queue can't be asked.
+    pub async fn last_checkpoint<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        self.steps.checkpoint().await
     }
 
     /// Runs `work` in a transaction, as [`Outlive::transaction`](crate::Outlive::transaction) does, which can also

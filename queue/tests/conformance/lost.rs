@@ -2,7 +2,7 @@
 
 use crate::bench::block_on;
 use crate::host::HandHost;
-use outlive::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, Token};
+use outlive::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service, When};
 use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
@@ -81,6 +81,10 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
         self.answered.step_count(job).await
+    }
+
+    async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        self.answered.progress(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

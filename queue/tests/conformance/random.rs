@@ -8,7 +8,7 @@ use crate::bench::{Bench, Kind, answered, block_on, claim, error, job};
 use crate::host::{Random, WALL_START};
 use outlive::Options;
 use outlive::job::{Backoff, How, JobId, Lease, Limits, Nonce, RequestId, Token, Wall};
-use outlive::protocol::{Answering, CallError, Claim, Enqueue, Reply, Reported, Request, When};
+use outlive::protocol::{Answering, CallError, Claim, Enqueue, Key, Progress, Reply, Reported, Request, Scope, When};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -187,8 +187,20 @@ impl Run {
             78..82 => Request::Snooze { lease, delay_ms: self.random.one_of(&[0, 1, 2_000, 20_000]) },
             82..85 => Request::Obey { lease },
             85..90 => Request::Cancel { job: self.job() },
-            90..95 => Request::Explain { job: self.job() },
+            90..94 => Request::Explain { job: self.job() },
+            94..96 => Request::Progress { lease, progress: self.progress() },
+            96..98 => Request::Await { job: self.job(), wait_ms: self.random.one_of(&[0, 1, 10_000]) },
             _ => Request::Look { job: self.job() },
+        }
+    }
+
+    fn progress(&mut self) -> Progress {
+        let random = &mut self.random;
+        Progress {
+            number: random.below(4),
+            parts_per_million: random.one_of(&[None, Some(0), Some(500_000), Some(2_000_000)]),
+            message: random.one_of(&[None, Some("on its way".into())]),
+            checkpoint: random.one_of(&[None, Some("{ \"page\": 7 }".into()), Some("no JSON".into())]),
         }
     }
 
@@ -205,7 +217,10 @@ impl Run {
                 1 => When::At(Wall(wall)),
                 _ => When::Now,
             },
-            key: random.one_of(&[None, None, Some("k1"), Some("k2"), Some("é")]).map(str::to_owned),
+            key: random.one_of(&[None, None, Some("k1"), Some("k2"), Some("é")]).map(|name| Key {
+                name: name.into(),
+                scope: random.one_of(&[Scope::Forever, Scope::WhilePending, Scope::PeriodMs(3_000)]),
+            }),
             ..job(random.one_of(&["a", "a", "b", "c"]))
         }
     }

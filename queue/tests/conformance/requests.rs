@@ -3,7 +3,7 @@
 use crate::bench::{Bench, claim, error, ids, job, on_every_store, on_every_store_with};
 use outlive::job::{JobId, Refusal, State};
 use outlive::protocol::{CallError, Enqueue, Reply, Request};
-use outlive::{Enqueued, Options, limits};
+use outlive::{Enqueued, Error, Options, limits};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -55,7 +55,8 @@ fn the_handle_enqueues_with_the_particulars_chosen() {
         assert_eq!(view.payload, r#"{"to":"ada"}"#);
         let again = outlive.enqueue(mail()).key("k").await.unwrap();
         assert_eq!(again, Enqueued { job: enqueued.job, fresh: false });
-        assert_eq!(outlive.result::<Mail>(enqueued.job).await.unwrap(), None);
+        let waits = outlive.result::<String>(enqueued.job).within(Duration::ZERO).await;
+        assert!(matches!(waits, Err(Error::NotEnded { .. })), "{waits:?}");
         assert!(outlive.cancel(enqueued.job).await.unwrap());
         let other = outlive.enqueue(Mail { to: "bob".into() }).key("k").await.unwrap_err();
         insta::allow_duplicates! {

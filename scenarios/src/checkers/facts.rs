@@ -129,6 +129,7 @@ impl CallFact {
         match self.what.request {
             Request::Start { lease }
             | Request::Step { lease, .. }
+            | Request::Progress { lease, .. }
             | Request::Complete { lease, .. }
             | Request::Fail { lease, .. }
             | Request::Release { lease, .. }
@@ -140,7 +141,8 @@ impl CallFact {
 
     /// Whether it ends an attempt.
     pub fn is_end(&self) -> bool {
-        self.lease().is_some() && !matches!(self.what.request, Request::Start { .. } | Request::Step { .. })
+        self.lease().is_some()
+            && !matches!(self.what.request, Request::Start { .. } | Request::Step { .. } | Request::Progress { .. })
     }
 
     /// Each lease that it showed, and whether it was accepted; none while it is unknown.
@@ -374,12 +376,9 @@ impl Facts {
         }
     }
 
-    /// Whether this call repeats an earlier one, and is told what was answered first. A heartbeat and a start
-    /// are decided anew each time.
+    /// Whether this call repeats an earlier one, and is told what was answered first.
     pub fn is_told_again(&self, call: &CallFact) -> bool {
-        let anew =
-            matches!(call.what.request, Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. });
-        !anew && self.first_sent[&call.what.id] < call.invoked
+        !is_decided_anew(&call.what.request) && self.first_sent[&call.what.id] < call.invoked
     }
 
     /// Who sent this request first: a middlebox only passes it on.
@@ -391,6 +390,14 @@ impl Facts {
     pub fn answered(&self) -> impl Iterator<Item = (&CallFact, Duration, &Result<Reply, CallError>)> {
         self.calls.iter().filter_map(|call| call.answer.as_ref().map(|(at, answer)| (call, *at, &**answer)))
     }
+}
+
+/// Whether a copy of this request is decided anew, and its name is nowhere in the file.
+pub fn is_decided_anew(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. } | Request::Progress { .. }
+    )
 }
 
 /// The intent's number in a payload, whatever else it says.

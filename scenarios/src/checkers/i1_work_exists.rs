@@ -1,6 +1,6 @@
 //! I1: work exists independently of the worker.
 
-use super::facts::number_of;
+use super::facts::{is_decided_anew, number_of};
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::image::Rows;
@@ -130,10 +130,7 @@ fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
 /// A name whose every call was answered, each with an error that says that nothing has happened.
 fn impossible(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     let mut told: BTreeMap<RequestId, Option<(Duration, &CallError)>> = BTreeMap::new();
-    // Heartbeats, starts and steps leave no row of their name.
-    let nameless =
-        |request: &Request| matches!(request, Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. });
-    let named = |request: &Request| !request.is_read() && !nameless(request);
+    let named = |request: &Request| !request.is_read() && !is_decided_anew(request);
     for call in facts.calls.iter().filter(|call| named(&call.what.request)) {
         // What a middlebox hears is no news to whoever asked.
         if evidence

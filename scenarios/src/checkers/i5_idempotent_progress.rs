@@ -3,7 +3,7 @@
 mod effects;
 mod steps;
 
-use super::facts::number_of;
+use super::facts::{is_decided_anew, number_of};
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
@@ -104,11 +104,7 @@ fn repeats(facts: &Facts, report: &mut Report) {
     let mut first: BTreeMap<RequestId, (u64, &Reply)> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let remembered = match &call.what.request {
-            Request::Heartbeat { .. }
-            | Request::Start { .. }
-            | Request::Step { .. }
-            | Request::Explain { .. }
-            | Request::Look { .. } => false,
+            request if request.is_read() || is_decided_anew(request) => false,
             // A claim that got nothing may as well get something.
             Request::Claim(_) => !matches!(answer, Ok(Reply::Claimed { grants }) if grants.is_empty()),
             _ => true,
@@ -166,7 +162,7 @@ fn keys(facts: &Facts, report: &mut Report) {
     for (call, at, answer) in facts.answered() {
         let (Request::Enqueue(asked), Ok(Reply::Enqueued { job, .. })) = (&call.what.request, answer) else { continue };
         let Some(key) = &asked.key else { continue };
-        let (number, first) = *jobs.entry((&asked.kind, key)).or_insert((call.number, *job));
+        let (number, first) = *jobs.entry((&asked.kind, &key.name)).or_insert((call.number, *job));
         report.expect("I5.e", first == *job, || {
             let says = format!("key {key:?} stands for job {first}, and for job {job}");
             Finding::new("key taken twice", says).job(*job).calls([number, call.number]).at(at)

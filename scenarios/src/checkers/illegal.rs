@@ -103,7 +103,8 @@ fn invented_in_rows(rows: &Rows, facts: &Facts, asked: &Asked<'_>, report: &mut 
         }
     }
     for ((kind, key), job) in &rows.keys {
-        let asked = asked.enqueues.values().any(|it| it.key.as_deref() == Some(key) && it.kind == *kind);
+        let asked =
+            asked.enqueues.values().any(|it| it.key.as_ref().is_some_and(|it| it.name == *key) && it.kind == *kind);
         report.expect("X.a", asked, || {
             Finding::new("key invented", format!("key {key:?} of {kind} leads to job {job}, and nobody named it"))
                 .job(JobId(*job))

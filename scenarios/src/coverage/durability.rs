@@ -75,6 +75,7 @@ fn changed(request: &Request) -> Option<JobId> {
     match request {
         Request::Start { lease }
         | Request::Step { lease, .. }
+        | Request::Progress { lease, .. }
         | Request::Complete { lease, .. }
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }
@@ -85,6 +86,7 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::Claim(_)
         | Request::Heartbeat { .. }
         | Request::Explain { .. }
-        | Request::Look { .. } => None,
+        | Request::Look { .. }
+        | Request::Await { .. } => None,
     }
 }

@@ -1,7 +1,7 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::job::{Attempt, Failure, KeyRow, RequestId, Steady, StepRow, Token};
+use outlive::job::{Attempt, Failure, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
@@ -75,6 +75,10 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
         self.inner.step_count(job).await
+    }
+
+    async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        self.inner.progress(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

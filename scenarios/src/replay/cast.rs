@@ -320,7 +320,7 @@ fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
             JobOption::RunAt { wall_ms } => enqueue.when = When::At(Wall(wall_ms.cast_signed())),
             JobOption::Payload { payload: Payload::Garbage } => decodes = false,
             JobOption::Asked { .. } => repeated_by_key = true,
-            JobOption::Key { key } => enqueue.key = Some(key.to_string()),
+            JobOption::Key { key } => enqueue.key = Some(key.to_string().into()),
             JobOption::Queue { queue } => enqueue.queue = queue.to_string(),
             JobOption::Priority { priority } => {
                 enqueue.priority = i16::try_from(priority.get()).expect("it was read within its limits");

@@ -80,7 +80,7 @@ fn job(intent: &Intent) -> Job {
     let mut options = vec![JobOption::Kind { kind: name(&enqueue.kind) }];
     let mut add = |wanted: bool, option: JobOption| options.extend(wanted.then_some(option));
     if let Some(key) = &enqueue.key {
-        add(true, JobOption::Key { key: name(key) });
+        add(true, JobOption::Key { key: name(&key.name) });
     }
     add(intent.repeated_by_key, JobOption::Asked { times: Times::Twice {} });
     add(enqueue.queue != "default", JobOption::Queue { queue: name(&enqueue.queue) });

@@ -61,7 +61,7 @@ fn checkpoints() -> Plan {
     let intents = (1..=8).map(|number| {
         let mut intent = intent(number, acts(number));
         if number % 3 == 0 {
-            intent.enqueue.key = Some(format!("key-{number}"));
+            intent.enqueue.key = Some(format!("key-{number}").into());
             intent.repeated_by_key = true;
         }
         intent

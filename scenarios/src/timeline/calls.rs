@@ -2,10 +2,10 @@
 
 use super::Drawing;
 use crate::checkers::CallFact;
-use outlive::JobId;
 use outlive::job::explain::Doing;
 use outlive::job::{Lease, RequestId};
 use outlive::protocol::{CallError, Granted, Renewal, Reply, Request};
+use outlive::{Explanation, JobId};
 use outlive_sim::timeline::{HappeningId, Kind};
 use outlive_sim::{Fired, ProcessId};
 use std::collections::BTreeMap;
@@ -190,7 +190,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
     };
     match request {
         Request::Enqueue(job) => match &job.key {
-            Some(key) => format!("enqueue {} with key {key:?}", job.kind),
+            Some(key) => format!("enqueue {} with key {:?}", job.kind, key.name),
             None => format!("enqueue {}", job.kind),
         },
         Request::Claim(claim) => format!("claim (worker {})", claim.worker),
@@ -198,16 +198,25 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
             let jobs: Vec<String> = leases.iter().map(|lease| lease.job.to_string()).collect();
             format!("heartbeat of {} {}", if jobs.len() == 1 { "job" } else { "jobs" }, jobs.join(", "))
         }
-        Request::Cancel { job } | Request::Explain { job } | Request::Look { job } => {
+        Request::Cancel { job } | Request::Explain { job } | Request::Look { job } | Request::Await { job, .. } => {
             format!("{} job {job}", request.name())
         }
         Request::Step { lease, name, .. } => format!("step {name} {}", of(lease)),
         Request::Start { lease }
+        | Request::Progress { lease, .. }
         | Request::Complete { lease, .. }
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }
         | Request::Snooze { lease, .. }
         | Request::Obey { lease } => format!("{} {}", request.name(), of(lease)),
+    }
+}
+
+fn doing(explanation: &Explanation) -> String {
+    match &explanation.doing {
+        Doing::Running { .. } => "it runs".into(),
+        Doing::Waiting { .. } => "it waits".into(),
+        Doing::Finished { outcome, .. } => format!("it is {outcome}"),
     }
 }
 
@@ -233,11 +242,8 @@ fn answered(reply: &Reply) -> String {
         Reply::Failed { next } => format!("it is written; what follows is {}", next.as_str()),
         Reply::Cancelled { at_once: true } => "cancelled at once".into(),
         Reply::Cancelled { at_once: false } => "its worker will hear of it".into(),
-        Reply::Explained(explanation) => match &explanation.doing {
-            Doing::Running { .. } => "it runs".into(),
-            Doing::Waiting { .. } => "it waits".into(),
-            Doing::Finished { outcome, .. } => format!("it is {outcome}"),
-        },
+        Reply::Explained(explanation) => doing(explanation),
+        Reply::Awaited { explanation, .. } => doing(explanation),
         Reply::Looked(view) => format!("it is {}", view.state),
     }
 }

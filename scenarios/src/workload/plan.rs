@@ -336,7 +336,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     };
     let lane = if features.lanes { rng.between(0..=2) as usize } else { 0 };
     let priority = if features.lanes { *rng.pick(&[0, 0, 0, 5, -5, 100, -100]) } else { 0 };
-    let key = (features.keys && rng.chance(0.4)).then(|| format!("key-{number}"));
+    let key = (features.keys && rng.chance(0.4)).then(|| format!("key-{number}").into());
     let enqueue = Enqueue {
         kind: KINDS[rng.between(0..=2) as usize].into(),
         queue: QUEUES[lane].into(),

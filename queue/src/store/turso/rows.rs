@@ -1,8 +1,8 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, NewJob, Next, RequestId, State, Steady,
-    StepRow, Token, Wait, Wall,
+    Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, KeyScope, NewJob, Next, ProgressRow, RequestId,
+    State, Steady, StepRow, Token, Wait, Wall,
 };
 use crate::store::{FileState, Live, RequestRow};
 use std::sync::Arc;
@@ -68,6 +68,7 @@ impl<'a> Columns<'a> {
             next_token: self.integer()?,
             nonce: self.word(|text| text.parse().ok())?,
             openings: self.integer()?,
+            first_opening: self.word(|text| text.parse().ok())?,
         })
     }
 
@@ -163,6 +164,12 @@ impl<'a> Columns<'a> {
             key: self.text()?.into(),
             job: JobId(self.integer()?),
             payload_hash: self.word(|text| u128::from_str_radix(text, 16).ok())?,
+            scope: match (self.text()?, self.optional_integer()?, self.optional_integer()?) {
+                ("forever", None, None) => KeyScope::Forever,
+                ("while-pending", None, None) => KeyScope::WhilePending,
+                ("until", steady, Some(wall)) => KeyScope::Until(Due { steady: steady.map(Steady), wall: Wall(wall) }),
+                _ => return Err(self.wrong("a key's scope")),
+            },
         })
     }
 
@@ -173,6 +180,21 @@ impl<'a> Columns<'a> {
             result: self.text()?.into(),
             attempt: self.count()?,
             at: Wall(self.integer()?),
+        })
+    }
+
+    pub fn progress(mut self) -> Result<ProgressRow, Wrong> {
+        Ok(ProgressRow {
+            job: JobId(self.integer()?),
+            attempt: self.count()?,
+            number: u64::try_from(self.integer()?).map_err(|_| self.wrong("a count"))?,
+            at: Wall(self.integer()?),
+            parts_per_million: match self.optional_integer()? {
+                None => None,
+                Some(parts) => Some(u32::try_from(parts).map_err(|_| self.wrong("a count or null"))?),
+            },
+            message: self.optional_text()?.map(Arc::from),
+            checkpoint: self.optional_text()?.map(Arc::from),
         })
     }
 
@@ -211,9 +233,16 @@ fn count(value: u32) -> Value {
     integer(i64::from(value))
 }
 
-pub fn state(state: &FileState) -> [Value; 5] {
-    let FileState { steady, next_job, next_token, nonce, openings } = state;
-    [integer(steady.0), integer(*next_job), integer(*next_token), text(&nonce.to_string()), integer(*openings)]
+pub fn state(state: &FileState) -> [Value; 6] {
+    let FileState { steady, next_job, next_token, nonce, openings, first_opening } = state;
+    [
+        integer(steady.0),
+        integer(*next_job),
+        integer(*next_token),
+        text(&nonce.to_string()),
+        integer(*openings),
+        text(&first_opening.to_string()),
+    ]
 }
 
 pub fn new_job(job: &Job) -> [Value; 20] {
@@ -307,8 +336,32 @@ pub fn failure(failure: &Failure) -> [Value; 11] {
     ]
 }
 
-pub fn key(row: &KeyRow) -> [Value; 4] {
-    [text(&row.kind), text(&row.key), integer(row.job.0), text(&format!("{:032x}", row.payload_hash))]
+pub fn key(row: &KeyRow) -> [Value; 7] {
+    let until = match row.scope {
+        KeyScope::Until(due) => Some(due),
+        KeyScope::Forever | KeyScope::WhilePending => None,
+    };
+    [
+        text(&row.kind),
+        text(&row.key),
+        integer(row.job.0),
+        text(&format!("{:032x}", row.payload_hash)),
+        word(row.scope.as_str()),
+        optional(until.and_then(|due| due.steady).map(|steady| steady.0)),
+        optional(until.map(|due| due.wall.0)),
+    ]
+}
+
+pub fn progress(row: &ProgressRow) -> [Value; 7] {
+    [
+        integer(row.job.0),
+        count(row.attempt),
+        integer(i64::try_from(row.number).unwrap_or(i64::MAX)),
+        integer(row.at.0),
+        optional(row.parts_per_million.map(i64::from)),
+        row.message.as_deref().map_or(Value::Null, text),
+        row.checkpoint.as_deref().map_or(Value::Null, text),
+    ]
 }
 
 pub fn step(row: &StepRow) -> [Value; 5] {

@@ -26,7 +26,8 @@ pub const TABLES: &[&str] = &[
         next_job INTEGER NOT NULL,
         next_token INTEGER NOT NULL,
         nonce TEXT NOT NULL,
-        openings INTEGER NOT NULL
+        openings INTEGER NOT NULL,
+        first_opening TEXT NOT NULL
     ) STRICT",
     "CREATE TABLE outlive_jobs (
         id INTEGER PRIMARY KEY,
@@ -84,6 +85,9 @@ pub const TABLES: &[&str] = &[
         key TEXT NOT NULL,
         job INTEGER NOT NULL,
         payload_hash TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        until_steady_ms INTEGER,
+        until_wall_ms INTEGER,
         PRIMARY KEY (kind, key)
     ) STRICT",
     "CREATE TABLE outlive_steps (
@@ -94,20 +98,29 @@ pub const TABLES: &[&str] = &[
         at_ms INTEGER NOT NULL,
         PRIMARY KEY (job, name)
     ) STRICT",
+    "CREATE TABLE outlive_progress (
+        job INTEGER PRIMARY KEY,
+        attempt INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        parts_per_million INTEGER,
+        message TEXT,
+        checkpoint TEXT
+    ) STRICT",
     "CREATE TABLE outlive_requests (
         id BLOB PRIMARY KEY,
         at_steady_ms INTEGER NOT NULL,
         digest INTEGER NOT NULL,
         answer TEXT NOT NULL
     ) STRICT",
-    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, '0000000000000000', 0)",
+    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, '0000000000000000', 0, '0000000000000000')",
 ];
 
 pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings FROM outlive_state";
+pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings, first_opening FROM outlive_state";
 pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, nonce = ?4, \
-    openings = ?5";
+    openings = ?5, first_opening = ?6";
 
 // All columns in their order above: to prepare named ones takes time by the square of their number.
 pub const JOB: &str = "SELECT * FROM outlive_jobs WHERE id = ?1";
@@ -135,14 +148,25 @@ pub const FAILURE: &str = "SELECT token, job, attempt, at_ms, how, message, caus
 pub const INSERT_FAILURE: &str = "INSERT INTO outlive_failures (token, job, attempt, at_ms, how, message, causes, retryable, \
     decision, due_steady_ms, due_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-pub const KEY: &str = "SELECT kind, key, job, payload_hash FROM outlive_keys WHERE kind = ?1 AND key = ?2";
-pub const INSERT_KEY: &str = "INSERT INTO outlive_keys (kind, key, job, payload_hash) VALUES (?1, ?2, ?3, ?4)";
+pub const KEY: &str = "SELECT kind, key, job, payload_hash, scope, until_steady_ms, until_wall_ms FROM outlive_keys \
+    WHERE kind = ?1 AND key = ?2";
+pub const INSERT_KEY: &str = "INSERT INTO outlive_keys (kind, key, job, payload_hash, scope, until_steady_ms, \
+    until_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub const UPDATE_KEY: &str = "UPDATE outlive_keys SET job = ?3, payload_hash = ?4, scope = ?5, until_steady_ms = ?6, \
+    until_wall_ms = ?7 WHERE kind = ?1 AND key = ?2";
 
 pub const STEP: &str = "SELECT job, name, result, attempt, at_ms FROM outlive_steps WHERE job = ?1 AND name = ?2";
 pub const STEPS: &str = "SELECT job, name, result, attempt, at_ms FROM outlive_steps WHERE job = ?1";
 pub const STEP_COUNT: &str = "SELECT count(*) FROM outlive_steps WHERE job = ?1";
 pub const INSERT_STEP: &str =
     "INSERT INTO outlive_steps (job, name, result, attempt, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+pub const PROGRESS: &str = "SELECT job, attempt, number, at_ms, parts_per_million, message, checkpoint \
+    FROM outlive_progress WHERE job = ?1";
+pub const INSERT_PROGRESS: &str = "INSERT INTO outlive_progress (job, attempt, number, at_ms, parts_per_million, \
+    message, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub const UPDATE_PROGRESS: &str = "UPDATE outlive_progress SET attempt = ?2, number = ?3, at_ms = ?4, \
+    parts_per_million = ?5, message = ?6, checkpoint = ?7 WHERE job = ?1";
 
 pub const REQUEST: &str = "SELECT id, at_steady_ms, digest, answer FROM outlive_requests WHERE id = ?1";
 pub const INSERT_REQUEST: &str =

@@ -4,7 +4,7 @@ use super::database::Database;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
-use crate::job::{Attempt, Failure, JobId, KeyRow, RequestId, Steady, StepRow, Token};
+use crate::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
@@ -77,6 +77,9 @@ impl<H: Host> TursoStore<H> {
             Change::InsertFailure(failure) => database.execute(sql::INSERT_FAILURE, rows::failure(&failure)).await,
             Change::InsertKey(row) => database.execute(sql::INSERT_KEY, rows::key(&row)).await,
             Change::InsertStep(row) => database.execute(sql::INSERT_STEP, rows::step(&row)).await,
+            Change::UpdateKey(row) => database.execute(sql::UPDATE_KEY, rows::key(&row)).await,
+            Change::InsertProgress(row) => database.execute(sql::INSERT_PROGRESS, rows::progress(&row)).await,
+            Change::UpdateProgress(row) => database.execute(sql::UPDATE_PROGRESS, rows::progress(&row)).await,
             Change::InsertRequest(row) => database.execute(sql::INSERT_REQUEST, rows::request(&row)).await,
             Change::ForgetRequests { before, most } => {
                 let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
@@ -138,6 +141,10 @@ impl<H: Host> Store for TursoStore<H> {
     async fn step_count(&mut self, job: JobId) -> Result<u64, StoreError> {
         let count = self.first(sql::STEP_COUNT, [rows::integer(job.0)], |mut row| row.integer()).await?;
         Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+    }
+
+    async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
+        self.first(sql::PROGRESS, [rows::integer(job.0)], |row| row.progress()).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

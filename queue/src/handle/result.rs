@@ -1,0 +1,72 @@
+//! Waiting for what a job results in.
+
+use super::calls::{Caller, unexpected};
+use crate::error::Error;
+use crate::job::JobId;
+use crate::job::explain::{Doing, Explanation};
+use crate::limits;
+use crate::protocol::{Reply, Request};
+use serde::de::DeserializeOwned;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A wait for what a job results in: choose how long it may take, then await it.
+#[must_use = "nothing is asked before this is awaited"]
+pub struct AwaitResult<T> {
+    caller: Arc<Caller>,
+    job: JobId,
+    limit: Option<Duration>,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T> AwaitResult<T> {
+    pub(super) fn new(caller: Arc<Caller>, job: JobId) -> Self {
+        Self { caller, job, limit: None, result: PhantomData }
+    }
+
+    /// Waits for so long at the most; without it, for ever.
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+}
+
+impl<T: DeserializeOwned> IntoFuture for AwaitResult<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { caller, job, limit, .. } = self;
+        let json = end_of(caller, job, limit);
+        Box::pin(async move {
+            let json = json.await?;
+            serde_json::from_str(&json).map_err(|error| Error::Decode { job, what: "result", error })
+        })
+    }
+}
+
+/// The result of a job as JSON, once it has ended.
+async fn end_of(caller: Arc<Caller>, job: JobId, limit: Option<Duration>) -> Result<String, Error> {
+    let deadline = limit.map(|limit| caller.boot().saturating_add(limit));
+    loop {
+        let left = deadline.map_or(limits::AWAIT_MAX, |deadline| deadline.saturating_sub(caller.boot()));
+        let wait = left.min(limits::AWAIT_MAX);
+        let wait_ms = u64::try_from(wait.as_millis()).expect("a wait is limited");
+        let (result, explanation) = match caller.ask_until_heard(Request::Await { job, wait_ms }).await? {
+            Reply::Awaited { result, explanation } => (result, explanation),
+            other => return Err(unexpected("await", &other)),
+        };
+        if has_ended(&explanation) {
+            return result.ok_or_else(|| Error::NotCompleted { job, explanation: Box::new(explanation) });
+        }
+        if deadline.is_some_and(|deadline| caller.boot() >= deadline) {
+            return Err(Error::NotEnded { job, explanation: Box::new(explanation) });
+        }
+    }
+}
+
+const fn has_ended(explanation: &Explanation) -> bool {
+    matches!(explanation.doing, Doing::Finished { .. })
+}
