@@ -156,7 +156,7 @@ async fn a_worker_elsewhere_runs_jobs_and_clients_elsewhere_see_their_results() 
     let done = client.enqueue(Double { number: 21 }).key("once").await.unwrap();
     assert_eq!(client.enqueue(Double { number: 21 }).key("once").await.unwrap().job, done.job);
     let discarded = client.enqueue(Double { number: -1 }).await.unwrap();
-    let result: String = client.result(done.job).await.unwrap();
+    let result: i64 = client.result(done.job).await.unwrap();
     assert_eq!(result, 42);
     while client.look(discarded.job).await.unwrap().state != State::Discarded {
         tokio::task::yield_now().await;

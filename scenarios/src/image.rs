@@ -23,6 +23,8 @@ pub struct Rows {
     pub failures: BTreeMap<i64, FailureRow>,
     /// By job and name.
     pub steps: BTreeMap<(i64, String), StepRow>,
+    /// By job.
+    pub progress: BTreeMap<i64, ProgressRow>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
     /// The names of requests that changed something.
@@ -37,6 +39,15 @@ pub struct Rows {
 pub struct StepRow {
     pub result: String,
     pub attempt: i64,
+}
+
+/// A row of `outlive_progress`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct ProgressRow {
+    pub attempt: i64,
+    pub number: i64,
+    pub checkpoint: Option<String>,
 }
 
 /// The rows of tables that are not the queue's.
@@ -184,6 +195,11 @@ impl Rows {
             let step = StepRow { result: text(row[2]), attempt: integer(row[3]) };
             rows.steps.insert((integer(row[0]), text(row[1])), step);
         })?;
+        query(&connection, "SELECT job, attempt, number, checkpoint FROM outlive_progress", |row| {
+            let (attempt, number) = (integer(row[1]), integer(row[2]));
+            let checkpoint = row[3].to_text().map(str::to_owned);
+            rows.progress.insert(integer(row[0]), ProgressRow { attempt, number, checkpoint });
+        })?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
@@ -217,13 +233,14 @@ fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
 }
 
 /// The tables of a file.
-pub const TABLES: [&str; 7] = [
+pub const TABLES: [&str; 8] = [
     "outlive_state",
     "outlive_jobs",
     "outlive_attempts",
     "outlive_failures",
     "outlive_keys",
     "outlive_steps",
+    "outlive_progress",
     "outlive_requests",
 ];
 

@@ -20,5 +20,6 @@ pub mod stopwatch;
 pub mod sweep;
 pub mod tagging;
 pub mod timeline;
+mod wall;
 pub mod why;
 pub mod workload;

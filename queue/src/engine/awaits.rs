@@ -118,9 +118,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Reply::Awaited { result, explanation: self.explain(group, job, now).await? })
     }
 
-    /// Answers whoever's job has ended, or whose time is over, now that the group is committed.
-    pub(super) async fn answer_awaits(&mut self) -> Result<(), StoreError> {
-        let now = self.clock.now();
+    /// Answers whoever's job has ended, or whose time is over, now that the group of this time is committed.
+    pub(super) async fn answer_awaits(&mut self, now: Now) -> Result<(), StoreError> {
         for job in std::mem::take(&mut self.awaits.ended) {
             if !self.order.entries().contains_key(&job) {
                 for sender in self.awaits.take_all(job) {

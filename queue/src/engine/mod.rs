@@ -267,14 +267,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Decides, commits and answers one group.
     async fn serve(&mut self, arrived: Vec<Arrived>) -> Result<(), StoreError> {
         let (calls, senders): (Vec<Call>, Vec<_>) = arrived.into_iter().map(|it| (it.call, it.answer)).unzip();
-        let outcome = wait::catch_panic(self.group(&calls)).await.unwrap_or_else(|panic| Err(self.stumble(panic)));
+        let now = self.clock.now();
+        let outcome = wait::catch_panic(self.group(&calls, now)).await.unwrap_or_else(|panic| Err(self.stumble(panic)));
         match outcome {
             Ok(decided) => {
                 for (sender, decided) in senders.into_iter().zip(decided) {
                     self.settle(sender, decided);
                 }
                 self.answer_claims();
-                self.answer_awaits().await?;
+                self.answer_awaits(now).await?;
                 self.checkpoint().await
             }
             // Nobody asked for anything: it is the rows of the file that contradict each other.
@@ -318,8 +319,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// Decides one group and commits it.
-    async fn group(&mut self, calls: &[Call]) -> Result<Vec<Decided>, StoreError> {
-        let now = self.clock.now();
+    async fn group(&mut self, calls: &[Call], now: Now) -> Result<Vec<Decided>, StoreError> {
         let mut group = Group::new(self.state, now);
         self.order.advance(now);
         self.write_due(&mut group, now).await?;

@@ -4,7 +4,7 @@ use crate::drive::Evidence;
 use crate::event::Event;
 use outlive::JobId;
 use outlive::job::{Lease, RequestId, Token};
-use outlive::protocol::{Call, CallError, Renewal, Reply, Request};
+use outlive::protocol::{Call, CallError, Enqueue, Renewal, Reply, Request, Scope};
 use outlive_sim::{Fault, FaultKind, MachineId, ProcessId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -285,6 +285,11 @@ impl Facts {
         true_length(shown, self.store_drift_ppm)
     }
 
+    /// Whether a process ran where the file is.
+    pub fn is_at_store(&self, process: ProcessId) -> bool {
+        self.at_store.contains(&process)
+    }
+
     /// Where a process ran.
     pub fn machine(&self, process: ProcessId) -> MachineId {
         self.machines[&process]
@@ -398,6 +403,11 @@ pub fn is_decided_anew(request: &Request) -> bool {
         request,
         Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. } | Request::Progress { .. }
     )
+}
+
+/// Whether the same may be made again, because its key stands for it for some time only.
+pub fn may_recur(asked: &Enqueue) -> bool {
+    asked.key.as_ref().is_some_and(|key| key.scope != Scope::Forever)
 }
 
 /// The intent's number in a payload, whatever else it says.

@@ -1,6 +1,6 @@
 //! I1: work exists independently of the worker.
 
-use super::facts::{is_decided_anew, number_of};
+use super::facts::{is_decided_anew, may_recur, number_of};
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::image::Rows;
@@ -75,14 +75,15 @@ fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
 }
 
 fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
-    let asked: BTreeSet<u64> = facts
-        .calls
-        .iter()
-        .filter_map(|call| match &call.what.request {
-            Request::Enqueue(asked) => number_of(&asked.payload),
+    let wishes = || {
+        facts.calls.iter().filter_map(|call| match &call.what.request {
+            Request::Enqueue(asked) => Some((number_of(&asked.payload)?, may_recur(asked))),
             _ => None,
         })
-        .collect();
+    };
+    let asked: BTreeSet<u64> = wishes().map(|(number, _)| number).collect();
+    // How often these are made is what their key decides.
+    let recurring: BTreeSet<u64> = wishes().filter(|(_, recurs)| *recurs).map(|(number, _)| number).collect();
     let mut jobs: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
     for (id, row) in &rows.jobs {
         let number = number_of(&row.payload);
@@ -92,7 +93,7 @@ fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
         });
         jobs.entry(number.unwrap_or(0)).or_default().push(*id);
     }
-    for number in asked {
+    for number in asked.difference(&recurring).copied() {
         let there = jobs.get(&number).map_or(&[][..], Vec::as_slice);
         report.expect("I1.b", there.len() <= 1, || {
             let wishes = facts.calls.iter().filter(|call| match &call.what.request {

@@ -1,5 +1,7 @@
 //! I4: waiting is a valid and visible state.
 
+mod ends;
+
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::{Census, Event};
@@ -21,6 +23,7 @@ pub const CHECKER: Checker = Checker {
         ("I4.c", "what it says never contradicts what was acknowledged"),
         ("I4.d", "no wait outlasts the bound that it named"),
         ("I4.e", "an acknowledged request to cancel is never forgotten"),
+        ("I4.f", "whoever waits for the end of a job hears of it once it is written, and of its own result"),
     ],
     check,
 };
@@ -35,6 +38,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     answers(facts, report);
     bounds(facts, report);
     cancels(evidence, facts, report);
+    ends::check(evidence, facts, report);
 }
 
 fn blockers(explanation: &Explanation) -> Option<&[Blocker]> {

@@ -1,9 +1,11 @@
 //! I5: progress is idempotent by default.
 
 mod effects;
+mod keys;
+mod progress;
 mod steps;
 
-use super::facts::{is_decided_anew, number_of};
+use super::facts::{is_decided_anew, may_recur, number_of};
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
@@ -23,13 +25,15 @@ pub const CHECKER: Checker = Checker {
         ("I5.b", "a repeated request gets its first answer"),
         ("I5.c", "a completed job never runs again"),
         ("I5.d", "the stored result is the accepted one"),
-        ("I5.e", "a key stands for one job"),
+        ("I5.e", "a key stands for one job, for as long as its scope lasts"),
         ("I5.f", "an enqueue that was repeated because its outcome was unknown made one job"),
         ("I5.g", "an effect in the caller's own tables is there once, with its completion, or not at all"),
         ("I5.h", "the job that follows an effect is there once, with the effect, or not at all"),
         ("I5.i", "what the caller's own rows add up to is kept"),
         ("I5.j", "a step has one result: the first that was stored"),
         ("I5.k", "a step whose result an earlier attempt was told of does not run again"),
+        ("I5.l", "a key whose scope has ended stands for nothing"),
+        ("I5.m", "how far a job has come is never less than what was acknowledged, nor anything else"),
     ],
     check,
 };
@@ -37,12 +41,13 @@ pub const CHECKER: Checker = Checker {
 fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     completions(evidence, facts, report);
     repeats(facts, report);
-    keys(facts, report);
+    keys::check(evidence, facts, report);
     repeated_enqueues(evidence, facts, report);
     if let Ok(rows) = &evidence.rows {
         effects::check(rows, report);
     }
     steps::check(evidence, facts, report);
+    progress::check(evidence, facts, report);
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
@@ -157,19 +162,6 @@ fn same(before: &Reply, now: &Reply) -> bool {
     }
 }
 
-fn keys(facts: &Facts, report: &mut Report) {
-    let mut jobs: BTreeMap<(&str, &str), (u64, JobId)> = BTreeMap::new();
-    for (call, at, answer) in facts.answered() {
-        let (Request::Enqueue(asked), Ok(Reply::Enqueued { job, .. })) = (&call.what.request, answer) else { continue };
-        let Some(key) = &asked.key else { continue };
-        let (number, first) = *jobs.entry((&asked.kind, &key.name)).or_insert((call.number, *job));
-        report.expect("I5.e", first == *job, || {
-            let says = format!("key {key:?} stands for job {first}, and for job {job}");
-            Finding::new("key taken twice", says).job(*job).calls([number, call.number]).at(at)
-        });
-    }
-}
-
 fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let Ok(rows) = &evidence.rows else { return };
     let mut made: BTreeMap<u64, usize> = BTreeMap::new();
@@ -182,7 +174,9 @@ fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         let Some(number) = number_of(&asked.payload) else { continue };
         let unknown =
             matches!(call.answer.as_ref().map(|(_, answer)| &**answer), None | Some(Err(CallError::Unknown { .. })));
-        if let Some((number, true)) = tries.get(&call.what.id).copied() {
+        if let Some((number, true)) = tries.get(&call.what.id).copied()
+            && !may_recur(asked)
+        {
             let jobs = made.get(&number).copied().unwrap_or(0);
             report.expect("I5.f", jobs <= 1, || {
                 let id = call.what.id;

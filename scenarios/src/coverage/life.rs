@@ -2,10 +2,10 @@
 
 use super::said::{ANY_TIME, Said, within};
 use super::state::JobState;
-use super::wall::Wall;
 use crate::checkers::{Facts, Grant};
 use crate::drive::Evidence;
 use crate::image::{AttemptRow, FailureRow, JobRow, Rows};
+use crate::wall::Wall;
 use outlive::JobId;
 use outlive::job::Token;
 use outlive::protocol::When;

@@ -14,7 +14,6 @@ mod sample;
 mod set;
 mod state;
 mod table;
-mod wall;
 
 pub use demanded::{DEMANDED, Demanded};
 pub use rules::{RULES, Rule, forbidden, possible};

@@ -126,6 +126,11 @@ pub trait Bug: Sync {
         answer
     }
 
+    /// For how long an answer is held back on its way to its caller.
+    fn lingers(&self, _call: &Call) -> Duration {
+        Duration::ZERO
+    }
+
     /// An answer on its way to its caller; `call` is as the caller made it.
     fn answer(&self, _: &Memory, _call: &Call, answer: Result<Reply, CallError>) -> Result<Reply, CallError> {
         answer

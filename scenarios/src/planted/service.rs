@@ -1,6 +1,7 @@
 //! A service whose calls and answers may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
+use outlive::host::{Clock, Host};
 use outlive::protocol::{Answering, Begin, Beginning, Call, Conversation, Hearing, Reply, Said, Service};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 struct BuggyService {
     inner: Arc<dyn Service>,
     memory: Arc<Memory>,
+    host: BuggyHost,
 }
 
 /// The service that callers get to see.
 pub fn service(host: &BuggyHost, inner: Arc<dyn Service>) -> Arc<dyn Service> {
-    Arc::new(BuggyService { inner, memory: host.memory() })
+    Arc::new(BuggyService { inner, memory: host.memory(), host: host.clone() })
 }
 
 struct BuggyRemote {
@@ -42,9 +44,13 @@ impl Service for BuggyService {
     fn call(&self, call: Call) -> Answering {
         let Some(bug) = chosen() else { return self.inner.call(call) };
         let answering = self.inner.call(bug.call(&self.memory, call.clone()));
-        let memory = self.memory.clone();
+        let (memory, clock) = (self.memory.clone(), self.host.clock().clone());
         Box::pin(async move {
+            let (asked, lingers) = (clock.boot(), bug.lingers(&call));
             let answer = answering.await;
+            if !lingers.is_zero() {
+                clock.sleep((asked + lingers).saturating_sub(clock.boot())).await;
+            }
             if let Ok(Reply::Claimed { grants }) = &answer {
                 let mut leases = memory.leases.lock().unwrap();
                 leases.extend(grants.iter().map(|grant| (grant.lease.job, grant.lease)));

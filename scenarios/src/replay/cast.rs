@@ -2,13 +2,15 @@
 
 use super::fault::fault_of;
 use crate::scn::{
-    Action, Anchor, AttemptScript, ClientName, Job, JobOption, Name, Number, Payload, Process as Who, Scenario, Step,
-    WorkerName, WorldItem,
+    Action, Anchor, AttemptScript, ClientName, Job, JobOption, KeyFor, Name, Number, Payload, Process as Who, Scenario,
+    Step, Times, WorkerName, WorldItem,
 };
-use crate::workload::{Act, Features, Intent, KINDS, Machines, Plan, Profile, QUEUES, Script, Setting, WorkerPlan};
+use crate::workload::{
+    Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, Script, Setting, WorkerPlan,
+};
 use outlive::Options;
 use outlive::job::{Backoff, Wall};
-use outlive::protocol::{Enqueue, When};
+use outlive::protocol::{Enqueue, Scope, When};
 use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
 
@@ -210,6 +212,7 @@ impl Cast {
                 WorldItem::Patience { patience } => plan.patience = *patience,
                 WorldItem::Repeats {} => plan.features.repeats = true,
                 WorldItem::Cancels {} => plan.features.cancels = true,
+                WorldItem::Awaits {} => plan.features.awaits = true,
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,
                 WorldItem::Store {}
@@ -301,8 +304,8 @@ fn count<const MIN: i64, const MAX: i64>(number: &Number<MIN, MAX>) -> u64 {
 
 fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
     let number = number(job, place, improvised);
-    let (mut repeated_by_key, mut decodes) = (false, true);
-    let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000, steps: 0 };
+    let (mut repeats, mut scope, mut decodes) = (0, Scope::Forever, true);
+    let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000, steps: 0, reports: 0 };
     let mut enqueue = Enqueue {
         kind: KINDS[0].into(),
         queue: "default".into(),
@@ -319,7 +322,10 @@ fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
             JobOption::Kind { .. } | JobOption::Client { .. } => {}
             JobOption::RunAt { wall_ms } => enqueue.when = When::At(Wall(wall_ms.cast_signed())),
             JobOption::Payload { payload: Payload::Garbage } => decodes = false,
-            JobOption::Asked { .. } => repeated_by_key = true,
+            JobOption::Asked { times: Times::Twice {} } => repeats = 1,
+            JobOption::Asked { times: Times::Often {} } => repeats = OFTEN,
+            JobOption::KeyFor { scope: KeyFor::Pending {} } => scope = Scope::WhilePending,
+            JobOption::KeyFor { scope: KeyFor::Period { period } } => scope = Scope::PeriodMs(ms(*period)),
             JobOption::Key { key } => enqueue.key = Some(key.to_string().into()),
             JobOption::Queue { queue } => enqueue.queue = queue.to_string(),
             JobOption::Priority { priority } => {
@@ -329,11 +335,15 @@ fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
             JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
             JobOption::Work { work } => script.work_ms = ms(*work),
             JobOption::Steps { steps } => script.steps = count(steps) as u32,
+            JobOption::Reports { reports } => script.reports = count(reports) as u32,
             JobOption::Attempts { ends } => script.acts = ends.iter().map(act).collect(),
         }
     }
     enqueue.payload = script.payload(decodes);
-    Intent { number, enqueue, repeated_by_key }
+    if let Some(key) = &mut enqueue.key {
+        key.scope = scope;
+    }
+    Intent { number, enqueue, repeats }
 }
 
 fn act(end: &AttemptScript) -> Act {

@@ -6,11 +6,11 @@
 use super::cast::Cast;
 use super::fault::line_of;
 use crate::scn::{
-    Anchor, AttemptScript, Block, Expectation, Invariant, Job, JobOption, Name, Number, Payload, Rest, Scenario, Step,
-    Times, Turn, World, WorldItem,
+    Anchor, AttemptScript, Block, Expectation, Invariant, Job, JobOption, KeyFor, Name, Number, Payload, Rest,
+    Scenario, Step, Times, Turn, World, WorldItem,
 };
 use crate::workload::{Act, Intent, Plan, Script, WorkerPlan};
-use outlive::protocol::When;
+use outlive::protocol::{Scope, When};
 use outlive_sim::Seed;
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.drift_ppm.iter().any(|ppm| *ppm != 0), WorldItem::Drifts { ppm: drifts.collect() });
     add(plan.features.repeats, WorldItem::Repeats {});
     add(plan.features.cancels, WorldItem::Cancels {});
+    add(plan.features.awaits, WorldItem::Awaits {});
     add(plan.features.restarts, WorldItem::Restarts {});
     add(plan.features.rivals, WorldItem::Rivals {});
     let limits = &plan.options.limits;
@@ -82,7 +83,18 @@ fn job(intent: &Intent) -> Job {
     if let Some(key) = &enqueue.key {
         add(true, JobOption::Key { key: name(&key.name) });
     }
-    add(intent.repeated_by_key, JobOption::Asked { times: Times::Twice {} });
+    match intent.enqueue.key.as_ref().map(|key| key.scope) {
+        Some(Scope::WhilePending) => add(true, JobOption::KeyFor { scope: KeyFor::Pending {} }),
+        Some(Scope::PeriodMs(ms)) => {
+            add(true, JobOption::KeyFor { scope: KeyFor::Period { period: Duration::from_millis(ms) } });
+        }
+        Some(Scope::Forever) | None => {}
+    }
+    match intent.repeats {
+        0 => {}
+        1 => add(true, JobOption::Asked { times: Times::Twice {} }),
+        _ => add(true, JobOption::Asked { times: Times::Often {} }),
+    }
     add(enqueue.queue != "default", JobOption::Queue { queue: name(&enqueue.queue) });
     let priority = Number::new(i64::from(enqueue.priority)).expect("a priority is within its limits");
     add(enqueue.priority != 0, JobOption::Priority { priority });
@@ -93,10 +105,13 @@ fn job(intent: &Intent) -> Job {
         When::At(wall) => add(true, JobOption::RunAt { wall_ms: wall.0.cast_unsigned() }),
     }
     match serde_json::from_str::<Script>(&enqueue.payload) {
-        Ok(Script { acts, work_ms, steps, .. }) => {
+        Ok(Script { acts, work_ms, steps, reports, .. }) => {
             add(true, JobOption::Work { work: Duration::from_millis(work_ms) });
             if steps > 0 {
                 add(true, JobOption::Steps { steps: count(steps as usize) });
+            }
+            if reports > 0 {
+                add(true, JobOption::Reports { reports: count(reports as usize) });
             }
             add(acts != [Act::Complete], JobOption::Attempts { ends: acts.iter().map(end).collect() });
         }

@@ -55,6 +55,8 @@ phrases! {
         Repeats: "repeats";
         /// Somebody asks for jobs to stop.
         Cancels: "cancels";
+        /// Somebody waits for the ends of jobs.
+        Awaits: "awaits";
         /// Workers stop and start.
         Restarts: "restarts";
         /// A second process tries to open the file now and then.
@@ -67,6 +69,8 @@ phrases! {
         Kind: "kind" "=" (kind: Name);
         /// Its idempotency key, by which its effect is named too.
         Key: "key" "=" (key: Name);
+        /// For how long its key stands for it.
+        KeyFor: "key_for" "=" (scope: KeyFor);
         /// The queue it waits in.
         Queue: "queue" "=" (queue: Name);
         /// A higher one runs first.
@@ -79,6 +83,8 @@ phrases! {
         Work: "work" "=" (work: Duration);
         /// How many steps each of its attempts takes before its end.
         Steps: "steps" "=" (steps: Number<1, 1_000>);
+        /// How often each of its attempts says how far it has come, and stores where to go on.
+        Reports: "reports" "=" (reports: Number<1, 1_000>);
         /// How its attempts end, in order; the last one is repeated.
         Attempts: "attempts" "=" (ends: Vec<AttemptScript>);
         /// What it carries instead of what its handler asks for.
@@ -95,6 +101,16 @@ phrases! {
     pub enum Times (glued "") {
         /// Two times.
         Twice: "twice";
+        /// Four times.
+        Often: "often";
+    }
+
+    /// For how long a key stands for its job.
+    pub enum KeyFor (glued "") {
+        /// Until the job has ended.
+        Pending: "pending";
+        /// For so long.
+        Period: "period" ":" (period: Duration);
     }
 
     /// How an attempt ends, if nothing else ends it.

@@ -176,7 +176,13 @@ fn jobs() -> BoxedStrategy<Vec<Job>> {
             // What does not decode does nothing.
             if options.iter().any(|option| matches!(option, JobOption::Payload { .. })) {
                 let of_a_handler = |it: &JobOption| {
-                    matches!(it, JobOption::Work { .. } | JobOption::Steps { .. } | JobOption::Attempts { .. })
+                    matches!(
+                        it,
+                        JobOption::Work { .. }
+                            | JobOption::Steps { .. }
+                            | JobOption::Reports { .. }
+                            | JobOption::Attempts { .. }
+                    )
                 };
                 options.retain(|option| !of_a_handler(option));
             }

@@ -78,6 +78,7 @@ impl WorldItem {
                 | Self::Patience { .. }
                 | Self::Repeats {}
                 | Self::Cancels {}
+                | Self::Awaits {}
                 | Self::Restarts {}
                 | Self::Rivals {}
         )

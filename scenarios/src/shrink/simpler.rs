@@ -89,6 +89,10 @@ fn jobs(scenario: &Scenario) -> Vec<Scenario> {
                     let fewer = fewer(steps.get()).into_iter().filter_map(Number::new);
                     fewer.map(|steps| JobOption::Steps { steps }).collect()
                 }
+                JobOption::Reports { reports } => {
+                    let fewer = fewer(reports.get()).into_iter().filter_map(Number::new);
+                    fewer.map(|reports| JobOption::Reports { reports }).collect()
+                }
                 JobOption::Attempts { ends } => fewer_ends(ends),
                 _ => Vec::new(),
             };

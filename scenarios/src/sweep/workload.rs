@@ -62,7 +62,7 @@ fn checkpoints() -> Plan {
         let mut intent = intent(number, acts(number));
         if number % 3 == 0 {
             intent.enqueue.key = Some(format!("key-{number}").into());
-            intent.repeated_by_key = true;
+            intent.repeats = 1;
         }
         intent
     });
@@ -70,7 +70,7 @@ fn checkpoints() -> Plan {
 }
 
 fn intent(number: u64, acts: Vec<Act>) -> Intent {
-    let script = Script { number, acts, work_ms: 5, steps: 0 };
+    let script = Script { number, acts, work_ms: 5, steps: 0, reports: 0 };
     let enqueue = Enqueue {
         kind: KINDS[(number % 2) as usize].into(),
         queue: "default".into(),
@@ -80,7 +80,7 @@ fn intent(number: u64, acts: Vec<Act>) -> Intent {
         when: When::Now,
         key: None,
     };
-    Intent { number, enqueue, repeated_by_key: false }
+    Intent { number, enqueue, repeats: 0 }
 }
 
 fn plan(intents: Vec<Intent>, options: Options) -> Plan {

@@ -7,7 +7,7 @@ use outlive::JobId;
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
 use outlive::job::{Holder, Lease, Nonce, Refusal, RequestId, Token};
-use outlive::protocol::{Call, CallError, Claim, Granted, Reply, Reported, Request, Service};
+use outlive::protocol::{Call, CallError, Claim, Granted, Progress, Reply, Reported, Request, Service};
 use outlive_sim::{Process, Rng};
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,6 +159,12 @@ impl<H: Host> Actor<H> {
     }
 
     async fn end(&self, rng: &mut Rng, lease: Lease, attempt: u32) {
+        if self.plan.features.reports && rng.chance(0.3) {
+            let checkpoint = Some(attempt.to_string());
+            let number = rng.between(1..=3);
+            let progress = Progress { number, parts_per_million: None, message: None, checkpoint };
+            drop(self.call_and_repeat(rng, Request::Progress { lease, progress }).await);
+        }
         if self.plan.features.steps && rng.chance(0.3) {
             let (name, result) = (format!("step-{}", rng.between(0..=2)), attempt.to_string());
             drop(self.call_and_repeat(rng, Request::Step { lease, name, result }).await);
@@ -196,6 +202,19 @@ impl<H: Host> Actor<H> {
             let jobs = if rng.chance(0.7) { self.outside.pending() } else { self.outside.known() };
             if let Some(&job) = pick(&mut rng, &jobs) {
                 drop(self.call_and_repeat(&mut rng, Request::Cancel { job }).await);
+            }
+        }
+    }
+
+    /// Waits for the end of a known job now and then, for some time.
+    pub async fn wait_for_ends(self) {
+        let mut rng = self.rng("awaiter");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(1_000)).await;
+            let jobs = if rng.chance(0.8) { self.outside.pending() } else { self.outside.known() };
+            if let Some(&job) = pick(&mut rng, &jobs) {
+                let wait_ms = rng.between(0..=6_000);
+                drop(self.call(request_id(&mut rng), Request::Await { job, wait_ms }).await);
             }
         }
     }

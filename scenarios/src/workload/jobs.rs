@@ -72,6 +72,9 @@ pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> Work
 async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {
     let _running = handlers.begin(&context);
     context.sleep(Duration::from_millis(script.work_ms)).await;
+    for _ in 0..script.reports {
+        handlers.report(&context).await?;
+    }
     for step in 0..script.steps {
         handlers.step(&context, step).await?;
     }
@@ -88,6 +91,14 @@ impl Handlers {
         let (job, attempt) = (context.job(), context.attempt());
         self.recorder.record(&self.process, Event::HandlerStarted { job, attempt });
         Running { handlers: self, job, attempt }
+    }
+
+    /// A report of progress: one more than there were, over all attempts.
+    async fn report(&self, context: &Context) -> Result<(), Failure> {
+        let done: u32 = context.last_checkpoint().await?.unwrap_or(0);
+        context.checkpoint(&(done + 1)).await?;
+        let parts = f64::from(done + 1);
+        Ok(context.progress(parts / (parts + 1.0), format!("{} reports", done + 1)).await?)
     }
 
     /// A step, which says which attempt ran it.

@@ -48,14 +48,21 @@ impl Wish {
 }
 
 impl Outside {
-    /// Wishes for all of `intents`, in order.
+    /// Wishes for all of `intents`, in order; for what recurs again at the end of them, in rounds.
     pub fn new(intents: &[Intent], fork: Fork) -> Self {
+        let wish = |intent: &Intent, repeat: u64| {
+            let fork = fork.fork("request id").key(intent.number).key(repeat);
+            Wish::new(intent.clone(), fork, 0)
+        };
         let mut wanted = VecDeque::new();
         for intent in intents {
-            for repeat in 0..=u64::from(intent.repeated_by_key) {
-                let fork = fork.fork("request id").key(intent.number).key(repeat);
-                wanted.push_back(Wish::new(intent.clone(), fork, 0));
-            }
+            let at_once = if intent.recurs() { 0 } else { intent.repeats };
+            wanted.extend((0..=at_once).map(|repeat| wish(intent, repeat)));
+        }
+        let later = intents.iter().filter(|intent| intent.recurs());
+        let rounds = later.clone().map(|intent| intent.repeats).max().unwrap_or(0);
+        for round in 1..=rounds {
+            wanted.extend(later.clone().filter(|it| it.repeats >= round).map(|intent| wish(intent, round)));
         }
         Self(Arc::new(Mutex::new(Memory { wanted, ..Memory::default() })))
     }

@@ -8,7 +8,7 @@ use super::profile::Profile;
 use super::setting::{Setting, Workload};
 use outlive::Options;
 use outlive::job::{Backoff, Limits};
-use outlive::protocol::{Enqueue, When};
+use outlive::protocol::{Enqueue, Scope, When};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -84,6 +84,10 @@ pub struct Features {
     pub transfers: bool,
     /// Handlers that take steps.
     pub steps: bool,
+    /// Handlers that say how far they have come.
+    pub reports: bool,
+    /// Clients that wait for the ends of jobs.
+    pub awaits: bool,
 }
 
 /// A worker of the program.
@@ -102,11 +106,16 @@ pub struct Intent {
     pub number: u64,
     /// What is asked for.
     pub enqueue: Enqueue,
-    /// Another client asks for the same under the same key.
-    pub repeated_by_key: bool,
+    /// How often another client asks for the same under the same key.
+    pub repeats: u64,
 }
 
 impl Intent {
+    /// Whether it may be made again once its key has ended.
+    pub fn recurs(&self) -> bool {
+        self.enqueue.key.as_ref().is_some_and(|key| key.scope != Scope::Forever)
+    }
+
     /// Whether some attempt of it does something in tables of its own.
     pub fn transfers(&self) -> bool {
         self.script().is_some_and(|script| script.transfers())
@@ -135,6 +144,9 @@ pub struct Script {
     /// How many steps each takes before its end.
     #[serde(default, skip_serializing_if = "is_none")]
     pub steps: u32,
+    /// How often each says how far it has come, and stores where to go on.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub reports: u32,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -266,6 +278,14 @@ impl Plan {
         if plan.features.steps {
             plan.intents.iter_mut().for_each(|intent| let_step(intent, fork.fork("step")));
         }
+        plan.features.reports = fork.fork("reports").chance(0.3);
+        if plan.features.reports {
+            plan.intents.iter_mut().for_each(|intent| let_report(intent, fork.fork("report")));
+        }
+        if fork.fork("key scopes").chance(0.4) {
+            plan.intents.iter_mut().for_each(|intent| let_key_end(intent, fork.fork("key scope")));
+        }
+        plan.features.awaits = fork.fork("awaits").chance(0.4);
         if profile == Profile::Illegal {
             plan.options.page_checksums = true;
             plan.faults.extend(faults::draw_illegal(fork.fork("illegal faults"), plan.setting.store(), faults_end));
@@ -297,6 +317,8 @@ impl Features {
             // Where there is a file to open.
             transfers: false,
             steps: false,
+            reports: false,
+            awaits: false,
         }
     }
 }
@@ -326,7 +348,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     } else {
         &[1, 5, 20, 20, 100, 100, 400, 400]
     });
-    let script = Script { number, acts, work_ms, steps: 0 };
+    let script = Script { number, acts, work_ms, steps: 0, reports: 0 };
     let undecodable = features.failures && rng.chance(0.03);
     let payload = script.payload(!undecodable);
     let when = match features.delays.then(|| rng.between(0..=9)) {
@@ -346,8 +368,8 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
         when,
         key,
     };
-    let repeated_by_key = enqueue.key.is_some() && rng.chance(0.5);
-    Intent { number, enqueue, repeated_by_key }
+    let repeats = u64::from(enqueue.key.is_some() && rng.chance(0.5));
+    Intent { number, enqueue, repeats }
 }
 
 /// Lets some jobs end with a transfer instead, and some of these take one back before that. What blocks a thread
@@ -373,6 +395,31 @@ fn let_step(intent: &mut Intent, fork: Fork) {
     if intent.enqueue.kind != BLOCKING && rng.chance(0.5) {
         script.steps = rng.between(1..=3) as u32;
         intent.enqueue.payload = script.payload(true);
+    }
+}
+
+/// Lets half of the jobs say how far they have come, those that do not block a thread.
+fn let_report(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    let Some(mut script) = intent.script() else { return };
+    if intent.enqueue.kind != BLOCKING && rng.chance(0.5) {
+        script.reports = rng.between(1..=3) as u32;
+        intent.enqueue.payload = script.payload(true);
+    }
+}
+
+/// How often what has a key that ends is asked for again: some time later, each.
+pub const OFTEN: u64 = 3;
+
+/// Lets most keys end, and their jobs be asked for again and again. What is done once for a job's number is left out.
+fn let_key_end(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    let transfers = intent.transfers();
+    let Some(key) = &mut intent.enqueue.key else { return };
+    if !transfers && rng.chance(0.7) {
+        let period = Scope::PeriodMs(rng.between(500..=8_000));
+        key.scope = if rng.chance(0.6) { Scope::WhilePending } else { period };
+        intent.repeats = OFTEN;
     }
 }
 

@@ -100,6 +100,9 @@ impl Program {
         if self.plan.features.cancels {
             process.spawn("canceller", actor.clone().cancel()).detach();
         }
+        if self.plan.features.awaits {
+            process.spawn("awaiter", actor.clone().wait_for_ends()).detach();
+        }
         process.spawn("auditor", actor.audit()).detach();
     }
 

@@ -12,6 +12,7 @@ mod crash_count_rotates;
 mod crash_counted_as_failure;
 mod directory_never_synced;
 mod effect_before_its_completion;
+mod end_unheard;
 mod expired_lease_revived;
 mod failure_only_logged;
 mod half_reopened;
@@ -19,6 +20,7 @@ mod hash_map_order;
 mod heartbeat_renews_nothing;
 mod key_before_its_job;
 mod key_forgotten;
+mod key_stands_too_long;
 mod lease_a_little_too_long;
 mod lease_by_the_wall_clock;
 mod lease_never_expires;
@@ -30,8 +32,10 @@ mod no_sync_at_open;
 mod page_never_turned;
 mod payload_cut;
 mod payload_cut_unnoticed;
+mod period_by_half;
 mod place_in_line_forgotten;
 mod poison_never_quarantined;
+mod progress_runs_back;
 mod real_clock;
 mod release_counted_as_failure;
 mod repeat_under_a_new_name;
@@ -98,9 +102,12 @@ pub const ALL: &[&dyn Bug] = &[
     &bound_never_shrinks::BoundNeverShrinks,
     &snooze_called_a_delay::SnoozeCalledADelay,
     &cancel_dropped::CancelDropped,
+    &end_unheard::EndUnheard,
     &completion_called_discard::CompletionCalledDiscard,
     &repeat_under_a_new_name::RepeatUnderANewName,
     &key_forgotten::KeyForgotten,
+    &key_stands_too_long::KeyStandsTooLong,
+    &period_by_half::PeriodByHalf,
     &request_forgotten::RequestForgotten,
     &completion_written_late::CompletionWrittenLate,
     &zombie_told_done::ZombieToldDone,
@@ -109,6 +116,7 @@ pub const ALL: &[&dyn Bug] = &[
     &rollback_forgotten::RollbackForgotten,
     &steps_not_recalled::StepsNotRecalled,
     &step_kept_in_memory::StepKeptInMemory,
+    &progress_runs_back::ProgressRunsBack,
     &rest_without_end::RestWithoutEnd,
     &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
     &page_never_turned::PageNeverTurned,
