@@ -12,6 +12,8 @@ pub const NAME_BYTES_MAX: usize = 128;
 pub const KEY_BYTES_MAX: usize = 512;
 /// Most steps of one job.
 pub const STEPS_MAX: u64 = 1_000;
+/// Most jobs for which a job may wait at once.
+pub const WAITS_MAX: usize = 1_000;
 /// Longest failure message kept, in bytes; a longer one is cut and says so.
 pub const MESSAGE_BYTES_MAX: usize = 8 << 10;
 /// Most causes kept of one failure.

@@ -76,6 +76,7 @@ fn job() -> Enqueue {
         payload: format!("{:?}", "x".repeat(500)),
         when: When::Now,
         key: None,
+        after: None,
     }
 }
 

@@ -172,6 +172,7 @@ async fn a_payload_that_does_not_decode_is_recorded_and_discarded_in_the_end() {
         payload: r#"{"number":"seven"}"#.into(),
         when: When::Now,
         key: None,
+        after: None,
     };
     let call = Call { id: RequestId([1; 16]), request: Request::Enqueue(enqueue) };
     let Ok(Reply::Enqueued { job, .. }) = outlive.service().call(call).await else { panic!("not enqueued") };

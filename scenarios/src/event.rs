@@ -303,6 +303,8 @@ fn operation(request: &Request) -> &'static str {
         Request::Fail { .. } => "call fail",
         Request::Release { .. } => "call release",
         Request::Snooze { .. } => "call snooze",
+        Request::Wait { .. } => "call wait",
+        Request::Signal(_) => "call signal",
         Request::Obey { .. } => "call obey",
         Request::Cancel { .. } => "call cancel",
         Request::Explain { .. } => "call explain",

@@ -25,6 +25,10 @@ pub struct Rows {
     pub steps: BTreeMap<(i64, String), StepRow>,
     /// By job.
     pub progress: BTreeMap<i64, ProgressRow>,
+    /// By number.
+    pub signals: BTreeMap<i64, SignalRow>,
+    /// The jobs for which a job waits or has waited, by job and step.
+    pub waits: BTreeMap<(i64, String), Vec<i64>>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
     /// The names of requests that changed something.
@@ -48,6 +52,16 @@ pub struct ProgressRow {
     pub attempt: i64,
     pub number: i64,
     pub checkpoint: Option<String>,
+}
+
+/// A row of `outlive_signals`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct SignalRow {
+    pub name: String,
+    pub key: Option<String>,
+    pub payload: String,
+    pub taken: Option<(i64, String)>,
 }
 
 /// The rows of tables that are not the queue's.
@@ -76,6 +90,7 @@ pub struct JobRow {
     pub queue: String,
     pub state: String,
     pub wait: String,
+    pub wait_on: Option<serde_json::Value>,
     pub due_steady_ms: Option<i64>,
     pub due_wall_ms: i64,
     pub priority: i64,
@@ -135,13 +150,14 @@ impl Rows {
         let mut rows = Self::default();
         query(&connection, "SELECT steady_ms FROM outlive_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
-            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms FROM outlive_jobs";
+            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on FROM outlive_jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
                 kind: text(row[1]),
                 queue: text(row[2]),
                 state: text(row[3]),
                 wait: text(row[4]),
+                wait_on: row[19].to_text().map(|json| serde_json::from_str(json).expect("it is JSON")),
                 due_steady_ms: row[5].as_int(),
                 due_wall_ms: integer(row[6]),
                 priority: integer(row[7]),
@@ -200,6 +216,14 @@ impl Rows {
             let checkpoint = row[3].to_text().map(str::to_owned);
             rows.progress.insert(integer(row[0]), ProgressRow { attempt, number, checkpoint });
         })?;
+        query(&connection, "SELECT id, name, key, payload, job, step FROM outlive_signals", |row| {
+            let taken = row[4].as_int().map(|job| (job, text(row[5])));
+            let key = row[2].to_text().map(str::to_owned);
+            rows.signals.insert(integer(row[0]), SignalRow { name: text(row[1]), key, payload: text(row[3]), taken });
+        })?;
+        query(&connection, "SELECT job, step, on_job FROM outlive_waits", |row| {
+            rows.waits.entry((integer(row[0]), text(row[1]))).or_default().push(integer(row[2]));
+        })?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
@@ -233,7 +257,7 @@ fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
 }
 
 /// The tables of a file.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 10] = [
     "outlive_state",
     "outlive_jobs",
     "outlive_attempts",
@@ -241,6 +265,8 @@ pub const TABLES: [&str; 8] = [
     "outlive_keys",
     "outlive_steps",
     "outlive_progress",
+    "outlive_signals",
+    "outlive_waits",
     "outlive_requests",
 ];
 

@@ -2,7 +2,9 @@
 //! the commit of its requests. Always there, and silent unless a run is watched.
 
 use outlive::Options;
-use outlive::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
+use outlive::job::{
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+};
 use outlive::sql::{Rows, Statement};
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use outlive_sim::{Process, ProcessId, SimDisk, View, World, true_time};
@@ -160,6 +162,18 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.progress(job).await
     }
 
+    async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
+        self.inner.untaken_signal(name, after).await
+    }
+
+    async fn signal_by_key(&mut self, name: &str, key: &str) -> Result<Option<SignalRow>, StoreError> {
+        self.inner.signal_by_key(name, key).await
+    }
+
+    async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
+        self.inner.waits(job).await
+    }
+
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> {
         self.inner.request(id)
     }
@@ -238,7 +252,10 @@ impl Deed {
             Change::InsertFailure(failure) => Some(failure.job),
             Change::InsertStep(step) => Some(step.job),
             Change::InsertProgress(row) | Change::UpdateProgress(row) => Some(row.job),
-            Change::InsertKey(_)
+            Change::InsertWait(row) => Some(row.job),
+            Change::UpdateSignal(row) => row.taken.as_ref().map(|(job, _)| *job),
+            Change::InsertSignal(_)
+            | Change::InsertKey(_)
             | Change::UpdateKey(_)
             | Change::InsertRequest(_)
             | Change::ForgetRequests { .. }

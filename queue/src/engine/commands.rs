@@ -10,15 +10,16 @@ use crate::job::explain::Line;
 use crate::job::life::{self, Cancelled, Report};
 use crate::job::{
     Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, NewJob, Now, ProgressRow, Refusal, StepRow, Wait,
-    explain,
+    WaitOn, WaitRow, explain,
 };
 use crate::limits;
 use crate::order::Stage;
 use crate::protocol::{
-    AttemptView, Call, CallError, Enqueue, FailureView, JobView, Progress, ProgressView, Renewal, Reply, Reported,
-    Request, Scope, StepView, When,
+    After, AttemptView, Call, CallError, Enqueue, FailureView, JobView, Progress, ProgressView, Renewal, Reply,
+    Reported, Request, Scope, StepView, When,
 };
 use crate::store::{Storage, Store, StoreError, Stored};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -62,7 +63,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             },
             request => self.execute(group, request, now).await,
         };
-        self.arrange(group.take_moves(), now);
+        self.conclude(group, now).await?;
         match executed {
             Ok(reply) => {
                 if let Some(answer) = answer(&reply).filter(|_| call.request.is_remembered()) {
@@ -117,6 +118,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 save(group, job, attempt);
                 Ok(Reply::Done)
             }
+            Request::Wait { lease, on } => self.wait(group, *lease, on, now).await,
+            Request::Signal(signal) => self.signal(group, signal, now).await,
             Request::Obey { lease } => {
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
                 if !job.cancel_requested {
@@ -157,6 +160,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             return Ok(Reply::Enqueued { job: row.job, fresh: false });
         }
+        let open = match &enqueue.after {
+            Some(after) => self.open_of(group, after).await?,
+            None => BTreeSet::new(),
+        };
         self.check_room()?;
         let (wait, due) = match enqueue.when {
             When::Now => (Wait::Line, Due::now(now)),
@@ -171,8 +178,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
             max_attempts: enqueue.max_attempts,
             payload: payload.into(),
         };
-        let job = life::enqueue(group.take_job_id(), new, wait, due, now);
+        let mut job = life::enqueue(group.take_job_id(), new, wait, due, now);
         let id = job.id;
+        for &on in enqueue.after.iter().flat_map(|after| &after.jobs) {
+            group.insert_wait(WaitRow { job: id, step: "".into(), on });
+        }
+        if let Some(After { unmet, .. }) = &enqueue.after
+            && !open.is_empty()
+        {
+            (job.wait, job.wait_on) = (Wait::Jobs, Some(WaitOn::Before { unmet: *unmet }));
+        }
         if let Some(key) = &enqueue.key {
             let scope = match key.scope {
                 Scope::Forever => KeyScope::Forever,
@@ -183,6 +198,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             group.put_key(KeyRow { kind, key, job: id, payload_hash, scope }, known.is_some());
         }
         group.move_job(place(&job));
+        if job.wait == Wait::Jobs {
+            group.move_job(Move::WaitingFor(id, open));
+        }
         group.insert_job(job);
         Ok(Reply::Enqueued { job: id, fresh: true })
     }
@@ -200,7 +218,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// What is in the file must be finished within the reserve: nothing new comes into it.
-    fn check_room(&mut self) -> Result<(), Stop> {
+    pub(super) fn check_room(&mut self) -> Result<(), Stop> {
         let (free_bytes, reserve_bytes) = (self.store.free_bytes()?, self.options.reserve_bytes);
         if free_bytes < reserve_bytes {
             return Err(Refusal::StorageFull { free_bytes, reserve_bytes }.into());
@@ -235,6 +253,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Reply::Renewed { leases: renewals })
     }
 
+    /// A job may have one more step.
+    pub(super) async fn check_steps(&mut self, group: &mut Group, job: JobId) -> Result<(), Stop> {
+        let steps = group.step_count(&mut self.store, job).await?;
+        if steps >= limits::STEPS_MAX {
+            let remedy = "give a step more to do, or let a job that follows go on";
+            return Err(Refusal::limit("the job's steps", steps + 1, limits::STEPS_MAX, remedy).into());
+        }
+        Ok(())
+    }
+
     async fn step(
         &mut self,
         group: &mut Group,
@@ -247,11 +275,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if let Some(row) = group.step(&mut self.store, job.id, name).await? {
             return Ok(Reply::Stepped { result: row.result.to_string() });
         }
-        let steps = group.step_count(&mut self.store, job.id).await?;
-        if steps >= limits::STEPS_MAX {
-            let remedy = "give a step more to do, or let a job that follows go on";
-            return Err(Refusal::limit("the job's steps", steps + 1, limits::STEPS_MAX, remedy).into());
-        }
+        self.check_steps(group, job.id).await?;
         self.check_room()?;
         let (name, stored) = (name.into(), result.as_str().into());
         group.insert_step(StepRow { job: job.id, name, result: stored, attempt: attempt.number, at: now.wall });
@@ -323,7 +347,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 as u64,
         };
         let crashes_max = self.options.limits.crashes_max;
-        Ok(explain::explain(&job, latest.as_ref(), failure.as_ref(), crashes_max, now, line))
+        let open: Vec<JobId> = self.waits.open(id).collect();
+        Ok(explain::explain(&job, latest.as_ref(), failure.as_ref(), crashes_max, &open, now, line))
     }
 
     async fn last_failure(
@@ -407,7 +432,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// The job and its attempt, if `lease` holds it now.
-    async fn held(&mut self, group: &mut Group, lease: Lease, now: Now) -> Result<(Job, Attempt), Stop> {
+    pub(super) async fn held(&mut self, group: &mut Group, lease: Lease, now: Now) -> Result<(Job, Attempt), Stop> {
         let Stored { job, latest } = self.known(group, lease.job).await?;
         let attempt = match life::check(latest.as_ref(), lease, now) {
             Ok(attempt) => attempt.clone(),
@@ -456,6 +481,8 @@ fn answer(reply: &Reply) -> Option<Answer> {
     match *reply {
         Reply::Enqueued { job, fresh } => Some(Answer::Enqueued { job, fresh }),
         Reply::Done => Some(Answer::Done),
+        Reply::Suspended => Some(Answer::Suspended),
+        Reply::Signalled { fresh } => Some(Answer::Signalled { fresh }),
         Reply::Failed { next } => Some(Answer::Failed { next }),
         Reply::Cancelled { at_once } => Some(Answer::Cancelled { at_once }),
         Reply::Claimed { .. }

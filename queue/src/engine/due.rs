@@ -4,10 +4,11 @@
 
 use super::Engine;
 use super::group::{Group, Move};
+use super::waits::Held;
 use crate::host::{self, Host};
-use crate::job::{Attempt, Holder, Job, JobId, Now, State, life};
+use crate::job::{Attempt, Due, Holder, Job, JobId, Now, State, Wait, WaitOn, life};
 use crate::limits;
-use crate::order::{Entry, Order, Stage};
+use crate::order::{Entry, Order, Stage, Waits};
 use crate::store::{Live, Storage, Store, StoreError, Stored};
 use std::time::Duration;
 
@@ -20,6 +21,17 @@ impl<H: Host, S: Storage> Engine<H, S> {
         for id in self.order.expired(now, limits::GROUP_DUE_MAX) {
             self.lose(group, id, EXPIRED, now).await?;
         }
+        for id in self.order.over(now, limits::GROUP_DUE_MAX) {
+            self.time_out(group, id, now).await?;
+        }
+        self.conclude(group, now).await
+    }
+
+    /// Decides all that follows from what was decided, and lets it be seen in the order.
+    pub(super) async fn conclude(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
+        self.arrange(group.take_moves(), now);
+        self.follow_up(group, now).await?;
+        self.arrange(group.take_moves(), now);
         Ok(())
     }
 
@@ -32,8 +44,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
         assert!(state.steady <= now.steady, "steady time ran back from {:?} to {:?}", state.steady, now.steady);
         self.miss_nothing(&state)?;
         self.state.steady = now.steady;
-        self.state = crate::store::FileState { next_job: state.next_job, next_token: state.next_token, ..self.state };
-        self.order = Order::default();
+        let crate::store::FileState { next_job, next_token, next_signal, .. } = state;
+        self.state = crate::store::FileState { next_job, next_token, next_signal, ..self.state };
+        (self.order, self.waits) = (Order::default(), Waits::default());
+        let mut held = Held::default();
         let mut after = JobId(0);
         loop {
             let page = self.store.live(after, limits::OPEN_PAGE_JOBS).await?;
@@ -41,10 +55,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
             after = page.last().map_or(after, |live| live.id);
             let mut group = Group::new(self.state, now);
             for live in page {
-                self.recover_job(&mut group, live, now).await?;
+                self.recover_job(&mut group, live, &mut held, now).await?;
             }
             // The mark and the nonce are written even if there is nothing else to write.
             if is_last {
+                self.recover_waits(&mut group, std::mem::take(&mut held), now).await?;
                 group.touch();
             }
             self.commit(group, now).await?;
@@ -55,8 +70,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    async fn recover_job(&mut self, group: &mut Group, live: Live, now: Now) -> Result<(), StoreError> {
-        let Live { id, queue, kind, priority, due, leased } = live;
+    async fn recover_job(
+        &mut self,
+        group: &mut Group,
+        live: Live,
+        held: &mut Held,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let Live { id, queue, kind, priority, wait, wait_on, due, leased } = live;
         let attempt = match leased {
             Some(token) => group.attempt(&mut self.store, token).await?,
             None => None,
@@ -65,7 +86,17 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if leased.is_some() && !attempt.as_ref().is_some_and(is_its_own) {
             return Err(self.store.damaged(format!("job {id} is running, and its attempt is not")));
         }
-        let stage = attempt.as_ref().map_or(Stage::Waiting(due), |attempt| Stage::Leased(attempt.expires));
+        let stage = attempt.as_ref().map_or(stage(wait, due), |attempt| Stage::Leased(attempt.expires));
+        match wait_on.filter(|_| attempt.is_none()) {
+            Some(WaitOn::Before { .. }) => held.for_jobs.push((id, String::new())),
+            Some(WaitOn::Jobs { step }) => held.for_jobs.push((id, step)),
+            Some(WaitOn::Signal { name, .. }) => {
+                let name: std::sync::Arc<str> = name.into();
+                self.waits.listen(id, name.clone());
+                held.for_signals.insert(name);
+            }
+            Some(WaitOn::Condition { .. } | WaitOn::Unmet { .. }) | None => {}
+        }
         self.order.put(id, Entry { queue, kind, priority, stage }, now);
         match attempt {
             Some(attempt) if attempt.holder == Holder::Here && attempt.nonce != self.nonce => {
@@ -106,9 +137,18 @@ impl<H: Host, S: Storage> Engine<H, S> {
     pub(super) fn arrange(&mut self, moves: Vec<Move>, now: Now) {
         for to in moves {
             match to {
-                Move::To(id, entry) => self.order.put(id, entry, now),
+                Move::To(id, entry) => {
+                    if !matches!(entry.stage, Stage::Held(_)) {
+                        self.waits.remove(id);
+                    }
+                    self.order.put(id, entry, now);
+                }
+                Move::Listening(id, name) => self.waits.listen(id, name),
+                Move::WaitingFor(id, on) => self.waits.wait_for_jobs(id, on),
+                Move::Met(id, other) => self.waits.met(id, other),
                 Move::Out(id) => {
                     self.order.remove(id);
+                    self.waits.remove(id);
                     self.awaits.has_ended(id);
                 }
             }
@@ -118,7 +158,23 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
 /// Where a job that is not leased belongs.
 pub(super) fn place(job: &Job) -> Move {
-    if job.state.is_terminal() { Move::Out(job.id) } else { Move::To(job.id, entry(job, Stage::Waiting(job.due))) }
+    if job.state.is_terminal() { Move::Out(job.id) } else { Move::To(job.id, entry(job, stage(job.wait, job.due))) }
+}
+
+/// Where a job stands that waits for this.
+fn stage(wait: Wait, due: Due) -> Stage {
+    match wait {
+        Wait::Signal => Stage::Held((!due.is_never()).then_some(due)),
+        // Its due time counts once the jobs have ended.
+        Wait::Jobs => Stage::Held(None),
+        Wait::Line
+        | Wait::Delay
+        | Wait::Schedule
+        | Wait::Backoff
+        | Wait::CrashBackoff
+        | Wait::Snooze
+        | Wait::Condition => Stage::Waiting(due),
+    }
 }
 
 /// What the order must know of a job.

@@ -1,10 +1,12 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Now, ProgressRow, RequestId, Steady, StepRow, Token};
+use crate::job::{
+    Attempt, Failure, Job, JobId, KeyRow, Now, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+};
 use crate::limits;
-use crate::order::Entry;
+use crate::order::{Entry, Waits};
 use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rows of one group.
@@ -18,6 +20,10 @@ pub struct Group {
     requests: BTreeMap<RequestId, RequestRow>,
     steps: BTreeMap<(JobId, Arc<str>), StepRow>,
     progress: BTreeMap<JobId, Row<ProgressRow>>,
+    signals: BTreeMap<i64, Row<SignalRow>>,
+    waits: BTreeSet<WaitRow>,
+    /// Jobs that have ended, and what follows from that for others is not decided yet.
+    ended: Vec<JobId>,
     moves: Vec<Move>,
 }
 
@@ -27,6 +33,12 @@ pub enum Move {
     To(JobId, Entry),
     /// Nowhere: it is terminal.
     Out(JobId),
+    /// Among those that wait for a signal of this name.
+    Listening(JobId, Arc<str>),
+    /// Among those that wait for these jobs to end.
+    WaitingFor(JobId, BTreeSet<JobId>),
+    /// One of those for which it waits has ended.
+    Met(JobId, JobId),
 }
 
 struct Row<T> {
@@ -85,6 +97,9 @@ impl Group {
             requests: BTreeMap::new(),
             steps: BTreeMap::new(),
             progress: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            waits: BTreeSet::new(),
+            ended: Vec::new(),
             moves: Vec::new(),
         }
     }
@@ -97,6 +112,35 @@ impl Group {
     /// A job belongs elsewhere in the order, as soon as that stands.
     pub fn move_job(&mut self, to: Move) {
         self.moves.push(to);
+    }
+
+    /// The next job that has ended, if what follows from that is not decided yet.
+    pub fn take_ended(&mut self) -> Option<JobId> {
+        self.ended.pop()
+    }
+
+    /// Those for which a job waits that have not ended, as this group leaves them.
+    pub fn open_waits(&self, waits: &Waits, job: JobId) -> BTreeSet<JobId> {
+        let mut open: BTreeSet<JobId> = waits.open(job).collect();
+        for to in &self.moves {
+            match to {
+                Move::WaitingFor(id, on) if *id == job => open.clone_from(on),
+                Move::Met(id, other) if *id == job => {
+                    open.remove(other);
+                }
+                _ => {}
+            }
+        }
+        open
+    }
+
+    /// The jobs that wait for this one, as this group leaves them, and some that do no more.
+    pub fn dependents(&self, waits: &Waits, job: JobId) -> BTreeSet<JobId> {
+        let moved = self.moves.iter().filter_map(|to| match to {
+            Move::WaitingFor(id, on) if on.contains(&job) => Some(*id),
+            _ => None,
+        });
+        waits.dependents(job).chain(moved).collect()
     }
 
     /// What belongs elsewhere in the order by now.
@@ -119,6 +163,12 @@ impl Group {
     pub fn take_token(&mut self) -> Token {
         self.state.next_token += 1;
         Token(self.state.next_token - 1)
+    }
+
+    /// The next signal's number.
+    pub fn take_signal_id(&mut self) -> i64 {
+        self.state.next_signal += 1;
+        self.state.next_signal - 1
     }
 
     /// A job and its latest attempt, as this group leaves them.
@@ -194,6 +244,50 @@ impl Group {
         }
     }
 
+    /// The oldest signal of a name that nobody has taken.
+    pub async fn untaken_signal(
+        &mut self,
+        store: &mut impl Store,
+        name: &str,
+    ) -> Result<Option<SignalRow>, StoreError> {
+        let mut after = 0;
+        while let Some(row) = store.untaken_signal(name, after).await? {
+            if !self.signals.contains_key(&row.id) {
+                return Ok(Some(row));
+            }
+            // This group has taken it.
+            after = row.id;
+        }
+        let mut own = self.signals.values().map(|row| &row.value);
+        Ok(own.find(|row| row.taken.is_none() && *row.name == *name).cloned())
+    }
+
+    /// The signal that was sent under this key.
+    pub async fn signal_by_key(
+        &mut self,
+        store: &mut impl Store,
+        name: &str,
+        key: &str,
+    ) -> Result<Option<SignalRow>, StoreError> {
+        let mut own = self.signals.values().map(|row| &row.value);
+        match own.find(|row| *row.name == *name && row.key.as_deref() == Some(key)) {
+            Some(row) => Ok(Some(row.clone())),
+            None => store.signal_by_key(name, key).await,
+        }
+    }
+
+    /// The jobs for which a job waits or has waited, as one of its steps.
+    pub async fn waits(
+        &mut self,
+        store: &mut impl Store,
+        job: JobId,
+        step: &str,
+    ) -> Result<BTreeSet<JobId>, StoreError> {
+        let stored = store.waits(job).await?;
+        let all = stored.iter().chain(&self.waits);
+        Ok(all.filter(|row| row.job == job && *row.step == *step).map(|row| row.on).collect())
+    }
+
     /// The remembered answer to a request.
     pub async fn request(&mut self, store: &mut impl Store, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         match self.requests.get(&id) {
@@ -219,6 +313,9 @@ impl Group {
     /// A job that was changed.
     pub fn update_job(&mut self, job: Job) {
         let row = self.jobs.get_mut(&job.id).expect("a job is read before it is changed");
+        if job.state.is_terminal() {
+            self.ended.push(job.id);
+        }
         row.update(job);
     }
 
@@ -248,6 +345,16 @@ impl Group {
         put(&mut self.progress, row.job, row, is_there);
     }
 
+    /// A signal; `is_there` says whether it was sent before.
+    pub fn put_signal(&mut self, row: SignalRow, is_there: bool) {
+        put(&mut self.signals, row.id, row, is_there);
+    }
+
+    /// A job waits for another one.
+    pub fn insert_wait(&mut self, row: WaitRow) {
+        self.waits.insert(row);
+    }
+
     /// A new step.
     pub fn insert_step(&mut self, row: StepRow) {
         self.steps.insert((row.job, row.name.clone()), row);
@@ -273,6 +380,8 @@ impl Group {
         changes.extend(changed(self.keys, Change::InsertKey, Change::UpdateKey));
         changes.extend(self.steps.into_values().map(Change::InsertStep));
         changes.extend(changed(self.progress, Change::InsertProgress, Change::UpdateProgress));
+        changes.extend(changed(self.signals, Change::InsertSignal, Change::UpdateSignal));
+        changes.extend(self.waits.into_iter().map(Change::InsertWait));
         changes.extend(self.requests.into_values().map(Change::InsertRequest));
         if changes.is_empty() && !self.touched {
             return None;

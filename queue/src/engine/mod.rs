@@ -15,12 +15,13 @@ mod steady;
 mod transaction;
 mod validate;
 mod wait;
+mod waits;
 
 use crate::host::Host;
 use crate::job::{Nonce, Now, Steady};
 use crate::limits;
 use crate::options::Options;
-use crate::order::Order;
+use crate::order::{Order, Waits};
 use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
 use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
@@ -102,6 +103,7 @@ struct Engine<H: Host, S: Storage> {
     /// The row as it was committed last.
     state: FileState,
     order: Order,
+    waits: Waits,
     claims: Vec<WaitingClaim>,
     awaits: Awaits,
     /// When the oldest remembered answer was given, at the earliest.
@@ -210,6 +212,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             nonce,
             state,
             order: Order::default(),
+            waits: Waits::default(),
             claims: Vec::new(),
             awaits: Awaits::default(),
             oldest_request: Steady(0),

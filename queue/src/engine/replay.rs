@@ -31,6 +31,10 @@ pub enum Answer {
     Cancelled {
         at_once: bool,
     },
+    Suspended,
+    Signalled {
+        fresh: bool,
+    },
     /// A transaction of the caller's was committed.
     Committed,
 }
@@ -64,6 +68,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Answer::Done => Reply::Done,
             Answer::Failed { next } => Reply::Failed { next },
             Answer::Cancelled { at_once } => Reply::Cancelled { at_once },
+            Answer::Suspended => Reply::Suspended,
+            Answer::Signalled { fresh } => Reply::Signalled { fresh },
             // No call has the name of a transaction, unless its digest is the same by chance.
             Answer::Committed => return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused))))),
         };

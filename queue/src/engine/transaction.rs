@@ -308,6 +308,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if group.request(&mut self.store, begin.id).await?.is_some() {
             return self.refuse_transaction(Refusal::RequestIdReused).await;
         }
+        self.follow_up(&mut group, now).await?;
         group.insert_request(replay::row(begin.id, 0, now, &Answer::Committed));
         let moves = group.take_moves();
         *asked = true;

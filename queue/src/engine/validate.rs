@@ -2,10 +2,11 @@
 //! to do.
 
 use crate::canonical;
-use crate::job::{How, Refusal};
+use crate::job::{How, JobId, Refusal};
 use crate::limits;
 use crate::options::Options;
-use crate::protocol::{Claim, Enqueue, Key, Progress};
+use crate::protocol::{Claim, Enqueue, Progress, Signal};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +22,7 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
         let limit = format!("1 to {}", limits::ATTEMPTS_MAX);
         return Err(Refusal::limit("max_attempts", enqueue.max_attempts, limit, "choose one in between"));
     }
-    if let Some(Key { name, .. }) = &enqueue.key {
-        let remedy = "hash what makes the work unique, and use the hash";
-        if name.is_empty() || name.len() > limits::KEY_BYTES_MAX {
-            let limit = format!("1 to {} bytes", limits::KEY_BYTES_MAX);
-            return Err(Refusal::limit("the key's length", name.len(), limit, remedy));
-        }
-    }
+    enqueue.key.as_ref().map_or(Ok(()), |it| key(&it.name))?;
     json("payload", &enqueue.payload, options)
 }
 
@@ -80,6 +75,23 @@ pub fn wait(wait_ms: u64, waiting: usize) -> Result<(), Refusal> {
         return Err(Refusal::limit("questions that wait for the end of a job", waiting, limits::AWAITS_MAX, remedy));
     }
     Ok(())
+}
+
+/// Checks for which jobs another one would wait.
+pub fn waits(jobs: &[JobId]) -> Result<BTreeSet<JobId>, Refusal> {
+    if jobs.is_empty() || jobs.len() > limits::WAITS_MAX {
+        let (limit, remedy) =
+            (format!("1 to {}", limits::WAITS_MAX), "let some of them be waited for by one that follows");
+        return Err(Refusal::limit("jobs to wait for", jobs.len(), limit, remedy));
+    }
+    Ok(jobs.iter().copied().collect())
+}
+
+/// Checks a signal; its payload as canonical JSON.
+pub fn signal(signal: &Signal, options: &Options) -> Result<String, Refusal> {
+    name("signal", &signal.name)?;
+    signal.key.as_deref().map_or(Ok(()), key)?;
+    json("signal's payload", &signal.payload, options)
 }
 
 /// Checks a claim, given how many others wait.
@@ -155,7 +167,17 @@ pub fn causes(causes: &[String]) -> Vec<String> {
     causes.iter().take(limits::CAUSES_MAX).map(|cause| message(cause).to_string()).collect()
 }
 
-fn name(what: &str, name: &str) -> Result<(), Refusal> {
+fn key(key: &str) -> Result<(), Refusal> {
+    if key.is_empty() || key.len() > limits::KEY_BYTES_MAX {
+        let limit = format!("1 to {} bytes", limits::KEY_BYTES_MAX);
+        let remedy = "hash what makes the work unique, and use the hash";
+        return Err(Refusal::limit("the key's length", key.len(), limit, remedy));
+    }
+    Ok(())
+}
+
+/// Checks a name.
+pub fn name(what: &str, name: &str) -> Result<(), Refusal> {
     if name.is_empty() || name.len() > limits::NAME_BYTES_MAX {
         let limit = format!("1 to {} bytes", limits::NAME_BYTES_MAX);
         return Err(Refusal::limit(

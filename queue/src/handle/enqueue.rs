@@ -4,9 +4,9 @@ use super::calls::{Caller, unexpected};
 use super::transaction::Open;
 use crate::canonical;
 use crate::error::Error;
-use crate::job::{JobId, RequestId, Wall, milliseconds};
+use crate::job::{JobId, RequestId, Unmet, Wall, milliseconds};
 use crate::limits;
-use crate::protocol::{Enqueue, Key, Reply, Request, Scope, When};
+use crate::protocol::{After, Enqueue, Key, Reply, Request, Scope, When};
 use serde_json::Value;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -29,6 +29,16 @@ pub(super) enum Target {
     Transaction(Arc<Open>),
 }
 
+impl Target {
+    /// Asks for a change there.
+    pub async fn make(self, request: Request) -> Result<Reply, Error> {
+        match self {
+            Self::Queue(caller, request_id) => caller.call_as(request_id, request).await,
+            Self::Transaction(open) => open.command(request).await,
+        }
+    }
+}
+
 /// A job that is in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
@@ -48,6 +58,7 @@ impl EnqueueJob {
             payload: String::new(),
             when: When::Now,
             key: None,
+            after: None,
         };
         Self { target, payload, enqueue }
     }
@@ -100,6 +111,29 @@ impl EnqueueJob {
         self
     }
 
+    /// Does not run before these jobs have ended. `unmet` says what becomes of it if one of them ends without a result.
+    /// One that has ended so already is refused, unless it runs all the same.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Page { number: u32 }
+    /// # impl outlive::Job for Page { const KIND: &'static str = "page"; type Output = (); }
+    /// # #[derive(Serialize, Deserialize)] struct Bind {}
+    /// # impl outlive::Job for Bind { const KIND: &'static str = "bind"; type Output = (); }
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use outlive::job::Unmet;
+    /// let mut pages = Vec::new();
+    /// for number in 1..=3 {
+    ///     pages.push(outlive.enqueue(Page { number }).await?.job);
+    /// }
+    /// outlive.enqueue(Bind {}).after(pages, Unmet::Cancel).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn after(mut self, jobs: impl IntoIterator<Item = JobId>, unmet: Unmet) -> Self {
+        self.enqueue.after = Some(After { jobs: jobs.into_iter().collect(), unmet });
+        self
+    }
+
     /// Failures after which it is discarded; [`ATTEMPTS_DEFAULT`](limits::ATTEMPTS_DEFAULT) if none
     /// is chosen. Crashes, snoozes and releases do not count.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
@@ -128,11 +162,7 @@ impl IntoFuture for EnqueueJob {
             let payload = payload.map_err(|error| Error::Encode { what: "payload", error })?;
             enqueue.payload = canonical::text(&payload);
             let request = Request::Enqueue(enqueue);
-            let reply = match target {
-                Target::Queue(caller, request_id) => caller.call_as(request_id, request).await?,
-                Target::Transaction(open) => open.command(request).await?,
-            };
-            match reply {
+            match target.make(request).await? {
                 Reply::Enqueued { job, fresh } => Ok(Enqueued { job, fresh }),
                 other => Err(unexpected("enqueue", &other)),
             }

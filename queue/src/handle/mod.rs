@@ -4,10 +4,12 @@ mod calls;
 mod enqueue;
 mod inside;
 mod result;
+mod signal;
 mod transaction;
 
 pub use enqueue::{EnqueueJob, Enqueued};
 pub use result::AwaitResult;
+pub use signal::SendSignal;
 pub use transaction::Transaction;
 
 use crate::engine::Local;
@@ -118,6 +120,24 @@ impl<H: Host> Outlive<H> {
     pub fn enqueue<J: Job>(&self, job: J) -> EnqueueJob {
         let target = Target::Queue(self.caller.clone(), self.caller.request_id());
         EnqueueJob::new(target, J::KIND, serde_json::to_value(&job))
+    }
+
+    /// Sends a signal: awaiting it puts it into the file; before that, its particulars can be chosen. It is there from
+    /// then on, until a job takes it that waits for one of its name ([`Context::signal`](crate::Context::signal)), now
+    /// or later; each is taken once, the oldest first. Awaiting it says whether it is new.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// outlive.signal("approved-7", &"by Ada").key("form-1234").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] beyond a limit, with a key that stands for another signal, or on a disk that is nearly full;
+    /// [`Error::Unknown`] if the answer was lost and could not be had again.
+    pub fn signal<T: Serialize>(&self, name: impl Into<String>, payload: &T) -> SendSignal {
+        let target = Target::Queue(self.caller.clone(), self.caller.request_id());
+        SendSignal::new(target, name.into(), serde_json::to_value(payload))
     }
 
     /// Runs `work` in a transaction: what it does to tables of the caller's own, in the queue's file, and the jobs

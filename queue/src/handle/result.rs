@@ -23,7 +23,7 @@ pub struct AwaitResult<T> {
 }
 
 impl<T> AwaitResult<T> {
-    pub(super) fn new(caller: Arc<Caller>, job: JobId) -> Self {
+    pub(crate) fn new(caller: Arc<Caller>, job: JobId) -> Self {
         Self { caller, job, limit: None, result: PhantomData }
     }
 

@@ -3,6 +3,7 @@
 use super::calls::{Caller, unexpected};
 use super::enqueue::{EnqueueJob, Target};
 use super::inside::Inside;
+use super::signal::SendSignal;
 use crate::canonical;
 use crate::error::Error;
 use crate::handle::Job;
@@ -139,6 +140,14 @@ impl Transaction {
     /// before.
     pub fn enqueue<J: Job>(&self, job: J) -> EnqueueJob {
         EnqueueJob::new(Target::Transaction(self.line.clone()), J::KIND, serde_json::to_value(&job))
+    }
+
+    /// Sends a signal, with the transaction.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn signal<T: Serialize>(&self, name: impl Into<String>, payload: &T) -> SendSignal {
+        SendSignal::new(Target::Transaction(self.line.clone()), name.into(), serde_json::to_value(payload))
     }
 
     /// Asks for a job to stop, with the transaction. `true` if it takes effect with the commit; a running job is

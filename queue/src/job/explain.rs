@@ -1,6 +1,6 @@
 //! Why a job is not running: always an answer, as a value, as JSON, and as a sentence.
 
-use super::{Attempt, AttemptEnd, Failure, How, Job, JobId, Now, State, Wait, Wall};
+use super::{Attempt, AttemptEnd, Failure, How, Job, JobId, Now, State, Unmet, Wait, WaitOn, Wall};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -47,7 +47,19 @@ pub enum Doing {
         outcome: State,
         /// When.
         at: Wall,
+        /// The job whose end without a result was the end of this one, which had waited for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unmet: Option<UnmetJob>,
     },
+}
+
+/// A job that ended without a result, and another one had waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmetJob {
+    /// Which one.
+    pub job: JobId,
+    /// How it ended.
+    pub state: State,
 }
 
 /// One reason why a job is not running.
@@ -87,6 +99,25 @@ pub enum Reason {
     },
     /// Its handler asked to be continued later.
     Snooze,
+    /// Something outside is not as its handler needs it; the handler looks again.
+    Condition {
+        /// What.
+        what: String,
+    },
+    /// Its handler waits for a signal.
+    Signal {
+        /// Its name.
+        name: String,
+    },
+    /// It waits for other jobs to end.
+    Jobs {
+        /// Those that have not ended, the first of them.
+        jobs: Vec<JobId>,
+        /// How many there are.
+        open: u64,
+        /// What becomes of it if one of them ends without a result; nothing if its handler waits for them.
+        unmet: Option<Unmet>,
+    },
     /// Its worker's lease has expired; it is about to be given to the next one.
     LeaseExpired {
         /// Who had it.
@@ -128,6 +159,10 @@ pub enum Until {
     },
     /// A worker claims a job of its kind from its queue, and its turn has come.
     Claim,
+    /// Somebody sends a signal of that name.
+    Signal,
+    /// All of these jobs have ended.
+    Ends,
     /// The engine writes down that the lease is lost: before the next answer it gives.
     Pass,
 }
@@ -141,6 +176,8 @@ pub enum Bound {
         /// Milliseconds.
         at_most: u64,
     },
+    /// For as long as it takes until the named event: nothing in the queue bounds it.
+    Event,
     /// Until this many jobs of its queue have been claimed.
     Claims {
         /// Claims, its own among them.
@@ -170,16 +207,20 @@ pub struct Line {
     pub claims_waiting: u64,
 }
 
-/// Explains a job. `latest` is its latest attempt; `line` is asked for only if it waits for its turn.
+/// Explains a job. `latest` is its latest attempt; `open` are the jobs for which it waits, if it waits for any; `line` is asked for only if it waits for its turn.
 pub fn explain(
     job: &Job,
     latest: Option<&Attempt>,
     last_failure: Option<&Failure>,
     crashes_max: u32,
+    open: &[JobId],
     now: Now,
     line: impl FnOnce() -> Line,
 ) -> Explanation {
     let doing = match (job.state, latest) {
+        (State::Waiting, _) if matches!(job.wait, Wait::Signal | Wait::Jobs) => {
+            Doing::Waiting { blockers: vec![held(job, open, now)] }
+        }
         (State::Waiting, _) if job.due.is_due(now) => Doing::Waiting { blockers: vec![in_line(job, line())] },
         (State::Waiting, _) => Doing::Waiting { blockers: vec![until_due(job, crashes_max, now)] },
         (State::Running, Some(attempt)) if attempt.expires <= now.steady => {
@@ -192,7 +233,13 @@ pub fn explain(
             cancel_requested: job.cancel_requested,
         },
         (State::Running, None) => unreachable!("job {} runs without an attempt", job.id),
-        (outcome, _) => Doing::Finished { outcome, at: job.finished_at.unwrap_or(job.enqueued_at) },
+        (outcome, _) => {
+            let unmet = match job.wait_on {
+                Some(WaitOn::Unmet { job, state }) => Some(UnmetJob { job, state }),
+                _ => None,
+            };
+            Doing::Finished { outcome, at: job.finished_at.unwrap_or(job.enqueued_at), unmet }
+        }
     };
     let last_failure = last_failure.map(|failure| LastFailure {
         attempt: failure.attempt,
@@ -203,6 +250,33 @@ pub fn explain(
     Explanation { job: job.id, kind: job.new.kind.to_string(), attempts: job.attempts, last_failure, doing }
 }
 
+/// Most jobs that an explanation names.
+const NAMED_MAX: usize = 10;
+
+fn held(job: &Job, open: &[JobId], now: Now) -> Blocker {
+    let bound = || u64::try_from(job.due.wait(now).as_millis()).unwrap_or(u64::MAX);
+    match &job.wait_on {
+        Some(WaitOn::Signal { name, .. }) => Blocker {
+            reason: Reason::Signal { name: name.clone() },
+            until: Until::Signal,
+            holds_while: format!("no signal {name:?} is there that nobody has taken"),
+            bound: if job.due.is_never() { Bound::Event } else { Bound::Milliseconds { at_most: bound() } },
+        },
+        on => {
+            let unmet = if let Some(WaitOn::Before { unmet }) = on { Some(*unmet) } else { None };
+            let jobs: Vec<JobId> = open.iter().take(NAMED_MAX).copied().collect();
+            let names: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+            let more = if open.len() > jobs.len() { ", …" } else { "" };
+            Blocker {
+                reason: Reason::Jobs { jobs, open: open.len() as u64, unmet },
+                until: Until::Ends,
+                holds_while: format!("not all of these jobs have ended: {}{more}", names.join(", ")),
+                bound: Bound::Event,
+            }
+        }
+    }
+}
+
 fn until_due(job: &Job, crashes_max: u32, now: Now) -> Blocker {
     let reason = match job.wait {
         Wait::Line | Wait::Delay => Reason::Delay,
@@ -210,6 +284,11 @@ fn until_due(job: &Job, crashes_max: u32, now: Now) -> Blocker {
         Wait::Backoff => Reason::Backoff { failures: job.failures, max_attempts: job.new.max_attempts },
         Wait::CrashBackoff => Reason::CrashBackoff { crashes: job.crashes, crashes_max },
         Wait::Snooze => Reason::Snooze,
+        Wait::Condition => {
+            let what = if let Some(WaitOn::Condition { what }) = &job.wait_on { what.clone() } else { String::new() };
+            Reason::Condition { what }
+        }
+        Wait::Signal | Wait::Jobs => unreachable!("job {} waits for more than a time", job.id),
     };
     let wall = job.due.wall.0;
     let holds_while = match job.due.steady {
@@ -281,7 +360,7 @@ impl fmt::Display for Explanation {
                     write!(f, "{}{blocker}", if i == 0 { "" } else { " It also " })?;
                 }
             }
-            Doing::Finished { outcome, at } => {
+            Doing::Finished { outcome, at, unmet } => {
                 let manner = match outcome {
                     State::Completed => "completed",
                     State::Discarded => "was discarded",
@@ -289,7 +368,13 @@ impl fmt::Display for Explanation {
                     State::Quarantined => "was quarantined because it kept killing its workers",
                     State::Waiting | State::Running => unreachable!("{outcome} is not terminal"),
                 };
-                write!(f, "{manner} at {} after {}.", date(*at), count(u64::from(self.attempts), "attempt"))?;
+                write!(f, "{manner} at {} after {}", date(*at), count(u64::from(self.attempts), "attempt"))?;
+                match unmet {
+                    Some(UnmetJob { job, state }) => {
+                        write!(f, ", because job {job}, for which it waited, was {state}.")?
+                    }
+                    None => f.write_str(".")?,
+                }
             }
         }
         match &self.last_failure {
@@ -319,6 +404,29 @@ impl fmt::Display for Blocker {
                 write!(f, "rests after killing its worker ({crashes} of {crashes_max} times)")?;
             }
             Reason::Snooze => f.write_str("was put back by its own handler")?,
+            Reason::Condition { what } => write!(f, "waits because of this: {what}; its handler looks again")?,
+            Reason::Signal { name } => {
+                write!(f, "waits for a signal {name:?}, which nobody has sent")?;
+                return match self.bound {
+                    Bound::Milliseconds { at_most } => {
+                        write!(f, "; it goes on without one in {}.", seconds(at_most.cast_signed()))
+                    }
+                    _ => f.write_str("."),
+                };
+            }
+            Reason::Jobs { jobs, open, unmet } => {
+                let names: Vec<String> = jobs.iter().map(|job| format!("job {job}")).collect();
+                write!(f, "waits for {} to end: {}", count(*open, "job"), names.join(", "))?;
+                if *open > jobs.len() as u64 {
+                    write!(f, " and {} more", open - jobs.len() as u64)?;
+                }
+                return f.write_str(match unmet {
+                    Some(Unmet::Cancel) => ". If one of them ends without a result, it is cancelled.",
+                    Some(Unmet::Discard) => ". If one of them ends without a result, it is discarded.",
+                    Some(Unmet::Run) => ". It runs however they end.",
+                    None => ".",
+                });
+            }
             Reason::LeaseExpired { worker } => {
                 return write!(f, "has lost its worker {worker}: its lease expired, and it is about to be given away.");
             }
@@ -359,7 +467,7 @@ impl How {
 impl AttemptEnd {
     /// Whether the attempt leaves a failure's row.
     pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Completed | Self::Snoozed)
+        !matches!(self, Self::Completed | Self::Snoozed | Self::Suspended)
     }
 }
 

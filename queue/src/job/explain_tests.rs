@@ -22,7 +22,7 @@ fn running() -> (Job, Attempt) {
 }
 
 fn check(job: &Job, latest: Option<&Attempt>, failure: Option<&Failure>, now: Now, line: Line) -> String {
-    let explanation = explain(job, latest, failure, 5, now, || line);
+    let explanation = explain(job, latest, failure, 5, &[JobId(3), JobId(5)], now, || line);
     let json = serde_json::to_string(&explanation).unwrap();
     assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "JSON reads back");
     format!("{explanation}\n{json}")

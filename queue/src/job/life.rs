@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, AttemptEnd, Due, Event, Failure, Holder, How, Job, JobId, Lease, Limits, NewJob, Next, Nonce, Now,
-    Refusal, State, Token, Wait,
+    Refusal, State, Token, Unmet, Wait, WaitOn,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +54,7 @@ pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, now: Now) -> Job {
         enqueued_at: now.wall,
         state: State::Waiting,
         wait,
+        wait_on: None,
         due,
         token: None,
         attempts: 0,
@@ -71,6 +72,7 @@ pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, now: Now) -> Job {
 pub fn claim(job: &mut Job, grant: Grant, now: Now) -> Attempt {
     assert!(job.due.is_due(now), "job {} was claimed before it was due", job.id);
     advance(job, Event::Claim, now);
+    job.wait_on = None;
     job.attempts += 1;
     job.token = Some(grant.token);
     Attempt {
@@ -184,6 +186,45 @@ pub fn snooze(job: &mut Job, attempt: &mut Attempt, delay: Duration, now: Now) {
         job.wait = Wait::Snooze;
         job.due = Due::after(now, delay);
     }
+}
+
+/// Ends the attempt until something happens, or until `due` at the latest; no attempt is spent.
+pub fn suspend(job: &mut Job, attempt: &mut Attempt, (wait, on): (Wait, WaitOn), due: Due, now: Now) {
+    end(attempt, AttemptEnd::Suspended, now);
+    if job.cancel_requested {
+        advance(job, Event::Cancel, now);
+    } else {
+        advance(job, Event::Retry, now);
+        (job.wait, job.wait_on, job.due) = (wait, Some(on), due);
+    }
+}
+
+/// What the job waited for has happened: it waits for its turn.
+pub fn go_on(job: &mut Job, now: Now) {
+    assert!(job.state == State::Waiting, "job {} is {} and waits for nothing", job.id, job.state);
+    (job.wait, job.wait_on, job.due) = (Wait::Line, None, Due::now(now));
+}
+
+/// The jobs for which the job waited have ended: it waits for what it was enqueued with.
+pub fn let_run(job: &mut Job, now: Now) {
+    assert!(job.state == State::Waiting, "job {} is {} and waits for nothing", job.id, job.state);
+    job.wait_on = None;
+    job.wait = match job.due {
+        Due { steady: None, .. } => Wait::Schedule,
+        due if due.is_due(now) => Wait::Line,
+        _ => Wait::Delay,
+    };
+}
+
+/// What the job waited for can't be any more: another one has ended without a result.
+pub fn give_up(job: &mut Job, unmet: Unmet, (other, state): (JobId, State), now: Now) {
+    let event = match unmet {
+        Unmet::Cancel => Event::Cancel,
+        Unmet::Discard => Event::Discard,
+        Unmet::Run => unreachable!("job {} runs all the same", job.id),
+    };
+    advance(job, event, now);
+    job.wait_on = Some(WaitOn::Unmet { job: other, state });
 }
 
 /// Ends the attempt because somebody asked for the job to stop, and its worker has obeyed.

@@ -18,7 +18,8 @@ pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
 pub(crate) use id::identity;
 pub use id::{JobId, Lease, Nonce, RequestId, Token};
 pub use record::{
-    Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, KeyScope, NewJob, Next, ProgressRow, StepRow, Wait,
+    Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, KeyScope, NewJob, Next, ProgressRow, SignalRow, StepRow,
+    Unmet, Wait, WaitOn, WaitRow,
 };
 pub use refusal::Refusal;
 pub use retry::{Backoff, Limits};

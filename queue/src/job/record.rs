@@ -17,7 +17,9 @@ pub struct Job {
     pub state: State,
     /// For what it waits, while it waits; why it waited last, afterwards.
     pub wait: Wait,
-    /// Until when it waits.
+    /// What else there is to know of why it waits, or of why it ended without having run.
+    pub wait_on: Option<WaitOn>,
+    /// Until when it waits; for what has no end of its own, for ever.
     pub due: Due,
     /// The fencing token of its latest attempt.
     pub token: Option<Token>,
@@ -69,6 +71,60 @@ text_enum! {
         CrashBackoff = "crash-backoff",
         /// For the time its handler asked for.
         Snooze = "snooze",
+        /// For something outside, at which its handler looks again after some time.
+        Condition = "condition",
+        /// For a signal.
+        Signal = "signal",
+        /// For other jobs to end.
+        Jobs = "jobs",
+    }
+}
+
+/// What there is to know of a wait beside its time. In the file it is JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "on", rename_all = "kebab-case")]
+pub enum WaitOn {
+    /// Something outside.
+    Condition {
+        /// What is not as it must be.
+        what: String,
+    },
+    /// A signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// The step that will have it.
+        step: String,
+    },
+    /// Other jobs, before it may run.
+    Before {
+        /// What becomes of it if one of them ends without a result.
+        unmet: Unmet,
+    },
+    /// Other jobs, for which its handler waits.
+    Jobs {
+        /// The step that will have their ends.
+        step: String,
+    },
+    /// None any more: it has ended because another job ended without a result.
+    Unmet {
+        /// Which one.
+        job: JobId,
+        /// How that one ended.
+        state: State,
+    },
+}
+
+text_enum! {
+    /// What becomes of a job that waits for another one if that ends without a result: if it is cancelled,
+    /// discarded or quarantined.
+    pub enum Unmet {
+        /// It is cancelled.
+        Cancel = "cancel",
+        /// It is discarded, where it can be inspected.
+        Discard = "discard",
+        /// It runs all the same.
+        Run = "run",
     }
 }
 
@@ -123,6 +179,8 @@ text_enum! {
         Expired = "expired",
         /// With a request to go on later.
         Snoozed = "snoozed",
+        /// With a wait for something: another attempt goes on.
+        Suspended = "suspended",
         /// Given back by its worker.
         Released = "released",
         /// Stopped because somebody asked for it.
@@ -248,6 +306,34 @@ pub struct ProgressRow {
     pub message: Option<Arc<str>>,
     /// Where a later attempt should go on, as JSON.
     pub checkpoint: Option<Arc<str>>,
+}
+
+/// A signal, as its row has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalRow {
+    /// Its number: signals of a name are taken in this order.
+    pub id: i64,
+    /// What those who wait for it call it.
+    pub name: Arc<str>,
+    /// The sender's name for it.
+    pub key: Option<Arc<str>>,
+    /// What it carries, as JSON.
+    pub payload: Arc<str>,
+    /// When it was sent.
+    pub sent_at: Wall,
+    /// Which step of which job has it.
+    pub taken: Option<(JobId, Arc<str>)>,
+}
+
+/// That a job waits for another one, or has waited, as its row has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaitRow {
+    /// Which job.
+    pub job: JobId,
+    /// The step that has the ends of all that it waits for; empty for what it waits for before it may run.
+    pub step: Arc<str>,
+    /// For which one.
+    pub on: JobId,
 }
 
 impl KeyScope {

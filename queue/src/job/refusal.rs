@@ -56,6 +56,32 @@ pub enum Refusal {
         /// The first job.
         job: JobId,
     },
+    /// A job would wait for another one that has ended without a result already.
+    #[error(
+        "what it waits for can't be any more: job {job} is {state}; leave it out, or say that it runs all the same"
+    )]
+    NeverMet {
+        /// The other job.
+        job: JobId,
+        /// How it ended.
+        state: State,
+    },
+    /// Jobs would wait for each other.
+    #[error("job {job} would wait for itself: job {through} waits for it already, itself or by others")]
+    WaitsForItself {
+        /// The job.
+        job: JobId,
+        /// For which it would wait.
+        through: JobId,
+    },
+    /// The signal's key names another one with another payload.
+    #[error("the key {key:?} already stands for another signal {name:?}, whose payload differs; use another key")]
+    SignalConflict {
+        /// The signal's name.
+        name: String,
+        /// The key.
+        key: String,
+    },
     /// The request id was used before, for another request.
     #[error("the request id was used before for a different request; make a new one for each mutation")]
     RequestIdReused,

@@ -27,9 +27,9 @@ text_enum! {
         Claim = "claim",
         /// The attempt ended well.
         Complete = "complete",
-        /// The attempt ended, and another is to follow: failure, crash, snooze or release.
+        /// The attempt ended, and another is to follow: failure, crash, snooze, wait or release.
         Retry = "retry",
-        /// The attempt ended, and no other follows.
+        /// The attempt ended, and no other follows; or what the job waited for can't be any more.
         Discard = "discard",
         /// The attempt ended in one crash too many.
         Quarantine = "quarantine",
@@ -45,7 +45,7 @@ impl State {
             (Self::Waiting, Event::Claim) => Some(Self::Running),
             (Self::Running, Event::Complete) => Some(Self::Completed),
             (Self::Running, Event::Retry) => Some(Self::Waiting),
-            (Self::Running, Event::Discard) => Some(Self::Discarded),
+            (Self::Waiting | Self::Running, Event::Discard) => Some(Self::Discarded),
             (Self::Running, Event::Quarantine) => Some(Self::Quarantined),
             (Self::Waiting | Self::Running, Event::Cancel) => Some(Self::Cancelled),
             _ => None,

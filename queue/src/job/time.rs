@@ -76,6 +76,16 @@ impl Due {
         Self { steady: None, wall }
     }
 
+    /// Not by itself.
+    pub const fn never() -> Self {
+        Self { steady: Some(Steady(i64::MAX)), wall: Wall(i64::MAX) }
+    }
+
+    /// Whether it never happens by itself.
+    pub fn is_never(self) -> bool {
+        self == Self::never()
+    }
+
     /// Whether it may happen.
     pub fn is_due(self, now: Now) -> bool {
         self.is_due_for_good(now) || self.wall <= now.wall

@@ -3,6 +3,10 @@
 //! Within a queue a higher priority goes first, and among equals the older job. The order holds no
 //! truth of its own: it is an index over rows, and a row that contradicts it wins.
 
+mod waits;
+
+pub use waits::Waits;
+
 use crate::job::{Due, JobId, Now, Place, Steady, Wall};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +34,8 @@ pub struct Entry {
 pub enum Stage {
     /// Runnable once due.
     Waiting(Due),
+    /// Waits for something else, until this time at the latest, if there is one.
+    Held(Option<Due>),
     /// Leased until this time.
     Leased(Steady),
 }
@@ -44,6 +50,9 @@ pub struct Order {
     /// Jobs in line that only the wall clock has put there: it may take them out again.
     lined_wall: BTreeSet<(Wall, JobId)>,
     leases: BTreeSet<(Steady, JobId)>,
+    /// When what is held is held no longer.
+    limits_steady: BTreeSet<(Steady, JobId)>,
+    limits_wall: BTreeSet<(Wall, JobId)>,
 }
 
 impl Order {
@@ -61,6 +70,10 @@ impl Order {
                 self.timed_steady.extend(due.steady.map(|steady| (steady, id)));
                 self.timed_wall.insert((due.wall, id));
             }
+            Stage::Held(limit) => {
+                self.limits_steady.extend(limit.and_then(|due| due.steady).map(|steady| (steady, id)));
+                self.limits_wall.extend(limit.map(|due| (due.wall, id)));
+            }
             Stage::Leased(expires) => self.leases.extend([(expires, id)]),
         }
         self.entries.insert(id, entry);
@@ -77,6 +90,14 @@ impl Order {
                 self.timed_wall.remove(&(due.wall, id));
                 self.lined_wall.remove(&(due.wall, id));
                 self.leave_line(&entry, id);
+            }
+            Stage::Held(limit) => {
+                if let Some(steady) = limit.and_then(|due| due.steady) {
+                    self.limits_steady.remove(&(steady, id));
+                }
+                if let Some(due) = limit {
+                    self.limits_wall.remove(&(due.wall, id));
+                }
             }
             Stage::Leased(expires) => assert!(self.leases.remove(&(expires, id)), "job {id} had no lease"),
         }
@@ -118,11 +139,20 @@ impl Order {
         self.leases.iter().take_while(|(expires, _)| *expires <= now.steady).take(most).map(|&(_, id)| id).collect()
     }
 
+    /// Up to `most` jobs that were held and are held no longer, because their time is over.
+    pub fn over(&self, now: Now, most: usize) -> Vec<JobId> {
+        let steady = self.limits_steady.iter().take_while(|(at, _)| *at <= now.steady).map(|&(_, id)| id);
+        let wall = self.limits_wall.iter().take_while(|(at, _)| *at <= now.wall).map(|&(_, id)| id);
+        let ids: BTreeSet<JobId> = steady.take(most).chain(wall.take(most)).collect();
+        ids.into_iter().take(most).collect()
+    }
+
     /// How long until the next lease expires or the next job becomes runnable, if no clock jumps.
     pub fn next_event(&self, now: Now) -> Option<Duration> {
-        let steady = [self.leases.first(), self.timed_steady.first()];
+        let steady = [self.leases.first(), self.timed_steady.first(), self.limits_steady.first()];
         let steady = steady.into_iter().flatten().map(|(at, _)| now.steady.until(*at));
-        let wall = self.timed_wall.first().map(|(at, _)| now.wall.until(*at));
+        let wall = [self.timed_wall.first(), self.limits_wall.first()];
+        let wall = wall.into_iter().flatten().map(|(at, _)| now.wall.until(*at));
         steady.chain(wall).min()
     }
 

@@ -5,7 +5,7 @@ mod transaction;
 pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Said};
 
 use crate::Effect;
-use crate::job::{Explanation, Holder, JobId, Lease, Next, Refusal, RequestId, State, Wall};
+use crate::job::{Explanation, Holder, JobId, Lease, Next, Refusal, RequestId, State, Unmet, Wall};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -81,6 +81,15 @@ pub enum Request {
         /// For how long.
         delay_ms: u64,
     },
+    /// Wait for something, and give up the attempt unless it is there already.
+    Wait {
+        /// The attempt.
+        lease: Lease,
+        /// For what.
+        on: On,
+    },
+    /// Send a signal.
+    Signal(Signal),
     /// Confirm that the attempt was stopped as requested.
     Obey {
         /// The attempt.
@@ -127,6 +136,58 @@ pub struct Enqueue {
     pub when: When,
     /// The caller's name for this enqueue: while it stands, a repeat returns the first job.
     pub key: Option<Key>,
+    /// For which jobs it waits.
+    pub after: Option<After>,
+}
+
+/// Jobs that must have ended before another one may run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// Which ones.
+    pub jobs: Vec<JobId>,
+    /// What becomes of the job if one of them ends without a result.
+    pub unmet: Unmet,
+}
+
+/// For what an attempt waits. Its job goes on as another attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "kebab-case")]
+pub enum On {
+    /// The oldest signal of a name that nobody has taken. It becomes the result of a step.
+    Signal {
+        /// The signal's name.
+        name: String,
+        /// The step that has it: `{"sent": …}`, or `null` if the time was over.
+        step: String,
+        /// For how long, in milliseconds; without it, for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit_ms: Option<u64>,
+    },
+    /// The ends of other jobs. What became of each is the result of a step.
+    Jobs {
+        /// Which ones.
+        jobs: Vec<JobId>,
+        /// The step that has their ends.
+        step: String,
+    },
+    /// Something outside, of which the queue can't tell: the handler looks again after some time.
+    Condition {
+        /// What is not as it must be, for people.
+        what: String,
+        /// After how many milliseconds.
+        again_ms: u64,
+    },
+}
+
+/// A signal to be sent: it is there from then on, until a job takes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What those who wait for it call it.
+    pub name: String,
+    /// The sender's name for it, unique among signals of its name: a repeat changes nothing.
+    pub key: Option<String>,
+    /// What it carries, as JSON.
+    pub payload: String,
 }
 
 /// A caller's name for an enqueue, unique within its kind for as long as its scope lasts.
@@ -252,6 +313,13 @@ pub enum Reply {
     Stepped {
         /// The first one that was stored, as JSON.
         result: String,
+    },
+    /// The attempt has ended, and the job waits.
+    Suspended,
+    /// The signal is in the file.
+    Signalled {
+        /// Whether it is new; otherwise it had been sent under its key before.
+        fresh: bool,
     },
     /// It is written down.
     Done,
@@ -486,6 +554,8 @@ impl Request {
             Self::Fail { .. } => "fail",
             Self::Release { .. } => "release",
             Self::Snooze { .. } => "snooze",
+            Self::Wait { .. } => "wait",
+            Self::Signal(_) => "signal",
             Self::Obey { .. } => "obey",
             Self::Cancel { .. } => "cancel",
             Self::Explain { .. } => "explain",

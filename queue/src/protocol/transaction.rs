@@ -78,10 +78,12 @@ impl Request {
             | Self::Fail { .. }
             | Self::Release { .. }
             | Self::Snooze { .. }
+            | Self::Signal(_)
             | Self::Cancel { .. } => true,
             Self::Claim(_)
             | Self::Heartbeat { .. }
             | Self::Start { .. }
+            | Self::Wait { .. }
             | Self::Obey { .. }
             | Self::Explain { .. }
             | Self::Look { .. }
@@ -99,6 +101,7 @@ impl Request {
             | Self::Fail { lease, .. }
             | Self::Release { lease, .. }
             | Self::Snooze { lease, .. }
+            | Self::Wait { lease, .. }
             | Self::Obey { lease } => Some(*lease),
             _ => None,
         }

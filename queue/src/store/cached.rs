@@ -5,7 +5,9 @@
 //! from what is not committed.
 
 use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
-use crate::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, State, Steady, StepRow, Token};
+use crate::job::{
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+};
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -93,6 +95,18 @@ impl<S: Store> Store for Cached<S> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.store.progress(job).await
+    }
+
+    async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
+        self.store.untaken_signal(name, after).await
+    }
+
+    async fn signal_by_key(&mut self, name: &str, key: &str) -> Result<Option<SignalRow>, StoreError> {
+        self.store.signal_by_key(name, key).await
+    }
+
+    async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
+        self.store.waits(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

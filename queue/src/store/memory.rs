@@ -3,9 +3,11 @@
 
 use super::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use crate::Options;
-use crate::job::{Attempt, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, Steady, StepRow, Token};
+use crate::job::{
+    Attempt, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+};
 use crate::sql::{Rows as SqlRows, Statement};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ struct Rows {
     keys: BTreeMap<(String, String), KeyRow>,
     steps: BTreeMap<(JobId, Arc<str>), StepRow>,
     progress: BTreeMap<JobId, ProgressRow>,
+    signals: BTreeMap<i64, SignalRow>,
+    waits: BTreeSet<WaitRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
@@ -37,8 +41,15 @@ struct Rows {
 impl Default for Rows {
     fn default() -> Self {
         let nonce = Nonce(0);
-        let state =
-            FileState { steady: Steady(0), next_job: 1, next_token: 1, nonce, openings: 0, first_opening: nonce };
+        let state = FileState {
+            steady: Steady(0),
+            next_job: 1,
+            next_token: 1,
+            next_signal: 1,
+            nonce,
+            openings: 0,
+            first_opening: nonce,
+        };
         Self {
             state,
             jobs: BTreeMap::new(),
@@ -47,6 +58,8 @@ impl Default for Rows {
             keys: BTreeMap::new(),
             steps: BTreeMap::new(),
             progress: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            waits: BTreeSet::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -107,6 +120,21 @@ impl Store for MemoryStore {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         Ok(self.rows().progress.get(&job).cloned())
+    }
+
+    async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
+        let rows = self.rows();
+        let mut behind = rows.signals.range(after.saturating_add(1)..).map(|(_, row)| row);
+        Ok(behind.find(|row| row.taken.is_none() && *row.name == *name).cloned())
+    }
+
+    async fn signal_by_key(&mut self, name: &str, key: &str) -> Result<Option<SignalRow>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.signals.values().find(|row| *row.name == *name && row.key.as_deref() == Some(key)).cloned())
+    }
+
+    async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
+        Ok(self.rows().waits.iter().filter(|row| row.job == job).cloned().collect())
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -174,6 +202,9 @@ impl Rows {
             Change::InsertStep(row) => self.steps.insert((row.job, row.name.clone()), row).is_none(),
             Change::InsertProgress(row) => self.progress.insert(row.job, row).is_none(),
             Change::UpdateProgress(row) => self.progress.insert(row.job, row).is_some(),
+            Change::InsertSignal(row) => self.signals.insert(row.id, row).is_none(),
+            Change::UpdateSignal(row) => self.signals.insert(row.id, row).is_some(),
+            Change::InsertWait(row) => self.waits.insert(row),
             Change::InsertRequest(row) => {
                 self.requests_in_order.push(row.id);
                 self.requests.insert(row.id, row).is_none()

@@ -7,7 +7,8 @@ pub mod turso;
 
 use crate::Options;
 use crate::job::{
-    Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, State, Steady, StepRow, Token,
+    Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token,
+    Wait, WaitOn, WaitRow,
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;
@@ -62,6 +63,16 @@ pub trait Store: 'static {
 
     /// How far a job has come.
     fn progress(&mut self, job: JobId) -> impl Future<Output = Result<Option<ProgressRow>, StoreError>>;
+
+    /// The oldest signal of a name that nobody has taken, behind this one.
+    fn untaken_signal(&mut self, name: &str, after: i64)
+    -> impl Future<Output = Result<Option<SignalRow>, StoreError>>;
+
+    /// The signal that was sent under this key.
+    fn signal_by_key(&mut self, name: &str, key: &str) -> impl Future<Output = Result<Option<SignalRow>, StoreError>>;
+
+    /// The jobs for which a job waits or has waited.
+    fn waits(&mut self, job: JobId) -> impl Future<Output = Result<Vec<WaitRow>, StoreError>>;
 
     /// The remembered answer to a request.
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
@@ -141,6 +152,10 @@ pub struct Live {
     pub kind: Arc<str>,
     /// Higher runs first.
     pub priority: i16,
+    /// For what it waits, if it waits.
+    pub wait: Wait,
+    /// What else there is to know of that.
+    pub wait_on: Option<WaitOn>,
     /// Until when it waits, if it waits.
     pub due: Due,
     /// The attempt that holds it, if it runs.
@@ -152,7 +167,8 @@ impl Live {
     pub fn of(job: &Job) -> Self {
         let leased = job.token.filter(|_| job.state == State::Running);
         let (queue, kind) = (job.new.queue.clone(), job.new.kind.clone());
-        Self { id: job.id, queue, kind, priority: job.new.priority, due: job.due, leased }
+        let (wait, wait_on) = (job.wait, job.wait_on.clone());
+        Self { id: job.id, queue, kind, priority: job.new.priority, wait, wait_on, due: job.due, leased }
     }
 }
 
@@ -165,6 +181,8 @@ pub struct FileState {
     pub next_job: i64,
     /// The next fencing token.
     pub next_token: i64,
+    /// The number of the next signal.
+    pub next_signal: i64,
     /// The exclusive opening that wrote last.
     pub nonce: Nonce,
     /// How often the file was opened.
@@ -209,6 +227,12 @@ pub enum Change {
     InsertProgress(ProgressRow),
     /// How far a job has come since.
     UpdateProgress(ProgressRow),
+    /// A new signal.
+    InsertSignal(SignalRow),
+    /// A signal that was taken.
+    UpdateSignal(SignalRow),
+    /// A job waits for another one.
+    InsertWait(WaitRow),
     /// A remembered answer.
     InsertRequest(RequestRow),
     /// Forgets up to `most` of the oldest remembered answers, if they were given before `before`.

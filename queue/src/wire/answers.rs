@@ -42,6 +42,20 @@ struct StepReply {
 }
 
 #[derive(Serialize, Deserialize)]
+struct WaitReply {
+    /// The attempt has ended, and the job waits.
+    #[serde(default)]
+    suspended: bool,
+    /// What the step came to, if the attempt goes on.
+    result: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SignalReply {
+    fresh: bool,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Empty {}
 
 #[derive(Serialize, Deserialize)]
@@ -172,6 +186,8 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         }
         Reply::Renewed { leases } => serde_json::to_vec(&HeartbeatReply { leases }),
         Reply::Stepped { result } => serde_json::to_vec(&StepReply { result: raw(&result) }),
+        Reply::Suspended => serde_json::to_vec(&WaitReply { suspended: true, result: None }),
+        Reply::Signalled { fresh } => serde_json::to_vec(&SignalReply { fresh }),
         Reply::Done => serde_json::to_vec(&Empty {}),
         Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
@@ -274,6 +290,11 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         }
         Request::Heartbeat { .. } => Reply::Renewed { leases: serde_json::from_slice::<HeartbeatReply>(body)?.leases },
         Request::Step { .. } => Reply::Stepped { result: unraw(&serde_json::from_slice::<StepReply>(body)?.result) },
+        Request::Wait { .. } => match serde_json::from_slice(body)? {
+            WaitReply { suspended: true, .. } => Reply::Suspended,
+            WaitReply { result, .. } => Reply::Stepped { result: result.map_or("null".into(), |json| unraw(&json)) },
+        },
+        Request::Signal(_) => Reply::Signalled { fresh: serde_json::from_slice::<SignalReply>(body)?.fresh },
         Request::Fail { .. } => Reply::Failed { next: serde_json::from_slice::<FailReply>(body)?.next },
         Request::Cancel { .. } => Reply::Cancelled { at_once: serde_json::from_slice::<CancelReply>(body)?.at_once },
         Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),
@@ -318,7 +339,9 @@ pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
         Err(CallError::Unknown { .. }) => StatusCode::GATEWAY_TIMEOUT,
         Err(CallError::Refused(refusal)) => match refusal {
             Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
-            Refusal::Limit { .. } | Refusal::Statement { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Limit { .. } | Refusal::Statement { .. } | Refusal::WaitsForItself { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Refusal::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Refusal::StaleLease { .. }
@@ -326,6 +349,8 @@ pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
             | Refusal::AttemptEnded { .. }
             | Refusal::Finished { .. }
             | Refusal::KeyConflict { .. }
+            | Refusal::SignalConflict { .. }
+            | Refusal::NeverMet { .. }
             | Refusal::RolledBack { .. }
             | Refusal::RequestIdReused => StatusCode::CONFLICT,
         },

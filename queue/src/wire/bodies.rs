@@ -1,9 +1,9 @@
 //! The bodies of mutations. What most callers would choose need not be said; a field that nobody
 //! knows is refused, because it is a typing error.
 
-use crate::job::{Holder, How, JobId, Lease, Wall};
+use crate::job::{Holder, How, JobId, Lease, Unmet, Wall};
 use crate::limits;
-use crate::protocol::{Claim, Enqueue, Key, Progress, Reported, Request, Scope, When};
+use crate::protocol::{After, Claim, Enqueue, Key, On, Progress, Reported, Request, Scope, Signal, When};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -19,6 +19,8 @@ pub const NAMES: &[&str] = &[
     "fail",
     "release",
     "snooze",
+    "wait",
+    "signal",
     "obey",
     "cancel",
 ];
@@ -43,6 +45,10 @@ struct EnqueueBody {
     key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_scope: Option<Scope>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Vec<JobId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unmet: Option<Unmet>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -134,6 +140,23 @@ struct SnoozeBody {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct WaitBody {
+    lease: Lease,
+    on: On,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignalBody {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default = "null")]
+    payload: Box<RawValue>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct JobBody {
     job: JobId,
 }
@@ -177,7 +200,7 @@ const fn error() -> How {
 pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
     let raw = |json: &str| RawValue::from_string(json.to_owned());
     match request.clone() {
-        Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key }) => {
+        Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key, after }) => {
             let (delay_ms, at_ms) = match when {
                 When::Now => (None, None),
                 When::After(ms) => (Some(ms), None),
@@ -189,6 +212,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
                 Some(Key { name, scope: Scope::Forever }) => (Some(name), None),
                 Some(Key { name, scope }) => (Some(name), Some(scope)),
             };
+            let (after, unmet) = after.map(|After { jobs, unmet }| (jobs, unmet)).unzip();
             serde_json::to_vec(&EnqueueBody {
                 kind,
                 queue,
@@ -199,6 +223,8 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
                 at_ms,
                 key,
                 key_scope,
+                after,
+                unmet,
             })
         }
         Request::Claim(Claim { worker, holder: _, queues, kinds, most, lease_ms, wait_ms }) => {
@@ -220,6 +246,10 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
         }
         Request::Release { lease, why } => serde_json::to_vec(&ReleaseBody { lease, why }),
         Request::Snooze { lease, delay_ms } => serde_json::to_vec(&SnoozeBody { lease, delay_ms }),
+        Request::Wait { lease, on } => serde_json::to_vec(&WaitBody { lease, on }),
+        Request::Signal(Signal { name, key, payload }) => {
+            serde_json::to_vec(&SignalBody { name, key, payload: raw(&payload)? })
+        }
         Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
         Request::Explain { .. } | Request::Look { .. } | Request::Await { .. } => Ok(Vec::new()),
     }
@@ -235,8 +265,21 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
     }
     Ok(match name {
         "enqueue" => {
-            let EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, key, key_scope } =
-                read(body)?;
+            let body: EnqueueBody = read(body)?;
+            let EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, .. } = body;
+            let (key, key_scope) = (body.key, body.key_scope);
+            let after = match (body.after, body.unmet) {
+                (None, None) => None,
+                (Some(jobs), Some(unmet)) => Some(After { jobs, unmet }),
+                (Some(_), None) => {
+                    return Err(
+                        "after says for which jobs it waits; say what becomes of it if one ends without a result: \
+                                \"unmet\":\"cancel\", \"discard\" or \"run\""
+                            .into(),
+                    );
+                }
+                (None, Some(_)) => return Err("unmet is said of the jobs in after, and there is no after".into()),
+            };
             let key = match (key, key_scope) {
                 (None, None) => None,
                 (None, Some(_)) => return Err("key_scope is said of a key, and there is none; say key too".into()),
@@ -249,7 +292,7 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
                 (Some(_), Some(_)) => return Err("delay_ms and at_ms both say when; leave one out".into()),
             };
             let payload = payload.get().to_owned();
-            Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key })
+            Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key, after })
         }
         "claim" => {
             let ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms } = read(body)?;
@@ -282,6 +325,14 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         "snooze" => {
             let SnoozeBody { lease, delay_ms } = read(body)?;
             Request::Snooze { lease, delay_ms }
+        }
+        "wait" => {
+            let WaitBody { lease, on } = read(body)?;
+            Request::Wait { lease, on }
+        }
+        "signal" => {
+            let SignalBody { name, key, payload } = read(body)?;
+            Request::Signal(Signal { name, key, payload: payload.get().to_owned() })
         }
         "obey" => Request::Obey { lease: read::<LeaseBody>(body)?.lease },
         "cancel" => Request::Cancel { job: read::<JobBody>(body)?.job },

@@ -1,9 +1,10 @@
 use super::*;
 use crate::Effect;
 use crate::job::explain::{Doing, Explanation};
-use crate::job::{Holder, How, JobId, Lease, Nonce, Refusal, Token, Wall};
+use crate::job::{Holder, How, JobId, Lease, Nonce, Refusal, Token, Unmet, Wall};
 use crate::protocol::{
-    CallError, Claim, Enqueue, Granted, Key, Progress, Renewal, Reply, Reported, Request, Scope, When,
+    After, CallError, Claim, Enqueue, Granted, Key, On, Progress, Renewal, Reply, Reported, Request, Scope, Signal,
+    When,
 };
 
 const LEASE: Lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
@@ -12,7 +13,8 @@ fn enqueue(payload: &str, when: When) -> Request {
     let (kind, queue) = ("a".into(), "default".into());
     let key =
         Some(Key { name: "k".into(), scope: if when == When::Now { Scope::PeriodMs(5) } else { Scope::Forever } });
-    Request::Enqueue(Enqueue { kind, queue, priority: -3, max_attempts: 4, payload: payload.into(), when, key })
+    let after = (when == When::Now).then(|| After { jobs: vec![JobId(1), JobId(2)], unmet: Unmet::Discard });
+    Request::Enqueue(Enqueue { kind, queue, priority: -3, max_attempts: 4, payload: payload.into(), when, key, after })
 }
 
 fn progress() -> Progress {
@@ -57,6 +59,10 @@ fn requests() -> Vec<Request> {
         Request::Look { job: JobId(7) },
         Request::Await { job: JobId(7), wait_ms: 30 },
         Request::Progress { lease: LEASE, progress: progress() },
+        Request::Wait { lease: LEASE, on: On::Signal { name: "a".into(), step: "b".into(), limit_ms: Some(7) } },
+        Request::Wait { lease: LEASE, on: On::Jobs { jobs: vec![JobId(1)], step: "b".into() } },
+        Request::Wait { lease: LEASE, on: On::Condition { what: "no file".into(), again_ms: 5 } },
+        Request::Signal(Signal { name: "a".into(), key: Some("k".into()), payload: "[1.10]".into() }),
     ]
 }
 
@@ -93,6 +99,10 @@ fn little_need_be_said_and_typing_errors_are_told() {
         ("enqueue", r#"{"queue":"a"}"#),
         ("enqueue", r#"{"kind":"a","delay_ms":1,"at_ms":2}"#),
         ("enqueue", r#"{"kind":"a","payload":}"#),
+        ("enqueue", r#"{"kind":"a","key_scope":"while-pending"}"#),
+        ("enqueue", r#"{"kind":"a","after":[1]}"#),
+        ("enqueue", r#"{"kind":"a","unmet":"run"}"#),
+        ("wait", r#"{"lease":{"job":1,"token":2,"nonce":"0000000000000001"},"on":{"for":"weather"}}"#),
         ("fail", r#"{"lease":{"job":1,"token":2,"nonce":"x"},"message":"m"}"#),
         ("complete", ""),
         ("complain", "{}"),
@@ -132,7 +142,7 @@ fn every_reply_arrives_as_it_was_sent() {
         kind: "a".into(),
         attempts: 1,
         last_failure: None,
-        doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5) },
+        doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5), unmet: None },
     };
     let awaited = Reply::Awaited { result: Some("[1.10]".into()), explanation };
     let replies = [
@@ -145,6 +155,10 @@ fn every_reply_arrives_as_it_was_sent() {
         (9, Reply::Failed { next: crate::job::Next::Discard }),
         (13, Reply::Cancelled { at_once: false }),
         (16, awaited),
+        (18, Reply::Suspended),
+        (19, Reply::Stepped { result: "null".into() }),
+        (19, Reply::Stepped { result: r#"[{"job":1}]"#.into() }),
+        (21, Reply::Signalled { fresh: false }),
     ];
     let requests = requests();
     for (request, reply) in replies {

@@ -10,7 +10,7 @@ use crate::engine::{First, catch_panic, first_of};
 use crate::error::Error;
 use crate::host::{Clock, Host, Role, Task};
 use crate::job::{How, Lease, milliseconds};
-use crate::protocol::{CallError, Granted, Reported, Request};
+use crate::protocol::{CallError, Granted, On, Reported, Request};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -30,6 +30,8 @@ pub(crate) struct Standing {
     pub cancel: bool,
     /// The store said that it does not hold.
     pub lost: bool,
+    /// The attempt has ended because its job waits for something.
+    pub suspended: bool,
 }
 
 /// Why an attempt is over.
@@ -40,6 +42,8 @@ enum Verdict {
     Undecodable(String),
     /// Its lease can't be trusted any more: nothing may be said of it.
     Lost,
+    /// It has ended already: its job waits for something.
+    Suspended,
     /// Somebody asked for the job to stop.
     Cancelled,
     /// The worker stops.
@@ -83,7 +87,7 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
     if !is_started(shared, lease, trusted_until).await {
         return;
     }
-    let standing = Standing { trusted_until, cancel: false, lost: false };
+    let standing = Standing { trusted_until, cancel: false, lost: false, suspended: false };
     let held = Arc::new(Held { lease, standing: Arc::new(Watched::new(standing)) });
     shared.hold(held.clone());
     // The answer may have been long on its way, and somebody else may have the job by now.
@@ -174,8 +178,11 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Conte
 async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::Receiver<Returned>) -> Verdict {
     loop {
         let standing = held.standing.get();
-        let Standing { trusted_until, cancel, lost } = standing;
+        let Standing { trusted_until, cancel, lost, suspended } = standing;
         let now = shared.host.clock().boot();
+        if suspended {
+            return Verdict::Suspended;
+        }
         if lost || trusted_until <= now {
             return Verdict::Lost;
         }
@@ -203,12 +210,16 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
         Request::Fail { lease, failure: Reported { how, message, causes, retryable, retry_after_ms } }
     };
     Some(match verdict {
-        Verdict::Lost => return None,
+        Verdict::Lost | Verdict::Suspended => return None,
         // Its transaction has said it.
         Verdict::Returned(Ok(Ok(Done::Committed(_)))) => return None,
         Verdict::Returned(Ok(Ok(Done::Complete(result)))) => Request::Complete { lease, result: Some(result) },
         Verdict::Returned(Ok(Ok(Done::Snooze(delay)))) => {
             Request::Snooze { lease, delay_ms: milliseconds(delay).cast_unsigned() }
+        }
+        Verdict::Returned(Ok(Ok(Done::LookAgain { after, what }))) => {
+            let again_ms = milliseconds(after).cast_unsigned();
+            Request::Wait { lease, on: On::Condition { what, again_ms } }
         }
         Verdict::Returned(Ok(Err(failure))) => fail(How::Error, failure),
         Verdict::Returned(Err(panic)) => fail(How::Panic, Failure::retry(panic)),

@@ -3,14 +3,17 @@
 use super::attempt::Standing;
 use super::outcome::Failure;
 use super::steps::{Steps, encode};
+use super::waits::{Ended, WaitForSignal, Waits};
 use super::watched::Watched;
 use crate::error::Error;
-use crate::handle::{HandleCaller, Terms, Transaction};
+use crate::handle::{AwaitResult, HandleCaller, Terms, Transaction};
 use crate::job::{JobId, Lease};
+use crate::protocol::On;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +164,66 @@ impl Context {
         self.steps.checkpoint().await
     }
 
+    /// Waits for a signal of this name ([`Outlive::signal`](crate::Outlive::signal)): the oldest one that no job has
+    /// taken, whether it was sent before or is sent later. It is the result of a step, so that a later attempt has it
+    /// again; none if the time that [`within`](WaitForSignal::within) says was over.
+    ///
+    /// If there is none yet the attempt ends here, its slot is free, and the handler is dropped: when the signal comes
+    /// the handler begins anew, and finds its steps.
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # use std::time::Duration;
+    /// # async fn handler(ctx: Context) -> Result<Done<String>, Failure> {
+    /// let approved: Option<String> = ctx.signal("approved-7").within(Duration::from_secs(3 * 24 * 3600)).await?;
+    /// match approved {
+    ///     Some(by) => Ok(Done::complete(by)),
+    ///     None => Err(Failure::discard("nobody has approved it within three days")),
+    /// }
+    /// # }
+    /// ```
+    pub fn signal<T: DeserializeOwned>(&self, name: impl Into<String>) -> WaitForSignal<T> {
+        let name = name.into();
+        WaitForSignal { waits: self.waits(), step: name.clone(), name, limit: None, payload: PhantomData }
+    }
+
+    /// Waits for other jobs to end, and says how each did. It is the result of a step of this name. If one of them has
+    /// not ended yet the attempt ends here, as with [`signal`](Self::signal).
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure, JobId};
+    /// # use outlive::job::State;
+    /// # async fn handler(ctx: Context, pages: Vec<JobId>) -> Result<Done<u32>, Failure> {
+    /// let mut letters = 0;
+    /// for page in ctx.jobs("pages", pages).await? {
+    ///     if page.state == Some(State::Completed) {
+    ///         letters += ctx.result::<u32>(page.job).await?;
+    ///     }
+    /// }
+    /// Ok(Done::complete(letters))
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A failure if the lease does not hold any more, if there is no such job, or if one of them waits for this job.
+    pub async fn jobs(&self, step: &str, jobs: impl IntoIterator<Item = JobId>) -> Result<Vec<Ended>, Failure> {
+        let on = On::Jobs { jobs: jobs.into_iter().collect(), step: step.to_owned() };
+        Ok(self.waits().wait(step, on).await?)
+    }
+
+    /// What another job resulted in, which has ended: [`jobs`](Self::jobs) waits for that.
+    ///
+    /// # Errors
+    /// As [`Outlive::result`](crate::Outlive::result).
+    pub async fn result<T: DeserializeOwned>(&self, job: JobId) -> Result<T, Error> {
+        AwaitResult::new(self.caller.clone(), job).within(Duration::ZERO).await
+    }
+
+    fn waits(&self) -> Waits {
+        let (caller, steps, standing) = (self.caller.clone(), self.steps.clone(), self.standing.clone());
+        Waits { caller, lease: self.lease, steps, standing }
+    }
+
     /// Runs `work` in a transaction, as [`Outlive::transaction`](crate::Outlive::transaction) does, which can also
     /// [`complete`](Transaction::complete) this job: an effect in the caller's own tables, the completion, and the
     /// jobs that follow are true together or not at all, however often the job runs.
@@ -198,6 +261,6 @@ impl Context {
     /// in will not be stored. An `async` handler need not ask: it is dropped.
     pub fn is_stopped(&self) -> bool {
         let standing = self.standing.get();
-        standing.cancel || standing.lost
+        standing.cancel || standing.lost || standing.suspended
     }
 }

@@ -77,6 +77,7 @@ where
 fn encode<J: Job>(outcome: Result<Done<J::Output>, Failure>) -> Outcome {
     match outcome? {
         Done::Snooze(delay) => Ok(Done::Snooze(delay)),
+        Done::LookAgain { after, what } => Ok(Done::LookAgain { after, what }),
         Done::Committed(_) => Ok(Done::Committed(String::new())),
         Done::Complete(output) => match serde_json::to_value(&output) {
             Ok(value) => Ok(Done::Complete(canonical::text(&value))),

@@ -10,11 +10,13 @@ mod handler;
 mod heartbeat;
 mod outcome;
 mod steps;
+mod waits;
 mod watched;
 
 pub use context::Context;
 pub use outcome::{Done, Failure};
 pub(crate) use steps::json as step_json;
+pub use waits::{Ended, WaitForSignal};
 
 use crate::engine::{First, check_claim, first_of};
 use crate::error::Error;

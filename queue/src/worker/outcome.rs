@@ -4,12 +4,19 @@ use std::error::Error;
 use std::time::Duration;
 
 /// How an attempt ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done<T> {
     /// With a result: the job is completed.
     Complete(T),
     /// With a wish to go on later. No attempt is spent.
     Snooze(Duration),
+    /// With something outside that is not as it must be, and a wish to look again. No attempt is spent.
+    LookAgain {
+        /// After how long.
+        after: Duration,
+        /// What is not as it must be, for people.
+        what: String,
+    },
     /// With a result that [`Transaction::complete`](crate::Transaction::complete) has stored already.
     Committed(T),
 }
@@ -18,6 +25,22 @@ impl<T> Done<T> {
     /// The job is completed.
     pub fn complete(output: T) -> Self {
         Self::Complete(output)
+    }
+
+    /// The job is put back because of something outside, and looks again after some time: whoever asks why it waits
+    /// is told what it said. An attempt is not spent.
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # use std::{path::Path, time::Duration};
+    /// # async fn import(_: Context, path: &Path) -> Result<Done<()>, Failure> {
+    /// if !path.exists() {
+    ///     return Ok(Done::look_again(Duration::from_secs(30), format!("{} is not there", path.display())));
+    /// }
+    /// # Ok(Done::complete(())) }
+    /// ```
+    pub fn look_again(after: Duration, what: impl Into<String>) -> Self {
+        Self::LookAgain { after, what: what.into() }
     }
 
     /// The job is put back, to run again after `delay`.

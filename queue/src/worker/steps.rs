@@ -85,11 +85,16 @@ impl Steps {
             other => return Err(unexpected("step", &other)),
         };
         let value = self.decode(&stored, "step's result");
+        self.learn(name, stored).await;
+        value
+    }
+
+    /// A step has this result.
+    pub async fn learn(&self, name: &str, result: String) {
         // What is not known is not known in part: the other steps would be taken for steps that were never stored.
         if let Some(known) = self.known.lock().await.as_mut() {
-            known.steps.insert(name.to_owned(), stored);
+            known.steps.insert(name.to_owned(), result);
         }
-        value
     }
 
     /// Something may have been stored by another way: whoever asks next asks the queue.
@@ -107,7 +112,8 @@ impl Steps {
         }
     }
 
-    fn decode<T: DeserializeOwned>(&self, json: &str, what: &'static str) -> Result<T, Error> {
+    /// Reads what was stored of the job.
+    pub fn decode<T: DeserializeOwned>(&self, json: &str, what: &'static str) -> Result<T, Error> {
         let job = self.lease.job;
         serde_json::from_str(json).map_err(|error| Error::Decode { job, what, error })
     }

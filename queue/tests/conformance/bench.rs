@@ -257,6 +257,7 @@ pub fn job(kind: &str) -> Enqueue {
         payload: "{}".into(),
         when: When::Now,
         key: None,
+        after: None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::bench::block_on;
 use crate::host::HandHost;
-use outlive::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
+use outlive::job::{
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+};
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service, When};
 use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
@@ -87,6 +89,18 @@ impl<S: Store> Store for Lossy<S> {
         self.answered.progress(job).await
     }
 
+    async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
+        self.answered.untaken_signal(name, after).await
+    }
+
+    async fn signal_by_key(&mut self, name: &str, key: &str) -> Result<Option<SignalRow>, StoreError> {
+        self.answered.signal_by_key(name, key).await
+    }
+
+    async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
+        self.answered.waits(job).await
+    }
+
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         self.answered.request(id).await
     }
@@ -148,6 +162,7 @@ async fn enqueue(local: &Local, number: u8) -> Result<Reply, CallError> {
         payload: "[]".into(),
         when: When::Now,
         key: None,
+        after: None,
     };
     local.call(Call { id: RequestId([number; 16]), request: Request::Enqueue(enqueue) }).await
 }

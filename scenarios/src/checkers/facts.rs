@@ -134,6 +134,7 @@ impl CallFact {
             | Request::Fail { lease, .. }
             | Request::Release { lease, .. }
             | Request::Snooze { lease, .. }
+            | Request::Wait { lease, .. }
             | Request::Obey { lease } => Some(lease),
             _ => None,
         }
@@ -141,8 +142,12 @@ impl CallFact {
 
     /// Whether it ends an attempt.
     pub fn is_end(&self) -> bool {
-        self.lease().is_some()
-            && !matches!(self.what.request, Request::Start { .. } | Request::Step { .. } | Request::Progress { .. })
+        match self.what.request {
+            Request::Start { .. } | Request::Step { .. } | Request::Progress { .. } => false,
+            // It ends only if what it asks for is not there.
+            Request::Wait { .. } => !matches!(self.reply(), Some((_, Reply::Stepped { .. }))),
+            _ => self.lease().is_some(),
+        }
     }
 
     /// Each lease that it showed, and whether it was accepted; none while it is unknown.

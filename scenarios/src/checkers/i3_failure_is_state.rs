@@ -39,7 +39,7 @@ fn attempts(rows: &Rows, report: &mut Report) {
     for (token, attempt) in &rows.attempts {
         let job = rows.jobs.get(&attempt.job);
         let latest = job.is_some_and(|job| job.attempts == attempt.number && job.state == "running");
-        let needs_failure = !matches!(attempt.ended.as_deref(), Some("completed" | "snoozed") | None);
+        let needs_failure = !matches!(attempt.ended.as_deref(), Some("completed" | "snoozed" | "suspended") | None);
         let failure = rows.failures.get(token);
         let right = match attempt.ended {
             None => latest,

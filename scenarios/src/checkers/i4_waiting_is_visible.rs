@@ -1,6 +1,7 @@
 //! I4: waiting is a valid and visible state.
 
 mod ends;
+mod holds;
 
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
@@ -24,6 +25,11 @@ pub const CHECKER: Checker = Checker {
         ("I4.d", "no wait outlasts the bound that it named"),
         ("I4.e", "an acknowledged request to cancel is never forgotten"),
         ("I4.f", "whoever waits for the end of a job hears of it once it is written, and of its own result"),
+        ("I4.g", "no job waits for a signal that is there"),
+        (
+            "I4.h",
+            "what waits for other jobs runs after they have ended, or ends as was asked for, and is told how they ended",
+        ),
     ],
     check,
 };
@@ -39,6 +45,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     bounds(facts, report);
     cancels(evidence, facts, report);
     ends::check(evidence, facts, report);
+    holds::check(evidence, facts, report);
 }
 
 fn blockers(explanation: &Explanation) -> Option<&[Blocker]> {
@@ -92,9 +99,12 @@ fn answers(facts: &Facts, report: &mut Report) {
 fn agree(blocker: &Blocker) -> bool {
     match (&blocker.reason, blocker.until, blocker.bound) {
         (Reason::Line { .. }, Until::Claim, Bound::Claims { .. }) => true,
+        (Reason::Signal { .. }, Until::Signal, Bound::Milliseconds { .. } | Bound::Event) => true,
+        (Reason::Jobs { open, .. }, Until::Ends, Bound::Event) => *open > 0,
         (Reason::LeaseExpired { .. }, Until::Pass, Bound::Milliseconds { .. }) => true,
         (Reason::Schedule, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_none(),
         (Reason::Line { .. } | Reason::LeaseExpired { .. }, _, _) => false,
+        (Reason::Signal { .. } | Reason::Jobs { .. }, _, _) => false,
         (_, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_some(),
         _ => false,
     }
@@ -169,6 +179,7 @@ fn judge_census(evidence: &Evidence, census: &Census, at: Duration, since: Durat
             return report.expect("I4.b", false, found);
         }
     };
+    holds::unheard(&rows, report);
     let since_ms = i64::try_from(since.as_millis()).expect("a run is short");
     let moment = Moment { wall_ms: census.wall_ms, since_ms };
     for (job, explanation) in &census.explanations {
@@ -219,6 +230,8 @@ fn in_short(blocker: &Blocker) -> String {
         Until::Time { steady_ms, wall_ms } => format!("until steady {steady_ms:?} or wall {wall_ms}"),
         Until::Claim => "until claimed".into(),
         Until::Pass => "until written".into(),
+        Until::Signal => "until sent".into(),
+        Until::Ends => "until ended".into(),
     };
     let reason = match &blocker.reason {
         Reason::Delay => "delay".into(),
@@ -226,6 +239,9 @@ fn in_short(blocker: &Blocker) -> String {
         Reason::Backoff { failures, max_attempts } => format!("backoff {failures} of {max_attempts}"),
         Reason::CrashBackoff { crashes, .. } => format!("crash {crashes}"),
         Reason::Snooze => "snooze".into(),
+        Reason::Condition { .. } => "condition".into(),
+        Reason::Signal { name } => format!("signal {name}"),
+        Reason::Jobs { open, .. } => format!("jobs {open}"),
         Reason::LeaseExpired { .. } => "lease expired".into(),
         Reason::Line { queue, ahead: Place::Exactly(ahead), .. } => format!("line in {queue} behind {ahead}"),
         Reason::Line { queue, ahead, .. } => format!("line in {queue} behind {ahead}"),
@@ -235,9 +251,14 @@ fn in_short(blocker: &Blocker) -> String {
 
 /// What a waiting job must say; none where the moment is too close to call.
 fn expected_blocker(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, row: &JobRow) -> Option<String> {
+    if let Some(held) = expected_hold(rows, moment, id, row) {
+        return held;
+    }
     if is_due(rows, moment, row)? {
         let mut ahead = 0;
-        for (other, it) in rows.jobs.iter().filter(|(_, it)| it.state == "waiting" && it.queue == row.queue) {
+        for (other, it) in
+            rows.jobs.iter().filter(|(_, it)| it.state == "waiting" && it.queue == row.queue && !is_held(it))
+        {
             let first = (-it.priority, *other) < (-row.priority, id);
             ahead += u64::from(is_due(rows, moment, it)? && first);
         }
@@ -251,11 +272,34 @@ fn expected_blocker(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, r
             When::Now | When::After(_) => "delay".into(),
         },
         Some("snoozed") => "snooze".into(),
+        Some("suspended") => "condition".into(),
         Some("crashed") => format!("crash {}", row.crashes),
         Some("failed") => format!("backoff {} of {}", row.failures, row.max_attempts),
         Some(other) => format!("nothing after an attempt that was {other}"),
     };
     Some(format!("{reason} until steady {:?} or wall {}", row.due_steady_ms, row.due_wall_ms))
+}
+
+/// Whether it waits for something that is no time.
+fn is_held(row: &JobRow) -> bool {
+    row.wait_on.as_ref().is_some_and(|on| matches!(on["on"].as_str(), Some("signal" | "jobs" | "before")))
+}
+
+/// What a job must say that waits for something that is no time; none if it does not. Inside, none where the moment is
+/// too close to call.
+fn expected_hold(rows: &Rows, moment: Moment, id: i64, row: &JobRow) -> Option<Option<String>> {
+    let on = row.wait_on.as_ref().filter(|_| is_held(row))?;
+    let step = match on["on"].as_str() {
+        Some("signal") => {
+            let is_over = is_due(rows, moment, row).unwrap_or(true);
+            return Some((!is_over).then(|| format!("signal {} until sent", on["name"].as_str().unwrap_or("?"))));
+        }
+        Some("before") => "",
+        _ => on["step"].as_str().unwrap_or("?"),
+    };
+    let others = rows.waits.get(&(id, step.to_owned())).into_iter().flatten();
+    let open = others.filter(|other| rows.jobs.get(other).is_some_and(|other| !other.finished)).count();
+    Some(Some(format!("jobs {open} until ended")))
 }
 
 /// The moment of a census, as far as it can be told from outside.

@@ -3,6 +3,7 @@
 mod effects;
 mod keys;
 mod progress;
+mod signals;
 mod steps;
 
 use super::facts::{is_decided_anew, may_recur, number_of};
@@ -34,6 +35,8 @@ pub const CHECKER: Checker = Checker {
         ("I5.k", "a step whose result an earlier attempt was told of does not run again"),
         ("I5.l", "a key whose scope has ended stands for nothing"),
         ("I5.m", "how far a job has come is never less than what was acknowledged, nor anything else"),
+        ("I5.n", "an acknowledged signal is in the file once, as it was sent"),
+        ("I5.o", "each signal is taken by one step, the oldest first, and no step has one that is not its own"),
     ],
     check,
 };
@@ -45,6 +48,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     repeated_enqueues(evidence, facts, report);
     if let Ok(rows) = &evidence.rows {
         effects::check(rows, report);
+        signals::check(facts, rows, report);
     }
     steps::check(evidence, facts, report);
     progress::check(evidence, facts, report);

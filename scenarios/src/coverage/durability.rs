@@ -80,9 +80,11 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }
         | Request::Snooze { lease, .. }
+        | Request::Wait { lease, .. }
         | Request::Obey { lease } => Some(lease.job),
         Request::Cancel { job } => Some(*job),
         Request::Enqueue(_)
+        | Request::Signal(_)
         | Request::Claim(_)
         | Request::Heartbeat { .. }
         | Request::Explain { .. }

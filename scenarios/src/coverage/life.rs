@@ -74,7 +74,11 @@ impl<'a> Lives<'a> {
         // A job that is cancelled at once has no attempt any more, however few of a millisecond lie between.
         let cancelled = self.said.cancels.get(&id.0).filter(|_| row.state == "cancelled").map_or(end, |told| told.1);
         let mut since = enqueued;
-        life.wait(since, JobState::Delay, due, claims.first().copied());
+        if self.rows.waits.contains_key(&(id.0, String::new())) {
+            life.wait(since, JobState::Held, claims.first().copied().or(Some(end)), claims.first().copied());
+        } else {
+            life.wait(since, JobState::Delay, due, claims.first().copied());
+        }
         for (place, (token, attempt)) in attempts.iter().enumerate() {
             let (claimed, next) = (claims[place], claims.get(place + 1).copied());
             let grant = self.facts.grants.get(token);
@@ -103,11 +107,18 @@ impl<'a> Lives<'a> {
                 self.follow(&mut life, row, (*token, attempt), since, next);
             }
         }
-        if row.state == "cancelled" && life.phases.last().is_some_and(|(_, job, _)| job.waits()) {
+        // By a request, or because a job that it waited for ended without a result.
+        let without_an_attempt = match row.state.as_str() {
+            "cancelled" => Some(JobState::Cancelled),
+            "discarded" => Some(JobState::Discarded),
+            _ => None,
+        };
+        if let Some(terminal) = without_an_attempt.filter(|_| life.phases.last().is_some_and(|(_, job, _)| job.waits()))
+        {
             let told = self.said.cancels.get(&id.0).copied().unwrap_or(ANY_TIME);
-            let cancelled = self.wall.true_time(row.finished_ms?, within(told, (since, end)))?;
-            life.phases.retain(|(at, ..)| *at < cancelled);
-            life.phases.push((cancelled, JobState::Cancelled, true));
+            let ended = self.wall.true_time(row.finished_ms?, within(told, (since, end)))?;
+            life.phases.retain(|(at, ..)| *at < ended);
+            life.phases.push((ended, terminal, true));
         }
         Some(life)
     }
@@ -157,7 +168,9 @@ impl<'a> Lives<'a> {
             (_, Some("quarantine")) => Some(JobState::Quarantined),
             (_, Some("cancel")) => Some(JobState::Cancelled),
             // A snooze is no failure, and is overruled by a request to stop.
-            (Some("snoozed"), _) if row.state == "cancelled" && row.cancel_requested && next.is_none() => {
+            (Some("snoozed" | "suspended"), _)
+                if row.state == "cancelled" && row.cancel_requested && next.is_none() =>
+            {
                 Some(JobState::Cancelled)
             }
             _ => None,
@@ -174,6 +187,7 @@ impl<'a> Lives<'a> {
             Some("snoozed") => {
                 (JobState::Snooze, self.said.snoozes.get(&token).map(|delay| since + self.facts.least_rest(*delay)))
             }
+            Some("suspended") => (JobState::Held, next.or(Some(self.evidence.ended))),
             _ => (JobState::Line, None),
         };
         life.wait(since, rest, due.or(next.filter(|_| rest != JobState::Line)), next);

@@ -48,9 +48,10 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "a job past its first attempt without one",
-        why: "until its first attempt a job waits in line or for its time, or is cancelled",
+        why: "until its first attempt a job waits in line, for its time or for other jobs, or is ended with one of these",
         forbids: |it| {
-            let before = matches!(it.job, JobState::Line | JobState::Delay | JobState::Cancelled);
+            let waits = matches!(it.job, JobState::Line | JobState::Delay | JobState::Held);
+            let before = waits || matches!(it.job, JobState::Cancelled | JobState::Discarded);
             it.attempts == Attempts::None && !before
         },
         applies: always,
@@ -138,8 +139,10 @@ pub const RULES: &[Rule] = &[
 
 /// Whether the attempt that brought a job there, or keeps it there, was not taken back.
 fn goes_on(job: JobState) -> bool {
-    let ended_by_its_holder =
-        matches!(job, JobState::Backoff | JobState::Snooze | JobState::Completed | JobState::Discarded);
+    let ended_by_its_holder = matches!(
+        job,
+        JobState::Backoff | JobState::Snooze | JobState::Held | JobState::Completed | JobState::Discarded
+    );
     job.is_leased() || ended_by_its_holder
 }
 

@@ -13,8 +13,8 @@ impl StateSet {
         self.insert_number(state.number())
     }
 
-    fn insert_number(&mut self, number: u16) -> bool {
-        let (place, bit) = (usize::from(number) / 64, 1 << (number % 64));
+    fn insert_number(&mut self, number: u32) -> bool {
+        let (place, bit) = (number as usize / 64, 1 << (number % 64));
         self.0.resize(self.0.len().max(place + 1), 0);
         let word = &mut self.0[place];
         let is_new = *word & bit == 0;
@@ -24,7 +24,7 @@ impl StateSet {
 
     /// Whether a state is in it.
     pub fn contains(&self, state: State) -> bool {
-        let number = usize::from(state.number());
+        let number = state.number() as usize;
         self.0.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
@@ -51,13 +51,13 @@ impl StateSet {
         self.numbers().filter_map(State::of_number)
     }
 
-    fn numbers(&self) -> impl Iterator<Item = u16> {
-        (0u16..).zip(&self.0).filter(|(_, word)| **word != 0).flat_map(|(place, word)| {
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.0).filter(|(_, word)| **word != 0).flat_map(|(place, word)| {
             let mut rest = *word;
             std::iter::from_fn(move || {
                 let bit = (rest != 0).then(|| rest.trailing_zeros())?;
                 rest &= rest - 1;
-                Some(place * 64 + bit as u16)
+                Some(place * 64 + bit as u32)
             })
         })
     }
@@ -89,11 +89,11 @@ impl Serialize for StateSet {
 
 impl<'de> Deserialize<'de> for StateSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let distances = Vec::<u16>::deserialize(deserializer)?;
-        let (mut set, mut number) = (Self::default(), 0u16);
+        let distances = Vec::<u32>::deserialize(deserializer)?;
+        let (mut set, mut number) = (Self::default(), 0u32);
         for distance in distances {
             number = number.saturating_add(distance);
-            if usize::from(number) >= State::COUNT {
+            if number as usize >= State::COUNT {
                 return Err(serde::de::Error::custom(format!(
                     "there is no state {number}: there are {}",
                     State::COUNT
@@ -109,13 +109,13 @@ impl<'de> Deserialize<'de> for StateSet {
 mod tests {
     use super::*;
 
-    fn set(numbers: &[u16]) -> StateSet {
+    fn set(numbers: &[u32]) -> StateSet {
         numbers.iter().filter_map(|number| State::of_number(*number)).collect()
     }
 
     #[test]
     fn a_set_reads_back_as_the_same() {
-        let last = u16::try_from(State::COUNT - 1).unwrap();
+        let last = u32::try_from(State::COUNT - 1).unwrap();
         for numbers in [&[][..], &[0], &[last], &[0, 1, 63, 64, 4_711, last]] {
             let text = serde_json::to_string(&set(numbers)).unwrap();
             assert_eq!(serde_json::from_str::<StateSet>(&text).unwrap(), set(numbers), "{text}");

@@ -34,6 +34,8 @@ axis! {
         CrashBackoff = "crash backoff",
         /// It waits for the time that its handler asked for.
         Snooze = "snoozed",
+        /// It waits for a signal, for other jobs, or until its handler looks again.
+        Held = "held",
         /// A lease on it was granted; its start is not confirmed.
         Claimed = "claimed",
         /// Its attempt has started.
@@ -190,7 +192,7 @@ impl State {
     ///
     /// # Panics
     /// If its fault is none of [`FAULTS`].
-    pub fn number(self) -> u16 {
+    pub fn number(self) -> u32 {
         let fault = self.fault.map_or(0, |kind| {
             1 + FAULTS.iter().position(|known| *known == kind).expect("the fault is one of the axis")
         });
@@ -203,12 +205,12 @@ impl State {
             (fault, FAULT_VALUES),
         ];
         let number = digits.iter().fold(0, |number, (digit, base)| number * base + digit);
-        u16::try_from(number).expect("all numbers fit")
+        u32::try_from(number).expect("all numbers fit")
     }
 
     /// The state of this number; none if there is no such one.
-    pub fn of_number(number: u16) -> Option<Self> {
-        let mut rest = usize::from(number);
+    pub fn of_number(number: u32) -> Option<Self> {
+        let mut rest = number as usize;
         let mut digit = |base: usize| {
             let digit = rest % base;
             rest /= base;
@@ -225,11 +227,11 @@ impl State {
 
     /// Every state, possible or not, in order.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..=u16::MAX).map_while(Self::of_number)
+        (0..=u32::MAX).map_while(Self::of_number)
     }
 }
 
-const _: () = assert!(State::COUNT <= 1 << 16, "a state's number has two bytes");
+const _: () = assert!(State::COUNT <= 1 << 24, "a set of states is small");
 
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -257,9 +259,9 @@ mod tests {
         let all: Vec<State> = State::all().collect();
         assert_eq!(all.len(), State::COUNT);
         for (number, state) in all.iter().enumerate() {
-            assert_eq!(usize::from(state.number()), number, "{state}");
+            assert_eq!(state.number() as usize, number, "{state}");
         }
-        assert_eq!(State::of_number(u16::try_from(State::COUNT).unwrap()), None);
+        assert_eq!(State::of_number(u32::try_from(State::COUNT).unwrap()), None);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Corpus {
 mod tests {
     use super::*;
 
-    fn states(numbers: std::ops::Range<u16>) -> StateSet {
+    fn states(numbers: std::ops::Range<u32>) -> StateSet {
         numbers.filter_map(State::of_number).collect()
     }
 

@@ -1,7 +1,7 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::job::{Attempt, Failure, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
+use outlive::job::{Attempt, Failure, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow};
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
@@ -79,6 +79,18 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.inner.progress(job).await
+    }
+
+    async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
+        self.inner.untaken_signal(name, after).await
+    }
+
+    async fn signal_by_key(&mut self, name: &str, key: &str) -> Result<Option<SignalRow>, StoreError> {
+        self.inner.signal_by_key(name, key).await
+    }
+
+    async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
+        self.inner.waits(job).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -3,13 +3,13 @@
 use super::fault::fault_of;
 use crate::scn::{
     Action, Anchor, AttemptScript, ClientName, Job, JobOption, KeyFor, Name, Number, Payload, Process as Who, Scenario,
-    Step, Times, WorkerName, WorldItem,
+    Step, Times, Unmet, WorkerName, WorldItem,
 };
 use crate::workload::{
     Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, Script, Setting, WorkerPlan,
 };
 use outlive::Options;
-use outlive::job::{Backoff, Wall};
+use outlive::job::{self, Backoff, Wall};
 use outlive::protocol::{Enqueue, Scope, When};
 use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
@@ -153,6 +153,64 @@ impl Cast {
         number(&self.jobs[place], place, self.improvised)
     }
 
+    /// What a `job` line asks for.
+    fn intent(&self, job: &Job, place: usize, improvised: bool) -> Intent {
+        let number = number(job, place, improvised);
+        let (mut repeats, mut scope, mut decodes) = (0, Scope::Forever, true);
+        let (mut after, mut unmet) = (Vec::new(), job::Unmet::Cancel);
+        let mut script =
+            Script { number, acts: vec![Act::Complete], work_ms: 1_000, steps: 0, reports: 0, signals: 0, others: 0 };
+        let mut enqueue = Enqueue {
+            kind: KINDS[0].into(),
+            queue: "default".into(),
+            priority: 0,
+            max_attempts: 25,
+            payload: String::new(),
+            when: When::Now,
+            key: None,
+            after: None,
+        };
+        for option in &job.options {
+            match option {
+                JobOption::Kind { kind } if improvised => enqueue.kind = kind.to_string(),
+                // The handlers of all kinds do what the script says.
+                JobOption::Kind { .. } | JobOption::Client { .. } => {}
+                JobOption::RunAt { wall_ms } => enqueue.when = When::At(Wall(wall_ms.cast_signed())),
+                JobOption::Payload { payload: Payload::Garbage } => decodes = false,
+                JobOption::Asked { times: Times::Twice {} } => repeats = 1,
+                JobOption::Asked { times: Times::Often {} } => repeats = OFTEN,
+                JobOption::KeyFor { scope: KeyFor::Pending {} } => scope = Scope::WhilePending,
+                JobOption::KeyFor { scope: KeyFor::Period { period } } => scope = Scope::PeriodMs(ms(*period)),
+                JobOption::Key { key } => enqueue.key = Some(key.to_string().into()),
+                JobOption::Queue { queue } => enqueue.queue = queue.to_string(),
+                JobOption::Priority { priority } => {
+                    enqueue.priority = i16::try_from(priority.get()).expect("it was read within its limits");
+                }
+                JobOption::MaxAttempts { attempts } => enqueue.max_attempts = count(attempts) as u32,
+                JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
+                JobOption::Work { work } => script.work_ms = ms(*work),
+                JobOption::Steps { steps } => script.steps = count(steps) as u32,
+                JobOption::Reports { reports } => script.reports = count(reports) as u32,
+                JobOption::Signals { signals } => script.signals = count(signals) as u32,
+                JobOption::Others { others } => script.others = count(others) as u32,
+                JobOption::After { jobs } => after = jobs.iter().map(|job| self.number(&job.0)).collect(),
+                JobOption::Unmet { unmet: it } => {
+                    unmet = match it {
+                        Unmet::Cancel {} => job::Unmet::Cancel,
+                        Unmet::Discard {} => job::Unmet::Discard,
+                        Unmet::Run {} => job::Unmet::Run,
+                    }
+                }
+                JobOption::Attempts { ends } => script.acts = ends.iter().map(act).collect(),
+            }
+        }
+        enqueue.payload = script.payload(decodes);
+        if let Some(key) = &mut enqueue.key {
+            key.scope = scope;
+        }
+        Intent { number, enqueue, repeats, after: (!after.is_empty()).then_some((after, unmet)) }
+    }
+
     /// The job of this number.
     pub fn job(&self, wanted: u64) -> Option<Name> {
         let mut jobs = self.jobs.iter().enumerate();
@@ -213,6 +271,7 @@ impl Cast {
                 WorldItem::Repeats {} => plan.features.repeats = true,
                 WorldItem::Cancels {} => plan.features.cancels = true,
                 WorldItem::Awaits {} => plan.features.awaits = true,
+                WorldItem::Waits {} => plan.features.waits = true,
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,
                 WorldItem::Store {}
@@ -228,7 +287,7 @@ impl Cast {
         plan.workers = (0..self.workers.len()).map(|place| worker(each(place))).collect();
         plan.workers_here = here.into_iter().map(worker).collect();
         let improvised = scenario.world.improvised().is_some();
-        plan.intents = self.jobs.iter().enumerate().map(|(place, job)| intent(job, place, improvised)).collect();
+        plan.intents = self.jobs.iter().enumerate().map(|(place, job)| self.intent(job, place, improvised)).collect();
         plan.features.transfers = plan.intents.iter().any(Intent::transfers);
         plan.features.steps = plan.intents.iter().any(Intent::steps);
         if improvised {
@@ -302,50 +361,6 @@ fn count<const MIN: i64, const MAX: i64>(number: &Number<MIN, MAX>) -> u64 {
     number.get().cast_unsigned()
 }
 
-fn intent(job: &Job, place: usize, improvised: bool) -> Intent {
-    let number = number(job, place, improvised);
-    let (mut repeats, mut scope, mut decodes) = (0, Scope::Forever, true);
-    let mut script = Script { number, acts: vec![Act::Complete], work_ms: 1_000, steps: 0, reports: 0 };
-    let mut enqueue = Enqueue {
-        kind: KINDS[0].into(),
-        queue: "default".into(),
-        priority: 0,
-        max_attempts: 25,
-        payload: String::new(),
-        when: When::Now,
-        key: None,
-    };
-    for option in &job.options {
-        match option {
-            JobOption::Kind { kind } if improvised => enqueue.kind = kind.to_string(),
-            // The handlers of all kinds do what the script says.
-            JobOption::Kind { .. } | JobOption::Client { .. } => {}
-            JobOption::RunAt { wall_ms } => enqueue.when = When::At(Wall(wall_ms.cast_signed())),
-            JobOption::Payload { payload: Payload::Garbage } => decodes = false,
-            JobOption::Asked { times: Times::Twice {} } => repeats = 1,
-            JobOption::Asked { times: Times::Often {} } => repeats = OFTEN,
-            JobOption::KeyFor { scope: KeyFor::Pending {} } => scope = Scope::WhilePending,
-            JobOption::KeyFor { scope: KeyFor::Period { period } } => scope = Scope::PeriodMs(ms(*period)),
-            JobOption::Key { key } => enqueue.key = Some(key.to_string().into()),
-            JobOption::Queue { queue } => enqueue.queue = queue.to_string(),
-            JobOption::Priority { priority } => {
-                enqueue.priority = i16::try_from(priority.get()).expect("it was read within its limits");
-            }
-            JobOption::MaxAttempts { attempts } => enqueue.max_attempts = count(attempts) as u32,
-            JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
-            JobOption::Work { work } => script.work_ms = ms(*work),
-            JobOption::Steps { steps } => script.steps = count(steps) as u32,
-            JobOption::Reports { reports } => script.reports = count(reports) as u32,
-            JobOption::Attempts { ends } => script.acts = ends.iter().map(act).collect(),
-        }
-    }
-    enqueue.payload = script.payload(decodes);
-    if let Some(key) = &mut enqueue.key {
-        key.scope = scope;
-    }
-    Intent { number, enqueue, repeats }
-}
-
 fn act(end: &AttemptScript) -> Act {
     match end {
         AttemptScript::Complete {} => Act::Complete,
@@ -353,6 +368,7 @@ fn act(end: &AttemptScript) -> Act {
         AttemptScript::Fail {} => Act::Fail,
         AttemptScript::Discard {} => Act::Discard,
         AttemptScript::Panic {} => Act::Panic,
+        AttemptScript::LookAgain { after } => Act::LookAgain(ms(*after)),
         AttemptScript::Snooze { lasting } => Act::Snooze(ms(*lasting)),
         AttemptScript::Transfer {} => Act::Transfer,
         AttemptScript::TakeBack {} => Act::TakeBack,

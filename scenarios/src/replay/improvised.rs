@@ -6,10 +6,11 @@
 use super::cast::Cast;
 use super::fault::line_of;
 use crate::scn::{
-    Anchor, AttemptScript, Block, Expectation, Invariant, Job, JobOption, KeyFor, Name, Number, Payload, Rest,
-    Scenario, Step, Times, Turn, World, WorldItem,
+    Anchor, AttemptScript, Block, Expectation, Invariant, Job, JobName, JobOption, KeyFor, Name, Number, Payload, Rest,
+    Scenario, Step, Times, Turn, Unmet, World, WorldItem,
 };
 use crate::workload::{Act, Intent, Plan, Script, WorkerPlan};
+use outlive::job;
 use outlive::protocol::{Scope, When};
 use outlive_sim::Seed;
 use std::time::Duration;
@@ -61,6 +62,7 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.features.repeats, WorldItem::Repeats {});
     add(plan.features.cancels, WorldItem::Cancels {});
     add(plan.features.awaits, WorldItem::Awaits {});
+    add(plan.features.waits, WorldItem::Waits {});
     add(plan.features.restarts, WorldItem::Restarts {});
     add(plan.features.rivals, WorldItem::Rivals {});
     let limits = &plan.options.limits;
@@ -90,6 +92,16 @@ fn job(intent: &Intent) -> Job {
         }
         Some(Scope::Forever) | None => {}
     }
+    if let Some((numbers, unmet)) = &intent.after {
+        let job = |number: &u64| JobName(name(&format!("j{number}")));
+        add(true, JobOption::After { jobs: numbers.iter().map(job).collect() });
+        let unmet = match unmet {
+            job::Unmet::Cancel => Unmet::Cancel {},
+            job::Unmet::Discard => Unmet::Discard {},
+            job::Unmet::Run => Unmet::Run {},
+        };
+        add(true, JobOption::Unmet { unmet });
+    }
     match intent.repeats {
         0 => {}
         1 => add(true, JobOption::Asked { times: Times::Twice {} }),
@@ -105,13 +117,19 @@ fn job(intent: &Intent) -> Job {
         When::At(wall) => add(true, JobOption::RunAt { wall_ms: wall.0.cast_unsigned() }),
     }
     match serde_json::from_str::<Script>(&enqueue.payload) {
-        Ok(Script { acts, work_ms, steps, reports, .. }) => {
+        Ok(Script { acts, work_ms, steps, reports, signals, others, .. }) => {
             add(true, JobOption::Work { work: Duration::from_millis(work_ms) });
             if steps > 0 {
                 add(true, JobOption::Steps { steps: count(steps as usize) });
             }
             if reports > 0 {
                 add(true, JobOption::Reports { reports: count(reports as usize) });
+            }
+            if signals > 0 {
+                add(true, JobOption::Signals { signals: count(signals as usize) });
+            }
+            if others > 0 {
+                add(true, JobOption::Others { others: count(others as usize) });
             }
             add(acts != [Act::Complete], JobOption::Attempts { ends: acts.iter().map(end).collect() });
         }
@@ -127,6 +145,7 @@ fn end(act: &Act) -> AttemptScript {
         Act::FailAfter(ms) => AttemptScript::FailAfter { after: Duration::from_millis(*ms) },
         Act::Discard => AttemptScript::Discard {},
         Act::Panic => AttemptScript::Panic {},
+        Act::LookAgain(ms) => AttemptScript::LookAgain { after: Duration::from_millis(*ms) },
         Act::Snooze(ms) => AttemptScript::Snooze { lasting: Duration::from_millis(*ms) },
         Act::Transfer => AttemptScript::Transfer {},
         Act::TakeBack => AttemptScript::TakeBack {},

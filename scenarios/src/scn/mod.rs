@@ -32,7 +32,7 @@ pub use nouns::{
 pub use parser::{CLIENTS_MAX, WORKERS_MAX, parse};
 pub use phrases::{
     Action, Anchor, AttemptScript, Deed, Expectation, For, Happening, JobOption, Keep, KeyFor, Lapse, Message, On,
-    OnFile, OneWay, Polls, Rest, Sent, Times, Turn, When, Within, WorldItem,
+    OnFile, OneWay, Polls, Rest, Sent, Times, Turn, Unmet, When, Within, WorldItem,
 };
 pub use pieces::{AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, Quote, WorkerName};
 pub use scenario::{Block, Job, Scenario, Step, World};

@@ -57,6 +57,8 @@ phrases! {
         Cancels: "cancels";
         /// Somebody waits for the ends of jobs.
         Awaits: "awaits";
+        /// Signals are sent for which jobs wait.
+        Waits: "waits";
         /// Workers stop and start.
         Restarts: "restarts";
         /// A second process tries to open the file now and then.
@@ -85,6 +87,14 @@ phrases! {
         Steps: "steps" "=" (steps: Number<1, 1_000>);
         /// How often each of its attempts says how far it has come, and stores where to go on.
         Reports: "reports" "=" (reports: Number<1, 1_000>);
+        /// For how many signals each of its attempts waits.
+        Signals: "signals" "=" (signals: Number<1, 1_000>);
+        /// For how many other jobs each of its attempts waits.
+        Others: "others" "=" (others: Number<1, 1_000>);
+        /// The jobs that must have ended before it runs.
+        After: "after" "=" (jobs: Vec<JobName>);
+        /// What becomes of it if one of these ends without a result.
+        Unmet: "unmet" "=" (unmet: Unmet);
         /// How its attempts end, in order; the last one is repeated.
         Attempts: "attempts" "=" (ends: Vec<AttemptScript>);
         /// What it carries instead of what its handler asks for.
@@ -103,6 +113,16 @@ phrases! {
         Twice: "twice";
         /// Four times.
         Often: "often";
+    }
+
+    /// What becomes of a job that waits for one which ends without a result.
+    pub enum Unmet (glued "") {
+        /// It is cancelled.
+        Cancel: "cancel";
+        /// It is discarded.
+        Discard: "discard";
+        /// It runs.
+        Run: "run";
     }
 
     /// For how long a key stands for its job.
@@ -127,6 +147,8 @@ phrases! {
         Panic: "panic";
         /// With a request to go on later.
         Snooze: "snooze" ":" (lasting: Duration);
+        /// With something outside that is not as it must be, and another look at it later.
+        LookAgain: "look-again" ":" (after: Duration);
         /// With a result, in a transaction with a row of its own and a job that follows.
         Transfer: "transfer";
         /// With a retryable error, after all that a transfer does.

@@ -419,6 +419,24 @@ impl Piece for Quote {
 }
 
 /// Ends of attempts, in order.
+impl Piece for Vec<JobName> {
+    fn shape() -> String {
+        "JOB,...".into()
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let mut jobs = vec![JobName::read(cursor)?];
+        while cursor.attempt(|cursor| cursor.literal(&[","])).is_ok() {
+            jobs.push(JobName::read(cursor)?);
+        }
+        Ok(jobs)
+    }
+
+    fn write(&self, words: &mut Vec<String>) {
+        words.push(self.iter().map(|job| job.0.to_string()).collect::<Vec<_>>().join(","));
+    }
+}
+
 impl Piece for Vec<AttemptScript> {
     fn shape() -> String {
         "END,...".into()

@@ -79,6 +79,7 @@ impl WorldItem {
                 | Self::Repeats {}
                 | Self::Cancels {}
                 | Self::Awaits {}
+                | Self::Waits {}
                 | Self::Restarts {}
                 | Self::Rivals {}
         )

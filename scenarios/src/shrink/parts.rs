@@ -38,7 +38,18 @@ pub fn with_lines(scenario: &Scenario, lines: &[Line]) -> Scenario {
 
 /// The scenario with these jobs and no others.
 pub fn with_jobs(scenario: &Scenario, jobs: &[Job]) -> Scenario {
-    Scenario { jobs: jobs.to_vec(), ..scenario.clone() }
+    let mut jobs = jobs.to_vec();
+    let names: Vec<String> = jobs.iter().map(|job| job.name.to_string()).collect();
+    for job in &mut jobs {
+        // None waits for one that is not there.
+        job.options.iter_mut().for_each(|option| {
+            if let JobOption::After { jobs } = option {
+                jobs.retain(|job| names.iter().any(|name| name == job.0.as_str()));
+            }
+        });
+        job.options.retain(|option| !matches!(option, JobOption::After { jobs } if jobs.is_empty()));
+    }
+    Scenario { jobs, ..scenario.clone() }
 }
 
 /// What is said of the world and can be left unsaid.

@@ -93,6 +93,18 @@ fn jobs(scenario: &Scenario) -> Vec<Scenario> {
                     let fewer = fewer(reports.get()).into_iter().filter_map(Number::new);
                     fewer.map(|reports| JobOption::Reports { reports }).collect()
                 }
+                JobOption::Signals { signals } => {
+                    let fewer = fewer(signals.get()).into_iter().filter_map(Number::new);
+                    fewer.map(|signals| JobOption::Signals { signals }).collect()
+                }
+                JobOption::Others { others } => {
+                    let fewer = fewer(others.get()).into_iter().filter_map(Number::new);
+                    fewer.map(|others| JobOption::Others { others }).collect()
+                }
+                JobOption::After { jobs } if jobs.len() > 1 => {
+                    let without = |place: usize| [&jobs[..place], &jobs[place + 1..]].concat();
+                    (0..jobs.len()).map(|place| JobOption::After { jobs: without(place) }).collect()
+                }
                 JobOption::Attempts { ends } => fewer_ends(ends),
                 _ => Vec::new(),
             };

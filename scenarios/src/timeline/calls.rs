@@ -201,6 +201,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         Request::Cancel { job } | Request::Explain { job } | Request::Look { job } | Request::Await { job, .. } => {
             format!("{} job {job}", request.name())
         }
+        Request::Signal(signal) => format!("signal {}", signal.name),
         Request::Step { lease, name, .. } => format!("step {name} {}", of(lease)),
         Request::Start { lease }
         | Request::Progress { lease, .. }
@@ -208,6 +209,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }
         | Request::Snooze { lease, .. }
+        | Request::Wait { lease, .. }
         | Request::Obey { lease } => format!("{} {}", request.name(), of(lease)),
     }
 }
@@ -238,6 +240,9 @@ fn answered(reply: &Reply) -> String {
             let lost: Vec<String> = lost.collect();
             if lost.is_empty() { "renewed".into() } else { format!("LOST: {}", lost.join("; ")) }
         }
+        Reply::Suspended => "the attempt ends, and its job waits".into(),
+        Reply::Signalled { fresh: true } => "it is sent".into(),
+        Reply::Signalled { fresh: false } => "it was sent before".into(),
         Reply::Done => "it is written".into(),
         Reply::Failed { next } => format!("it is written; what follows is {}", next.as_str()),
         Reply::Cancelled { at_once: true } => "cancelled at once".into(),

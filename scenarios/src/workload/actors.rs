@@ -1,13 +1,13 @@
 //! The clients of a run, inside the program: some behave, some do not.
 
-use super::outside::{Outside, Wish};
+use super::outside::{Outside, SignalWish, Wish};
 use super::plan::{KINDS, Plan, QUEUES};
 use super::transfers;
 use outlive::JobId;
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
 use outlive::job::{Holder, Lease, Nonce, Refusal, RequestId, Token};
-use outlive::protocol::{Call, CallError, Claim, Granted, Progress, Reply, Reported, Request, Service};
+use outlive::protocol::{Call, CallError, Claim, Granted, On, Progress, Reply, Reported, Request, Service};
 use outlive_sim::{Process, Rng};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +89,8 @@ impl<H: Host> Actor<H> {
             // Now and then nobody asks again, and the job may be there or not.
             Err(CallError::Unknown { .. }) if rng.chance(0.05) => self.outside.give_up(id),
             Err(CallError::Unknown { .. }) => self.outside.wish_again(id),
+            // What it waits for can't be any more: nobody wants it.
+            Err(CallError::Refused(Refusal::NeverMet { .. })) => self.outside.give_up(id),
             Err(CallError::Refused(_)) => self.outside.wish_anew(id),
             _ => self.outside.wish_unheard(id),
         }
@@ -169,6 +171,20 @@ impl<H: Host> Actor<H> {
             let (name, result) = (format!("step-{}", rng.between(0..=2)), attempt.to_string());
             drop(self.call_and_repeat(rng, Request::Step { lease, name, result }).await);
         }
+        if self.plan.features.waits && rng.chance(0.2) {
+            // For what nobody sends.
+            let (name, step) = ("by-hand".to_owned(), format!("by-hand-{attempt}"));
+            let what = "the file is not mounted".to_owned();
+            let on = match rng.between(0..=2) {
+                0 => On::Signal { name, step, limit_ms: Some(rng.between(0..=2_000)) },
+                1 => On::Condition { what, again_ms: rng.between(1..=2_000) },
+                _ => On::Jobs { jobs: vec![JobId(rng.between(1..=60).cast_signed())], step },
+            };
+            let answer = self.call_and_repeat(rng, Request::Wait { lease, on }).await;
+            if matches!(answer, Ok(Reply::Suspended)) {
+                return;
+            }
+        }
         let failure = |retryable| Reported {
             how: outlive::job::How::Error,
             message: "by hand".into(),
@@ -202,6 +218,27 @@ impl<H: Host> Actor<H> {
             let jobs = if rng.chance(0.7) { self.outside.pending() } else { self.outside.known() };
             if let Some(&job) = pick(&mut rng, &jobs) {
                 drop(self.call_and_repeat(&mut rng, Request::Cancel { job }).await);
+            }
+        }
+    }
+
+    /// Sends the signals for which jobs wait, until all are sent.
+    pub async fn send_signals(self) {
+        let mut rng = self.rng("signaller");
+        loop {
+            let most = if self.outside.is_calm() { 50 } else { 1_500 };
+            self.rest(&mut rng, Duration::from_millis(most)).await;
+            let Some(SignalWish { id, signal, .. }) = self.outside.next_signal(self.process.id()) else {
+                if self.outside.is_calm() {
+                    return;
+                }
+                continue;
+            };
+            let answer = self.call(id, Request::Signal(signal.clone())).await;
+            self.outside.signal_answered(id, &answer);
+            if self.plan.features.repeats && rng.chance(0.3) {
+                // Under the same key, by another name.
+                drop(self.call(request_id(&mut rng), Request::Signal(signal)).await);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The handlers of a run: they do what their job's script says.
 
+use super::outside::Outside;
 use super::plan::{Act, Script};
 use super::transfers;
+use super::waits::{Awaited, awaited};
 use crate::event::{Event, Recorder};
 use outlive::host::Host;
 use outlive::{Context, Done, Failure, Job, JobId, WorkerBuilder};
@@ -41,6 +43,8 @@ pub struct Handlers {
     pub recorder: Recorder,
     /// Who kills the process, if the script says so.
     pub world: World,
+    /// Who knows of other jobs.
+    pub outside: Outside,
 }
 
 /// Marks the end of a handler, however it comes.
@@ -78,6 +82,16 @@ async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Do
     for step in 0..script.steps {
         handlers.step(&context, step).await?;
     }
+    for Awaited { name, step, limit_ms, .. } in awaited(&script) {
+        let signal = context.signal::<u64>(name).step(step);
+        match limit_ms {
+            Some(ms) => drop(signal.within(Duration::from_millis(ms)).await?),
+            None => drop(signal.await?),
+        }
+    }
+    if script.others > 0 {
+        handlers.wait_for_others(&context, script.others as usize).await;
+    }
     match script.act(context.attempt()) {
         Act::Hang => std::future::pending().await,
         Act::Transfer => transfers::transfer(&context, &script).await,
@@ -101,6 +115,15 @@ impl Handlers {
         Ok(context.progress(parts / (parts + 1.0), format!("{} reports", done + 1)).await?)
     }
 
+    /// Waits for some jobs that are known by now, unless one of them waits for this one.
+    async fn wait_for_others(&self, context: &Context, most: usize) {
+        let known = self.outside.known().into_iter().rev();
+        let others: Vec<JobId> = known.filter(|job| *job != context.job()).take(most).collect();
+        if !others.is_empty() {
+            drop(context.jobs("others", others).await);
+        }
+    }
+
     /// A step, which says which attempt ran it.
     async fn step(&self, context: &Context, step: u32) -> Result<(), Failure> {
         let (job, attempt, name) = (context.job(), context.attempt(), format!("step-{step}"));
@@ -119,6 +142,7 @@ impl Handlers {
             Act::FailAfter(ms) => Err(Failure::retry_after(Duration::from_millis(ms), "come back later")),
             Act::Discard => Err(Failure::discard("it would not help")),
             Act::Panic => panic!("the script of job {} says so", script.number),
+            Act::LookAgain(ms) => Ok(Done::look_again(Duration::from_millis(ms), "the file is not mounted")),
             Act::Snooze(ms) => Ok(Done::snooze(Duration::from_millis(ms))),
             Act::Kill => {
                 self.world.crash(self.process.id());

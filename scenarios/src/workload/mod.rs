@@ -11,6 +11,7 @@ mod profile;
 mod program;
 mod setting;
 mod transfers;
+mod waits;
 
 pub use cluster::Cluster;
 pub use outside::Outside;

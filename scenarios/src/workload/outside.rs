@@ -2,8 +2,10 @@
 //! It outlives every crash, as a person at a keyboard does.
 
 use super::plan::Intent;
+use super::waits::to_send;
 use outlive::JobId;
 use outlive::job::RequestId;
+use outlive::protocol::{After, CallError, Reply, Signal};
 use outlive_sim::{Fork, ProcessId, true_time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -17,6 +19,12 @@ pub struct Outside(Arc<Mutex<Memory>>);
 struct Memory {
     wanted: VecDeque<Wish>,
     in_flight: BTreeMap<RequestId, (ProcessId, Wish)>,
+    /// The job of each number that somebody was told of first.
+    jobs: BTreeMap<u64, JobId>,
+    /// Numbers of which nobody will ask again.
+    given_up: BTreeSet<u64>,
+    signals: VecDeque<SignalWish>,
+    signals_in_flight: BTreeMap<RequestId, (ProcessId, SignalWish)>,
     known: BTreeSet<JobId>,
     terminal: BTreeSet<JobId>,
     calm: bool,
@@ -39,17 +47,52 @@ pub struct Wish {
     unknown: bool,
 }
 
+/// A signal that somebody wants sent.
+#[derive(Clone, Debug)]
+pub struct SignalWish {
+    /// Under this name, each time it is tried, until it is refused.
+    pub id: RequestId,
+    /// What.
+    pub signal: Signal,
+    fork: Fork,
+    refused: u64,
+}
+
+/// The name of a request that was refused so often.
+fn name(fork: &Fork, refused: u64) -> RequestId {
+    let mut id = [0; 16];
+    fork.key(refused).rng().fill(&mut id);
+    RequestId(id)
+}
+
 impl Wish {
     fn new(intent: Intent, fork: Fork, refused: u64) -> Self {
-        let mut id = [0; 16];
-        fork.key(refused).rng().fill(&mut id);
-        Self { id: RequestId(id), intent, fork, refused, unknown: false }
+        Self { id: name(&fork, refused), intent, fork, refused, unknown: false }
+    }
+}
+
+impl Memory {
+    /// Whether all is known, or never will be, of those that this job waits for.
+    fn may_ask(&self, intent: &Intent) -> bool {
+        let numbers = intent.after.iter().flat_map(|(numbers, _)| numbers);
+        numbers.into_iter().all(|number| self.jobs.contains_key(number) || self.given_up.contains(number))
+    }
+
+    /// The jobs for which this one waits.
+    fn after(&self, intent: &Intent) -> Option<After> {
+        let (numbers, unmet) = intent.after.as_ref()?;
+        let jobs: Vec<JobId> = numbers.iter().filter_map(|number| self.jobs.get(number).copied()).collect();
+        (!jobs.is_empty()).then_some(After { jobs, unmet: *unmet })
     }
 }
 
 impl Outside {
     /// Wishes for all of `intents`, in order; for what recurs again at the end of them, in rounds.
     pub fn new(intents: &[Intent], fork: Fork) -> Self {
+        let signals = to_send(intents).into_iter().zip(0..).map(|(signal, number)| {
+            let fork = fork.fork("signal").key(number);
+            SignalWish { id: name(&fork, 0), signal, fork, refused: 0 }
+        });
         let wish = |intent: &Intent, repeat: u64| {
             let fork = fork.fork("request id").key(intent.number).key(repeat);
             Wish::new(intent.clone(), fork, 0)
@@ -64,13 +107,16 @@ impl Outside {
         for round in 1..=rounds {
             wanted.extend(later.clone().filter(|it| it.repeats >= round).map(|intent| wish(intent, round)));
         }
-        Self(Arc::new(Mutex::new(Memory { wanted, ..Memory::default() })))
+        let signals = signals.collect();
+        Self(Arc::new(Mutex::new(Memory { wanted, signals, ..Memory::default() })))
     }
 
     /// The next wish; it is in flight from a process until it is answered.
     pub fn next_wish(&self, process: ProcessId) -> Option<Wish> {
         let mut memory = self.0.lock().unwrap();
-        let wish = memory.wanted.pop_front()?;
+        let place = memory.wanted.iter().position(|wish| memory.may_ask(&wish.intent))?;
+        let mut wish = memory.wanted.remove(place)?;
+        wish.intent.enqueue.after = memory.after(&wish.intent);
         memory.in_flight.insert(wish.id, (process, wish.clone()));
         Some(wish)
     }
@@ -78,7 +124,9 @@ impl Outside {
     /// A wish came true.
     pub fn granted(&self, id: RequestId, job: JobId) {
         let mut memory = self.0.lock().unwrap();
-        memory.in_flight.remove(&id);
+        if let Some((_, wish)) = memory.in_flight.remove(&id) {
+            memory.jobs.entry(wish.intent.number).or_insert(job);
+        }
         memory.known.insert(job);
     }
 
@@ -107,7 +155,32 @@ impl Outside {
 
     /// A wish is given up: it may have come true or not.
     pub fn give_up(&self, id: RequestId) {
-        self.0.lock().unwrap().in_flight.remove(&id);
+        let mut memory = self.0.lock().unwrap();
+        if let Some((_, wish)) = memory.in_flight.remove(&id) {
+            memory.given_up.insert(wish.intent.number);
+        }
+    }
+
+    /// The next signal to send; it is in flight from a process until it is answered.
+    pub fn next_signal(&self, process: ProcessId) -> Option<SignalWish> {
+        let mut memory = self.0.lock().unwrap();
+        let wish = memory.signals.pop_front()?;
+        memory.signals_in_flight.insert(wish.id, (process, wish.clone()));
+        Some(wish)
+    }
+
+    /// What was answered to a signal: it was sent, or refused, or nobody knows. It is tried again until it was sent.
+    pub fn signal_answered(&self, id: RequestId, answer: &Result<Reply, CallError>) {
+        let mut memory = self.0.lock().unwrap();
+        let Some((_, wish)) = memory.signals_in_flight.remove(&id) else { return };
+        match answer {
+            Ok(_) => {}
+            Err(CallError::Refused(_)) => {
+                let refused = wish.refused + 1;
+                memory.signals.push_back(SignalWish { id: name(&wish.fork, refused), refused, ..wish });
+            }
+            Err(_) => memory.signals.push_back(wish),
+        }
     }
 
     /// A process died: whatever was in flight from it is unknown, and is tried again.
@@ -117,12 +190,15 @@ impl Outside {
         for (_, (_, wish)) in unknown.into_iter().rev() {
             memory.wanted.push_front(Wish { unknown: true, ..wish });
         }
+        let unsent: Vec<_> = memory.signals_in_flight.extract_if(.., |_, (of, _)| *of == process).collect();
+        memory.signals.extend(unsent.into_iter().map(|(_, (_, wish))| wish));
     }
 
     /// Whether nothing is wanted any more.
     pub fn is_content(&self) -> bool {
         let memory = self.0.lock().unwrap();
-        memory.wanted.is_empty() && memory.in_flight.is_empty()
+        let wishes = memory.wanted.is_empty() && memory.in_flight.is_empty();
+        wishes && memory.signals.is_empty() && memory.signals_in_flight.is_empty()
     }
 
     /// Jobs that somebody was told of.

@@ -7,7 +7,7 @@ use super::faults;
 use super::profile::Profile;
 use super::setting::{Setting, Workload};
 use outlive::Options;
-use outlive::job::{Backoff, Limits};
+use outlive::job::{Backoff, Limits, Unmet};
 use outlive::protocol::{Enqueue, Scope, When};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,8 @@ pub struct Features {
     pub reports: bool,
     /// Clients that wait for the ends of jobs.
     pub awaits: bool,
+    /// Jobs that wait for signals, for other jobs, and for something outside.
+    pub waits: bool,
 }
 
 /// A worker of the program.
@@ -108,6 +110,9 @@ pub struct Intent {
     pub enqueue: Enqueue,
     /// How often another client asks for the same under the same key.
     pub repeats: u64,
+    /// The numbers of the jobs that must have ended before it may run, and what becomes of it if one of them ends without
+    /// a result. Nobody asks for it before these are known.
+    pub after: Option<(Vec<u64>, Unmet)>,
 }
 
 impl Intent {
@@ -127,7 +132,7 @@ impl Intent {
     }
 
     /// What its handler does, if its payload decodes.
-    fn script(&self) -> Option<Script> {
+    pub fn script(&self) -> Option<Script> {
         serde_json::from_str(&self.enqueue.payload).ok()
     }
 }
@@ -147,6 +152,12 @@ pub struct Script {
     /// How often each says how far it has come, and stores where to go on.
     #[serde(default, skip_serializing_if = "is_none")]
     pub reports: u32,
+    /// For how many signals each waits.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub signals: u32,
+    /// For how many other jobs each waits.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub others: u32,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -191,6 +202,8 @@ pub enum Act {
     Panic,
     /// With a snooze for this many milliseconds.
     Snooze(u64),
+    /// With something outside that is not as it must be, and a look at it after this many milliseconds.
+    LookAgain(u64),
     /// With a result, in a transaction with what it does in tables of its own and with a job that follows.
     Transfer,
     /// With a retryable error, after all that a transfer does.
@@ -286,6 +299,10 @@ impl Plan {
             plan.intents.iter_mut().for_each(|intent| let_key_end(intent, fork.fork("key scope")));
         }
         plan.features.awaits = fork.fork("awaits").chance(0.4);
+        plan.features.waits = fork.fork("waits").chance(0.4);
+        if plan.features.waits {
+            plan.intents.iter_mut().for_each(|intent| let_wait(intent, fork.fork("wait")));
+        }
         if profile == Profile::Illegal {
             plan.options.page_checksums = true;
             plan.faults.extend(faults::draw_illegal(fork.fork("illegal faults"), plan.setting.store(), faults_end));
@@ -319,6 +336,7 @@ impl Features {
             steps: false,
             reports: false,
             awaits: false,
+            waits: false,
         }
     }
 }
@@ -348,7 +366,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     } else {
         &[1, 5, 20, 20, 100, 100, 400, 400]
     });
-    let script = Script { number, acts, work_ms, steps: 0, reports: 0 };
+    let script = Script { number, acts, work_ms, steps: 0, reports: 0, signals: 0, others: 0 };
     let undecodable = features.failures && rng.chance(0.03);
     let payload = script.payload(!undecodable);
     let when = match features.delays.then(|| rng.between(0..=9)) {
@@ -367,9 +385,10 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
         payload,
         when,
         key,
+        after: None,
     };
     let repeats = u64::from(enqueue.key.is_some() && rng.chance(0.5));
-    Intent { number, enqueue, repeats }
+    Intent { number, enqueue, repeats, after: None }
 }
 
 /// Lets some jobs end with a transfer instead, and some of these take one back before that. What blocks a thread
@@ -406,6 +425,29 @@ fn let_report(intent: &mut Intent, fork: Fork) {
         script.reports = rng.between(1..=3) as u32;
         intent.enqueue.payload = script.payload(true);
     }
+}
+
+/// Lets some jobs wait for signals, for other jobs, or for something outside. What recurs would take the signals of
+/// others.
+fn let_wait(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    if intent.number > 3 && rng.chance(0.25) {
+        let unmet = *rng.pick(&[Unmet::Cancel, Unmet::Cancel, Unmet::Discard, Unmet::Run]);
+        let numbers = (0..rng.between(1..=3)).map(|_| rng.between(1..=intent.number - 1)).collect();
+        intent.after = Some((numbers, unmet));
+    }
+    let recurs = intent.recurs();
+    let Some(mut script) = intent.script() else { return };
+    if intent.enqueue.kind == BLOCKING || script.acts == [Act::Kill] {
+        return;
+    }
+    match rng.between(0..=9) {
+        0..=3 if !recurs => script.signals = rng.between(1..=2) as u32,
+        4 if !recurs => script.others = rng.between(1..=3) as u32,
+        5..=6 => script.acts.insert(0, Act::LookAgain(rng.between(1..=3_000))),
+        _ => return,
+    }
+    intent.enqueue.payload = script.payload(true);
 }
 
 /// How often what has a key that ends is asked for again: some time later, each.

@@ -100,6 +100,9 @@ impl Program {
         if self.plan.features.cancels {
             process.spawn("canceller", actor.clone().cancel()).detach();
         }
+        if self.plan.features.waits {
+            process.spawn("signaller", actor.clone().send_signals()).detach();
+        }
         if self.plan.features.awaits {
             process.spawn("awaiter", actor.clone().wait_for_ends()).detach();
         }
@@ -114,8 +117,12 @@ impl Program {
         service: &Arc<dyn Service>,
         plan: &WorkerPlan,
     ) -> Worker<H> {
-        let handlers =
-            Handlers { process: process.clone(), recorder: self.recorder.clone(), world: self.world.clone() };
+        let handlers = Handlers {
+            process: process.clone(),
+            recorder: self.recorder.clone(),
+            world: self.world.clone(),
+            outside: self.outside.clone(),
+        };
         let worker = Outlive::on(host.clone(), service.clone()).worker();
         let worker = worker.queues(self.plan.queues.clone()).concurrency(plan.concurrency).lease(plan.lease);
         handle_all(worker, handlers).start().expect("the plan is within the limits")

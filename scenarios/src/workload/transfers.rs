@@ -58,8 +58,15 @@ pub async fn transfer(context: &Context, script: &Script) -> Result<Done<Output>
             tx.execute(GIVE, [context.queue()]).await?;
             let (job, attempt) = (context.job(), context.attempt());
             tx.execute(NOTE, (job, attempt, script.number.cast_signed())).await?;
-            let follows =
-                Script { number: FOLLOWS + script.number, acts: vec![Act::Complete], work_ms: 1, steps: 0, reports: 0 };
+            let follows = Script {
+                number: FOLLOWS + script.number,
+                acts: vec![Act::Complete],
+                work_ms: 1,
+                steps: 0,
+                reports: 0,
+                signals: 0,
+                others: 0,
+            };
             tx.enqueue(Alpha(follows)).queue(context.queue()).await?;
             Ok(tx.complete(output).await?)
         })

@@ -2,7 +2,7 @@
 
 use crate::job::{
     Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, KeyScope, NewJob, Next, ProgressRow, RequestId,
-    State, Steady, StepRow, Token, Wait, Wall,
+    SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::store::{FileState, Live, RequestRow};
 use std::sync::Arc;
@@ -61,11 +61,17 @@ impl<'a> Columns<'a> {
         parse(self.text()?).ok_or_else(|| self.wrong("a known word"))
     }
 
+    fn wait_on(&mut self) -> Result<Option<WaitOn>, Wrong> {
+        let text = self.optional_text()?;
+        text.map(|text| serde_json::from_str(text).map_err(|_| self.wrong("what a job waits for"))).transpose()
+    }
+
     pub fn state(mut self) -> Result<FileState, Wrong> {
         Ok(FileState {
             steady: Steady(self.integer()?),
             next_job: self.integer()?,
             next_token: self.integer()?,
+            next_signal: self.integer()?,
             nonce: self.word(|text| text.parse().ok())?,
             openings: self.integer()?,
             first_opening: self.word(|text| text.parse().ok())?,
@@ -76,6 +82,7 @@ impl<'a> Columns<'a> {
         let id = JobId(self.integer()?);
         let (kind, queue): (Arc<str>, Arc<str>) = (self.text()?.into(), self.text()?.into());
         let (state, wait) = (self.word(State::parse)?, self.word(Wait::parse)?);
+        let wait_on = self.wait_on()?;
         let due = Due { steady: self.optional_integer()?.map(Steady), wall: Wall(self.integer()?) };
         let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
         let token = self.optional_integer()?.map(Token);
@@ -85,6 +92,7 @@ impl<'a> Columns<'a> {
             id,
             state,
             wait,
+            wait_on,
             due,
             token,
             attempts,
@@ -105,11 +113,12 @@ impl<'a> Columns<'a> {
     pub fn live(mut self) -> Result<Live, Wrong> {
         let id = JobId(self.integer()?);
         let (kind, queue): (Arc<str>, Arc<str>) = (self.text()?.into(), self.text()?.into());
-        let state = self.word(State::parse)?;
+        let (state, wait) = (self.word(State::parse)?, self.word(Wait::parse)?);
+        let wait_on = self.wait_on()?;
         let due = Due { steady: self.optional_integer()?.map(Steady), wall: Wall(self.integer()?) };
         let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
         let leased = self.optional_integer()?.map(Token).filter(|_| state == State::Running);
-        Ok(Live { id, queue, kind, priority, due, leased })
+        Ok(Live { id, queue, kind, priority, wait, wait_on, due, leased })
     }
 
     pub fn attempt(mut self) -> Result<Attempt, Wrong> {
@@ -198,6 +207,25 @@ impl<'a> Columns<'a> {
         })
     }
 
+    pub fn signal(mut self) -> Result<SignalRow, Wrong> {
+        Ok(SignalRow {
+            id: self.integer()?,
+            name: self.text()?.into(),
+            key: self.optional_text()?.map(Arc::from),
+            payload: self.text()?.into(),
+            sent_at: Wall(self.integer()?),
+            taken: match (self.optional_integer()?, self.optional_text()?) {
+                (None, None) => None,
+                (Some(job), Some(step)) => Some((JobId(job), step.into())),
+                _ => return Err(self.wrong("null together with the job")),
+            },
+        })
+    }
+
+    pub fn wait(mut self) -> Result<WaitRow, Wrong> {
+        Ok(WaitRow { job: JobId(self.integer()?), step: self.text()?.into(), on: JobId(self.integer()?) })
+    }
+
     pub fn request(mut self) -> Result<RequestRow, Wrong> {
         let id = self.value().to_blob().and_then(|bytes| bytes.try_into().ok());
         Ok(RequestRow {
@@ -233,25 +261,27 @@ fn count(value: u32) -> Value {
     integer(i64::from(value))
 }
 
-pub fn state(state: &FileState) -> [Value; 6] {
-    let FileState { steady, next_job, next_token, nonce, openings, first_opening } = state;
+pub fn state(state: &FileState) -> [Value; 7] {
+    let FileState { steady, next_job, next_token, next_signal, nonce, openings, first_opening } = state;
     [
         integer(steady.0),
         integer(*next_job),
         integer(*next_token),
+        integer(*next_signal),
         text(&nonce.to_string()),
         integer(*openings),
         text(&first_opening.to_string()),
     ]
 }
 
-pub fn new_job(job: &Job) -> [Value; 20] {
+pub fn new_job(job: &Job) -> [Value; 21] {
     [
         integer(job.id.0),
         text(&job.new.kind),
         text(&job.new.queue),
         word(job.state.as_str()),
         word(job.wait.as_str()),
+        wait_on(job),
         optional(job.due.steady.map(|steady| steady.0)),
         integer(job.due.wall.0),
         integer(i64::from(job.new.priority)),
@@ -270,7 +300,7 @@ pub fn new_job(job: &Job) -> [Value; 20] {
     ]
 }
 
-pub fn changed_job(job: &Job) -> [Value; 14] {
+pub fn changed_job(job: &Job) -> [Value; 15] {
     [
         integer(job.id.0),
         word(job.state.as_str()),
@@ -286,7 +316,30 @@ pub fn changed_job(job: &Job) -> [Value; 14] {
         integer(i64::from(job.cancel_requested)),
         optional(job.finished_at.map(|at| at.0)),
         job.result.as_deref().map_or(Value::Null, text),
+        wait_on(job),
     ]
+}
+
+fn wait_on(job: &Job) -> Value {
+    job.wait_on.as_ref().map_or(Value::Null, |on| text(&serde_json::to_string(on).expect("it is JSON")))
+}
+
+pub fn new_signal(row: &SignalRow) -> [Value; 7] {
+    let SignalRow { id, name, key, payload, sent_at, .. } = row;
+    let [_, job, step] = taken_signal(row);
+    [integer(*id), text(name), key.as_deref().map_or(Value::Null, text), text(payload), integer(sent_at.0), job, step]
+}
+
+pub fn taken_signal(row: &SignalRow) -> [Value; 3] {
+    let (job, step) = match &row.taken {
+        Some((job, step)) => (integer(job.0), text(step)),
+        None => (Value::Null, Value::Null),
+    };
+    [integer(row.id), job, step]
+}
+
+pub fn wait(row: &WaitRow) -> [Value; 3] {
+    [integer(row.job.0), text(&row.step), integer(row.on.0)]
 }
 
 pub fn new_attempt(attempt: &Attempt) -> [Value; 12] {

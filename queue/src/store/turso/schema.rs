@@ -25,6 +25,7 @@ pub const TABLES: &[&str] = &[
         steady_ms INTEGER NOT NULL,
         next_job INTEGER NOT NULL,
         next_token INTEGER NOT NULL,
+        next_signal INTEGER NOT NULL,
         nonce TEXT NOT NULL,
         openings INTEGER NOT NULL,
         first_opening TEXT NOT NULL
@@ -35,6 +36,7 @@ pub const TABLES: &[&str] = &[
         queue TEXT NOT NULL,
         state TEXT NOT NULL,
         wait TEXT NOT NULL,
+        wait_on TEXT,
         due_steady_ms INTEGER,
         due_wall_ms INTEGER NOT NULL,
         priority INTEGER NOT NULL,
@@ -107,33 +109,52 @@ pub const TABLES: &[&str] = &[
         message TEXT,
         checkpoint TEXT
     ) STRICT",
+    "CREATE TABLE outlive_signals (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        key TEXT,
+        payload TEXT NOT NULL,
+        sent_at_ms INTEGER NOT NULL,
+        job INTEGER,
+        step TEXT
+    ) STRICT",
+    "CREATE INDEX outlive_signals_untaken ON outlive_signals (name, id) WHERE job IS NULL",
+    "CREATE INDEX outlive_signals_by_key ON outlive_signals (name, key) WHERE key IS NOT NULL",
+    "CREATE TABLE outlive_waits (
+        job INTEGER NOT NULL,
+        step TEXT NOT NULL,
+        on_job INTEGER NOT NULL,
+        PRIMARY KEY (job, step, on_job)
+    ) STRICT",
     "CREATE TABLE outlive_requests (
         id BLOB PRIMARY KEY,
         at_steady_ms INTEGER NOT NULL,
         digest INTEGER NOT NULL,
         answer TEXT NOT NULL
     ) STRICT",
-    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, '0000000000000000', 0, '0000000000000000')",
+    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, 1, '0000000000000000', 0, '0000000000000000')",
 ];
 
 pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-pub const STATE: &str = "SELECT steady_ms, next_job, next_token, nonce, openings, first_opening FROM outlive_state";
-pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, nonce = ?4, \
-    openings = ?5, first_opening = ?6";
+pub const STATE: &str =
+    "SELECT steady_ms, next_job, next_token, next_signal, nonce, openings, first_opening FROM outlive_state";
+pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, next_signal = ?4, \
+    nonce = ?5, openings = ?6, first_opening = ?7";
 
 // All columns in their order above: to prepare named ones takes time by the square of their number.
 pub const JOB: &str = "SELECT * FROM outlive_jobs WHERE id = ?1";
 // A literal in the condition, or the partial index is not used.
-pub const LIVE: &str = "SELECT id, kind, queue, state, due_steady_ms, due_wall_ms, priority, token FROM outlive_jobs \
+pub const LIVE: &str = "SELECT id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, priority, token \
+    FROM outlive_jobs \
     WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
-pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, \
-    token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, \
+pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, \
+    priority, token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, \
     finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-    ?17, ?18, ?19, ?20)";
+    ?17, ?18, ?19, ?20, ?21)";
 pub const UPDATE_JOB: &str = "UPDATE outlive_jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
-    finished_at_ms = ?13, result = ?14 WHERE id = ?1";
+    finished_at_ms = ?13, result = ?14, wait_on = ?15 WHERE id = ?1";
 
 pub const ATTEMPT: &str = "SELECT * FROM outlive_attempts WHERE token = ?1";
 pub const ATTEMPTS: &str = "SELECT * FROM outlive_attempts WHERE job = ?1 ORDER BY token";
@@ -167,6 +188,18 @@ pub const INSERT_PROGRESS: &str = "INSERT INTO outlive_progress (job, attempt, n
     message, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub const UPDATE_PROGRESS: &str = "UPDATE outlive_progress SET attempt = ?2, number = ?3, at_ms = ?4, \
     parts_per_million = ?5, message = ?6, checkpoint = ?7 WHERE job = ?1";
+
+// A literal in the condition, or the partial index is not used.
+pub const UNTAKEN_SIGNAL: &str = "SELECT id, name, key, payload, sent_at_ms, job, step FROM outlive_signals \
+    WHERE job IS NULL AND name = ?1 AND id > ?2 ORDER BY id LIMIT 1";
+pub const SIGNAL_BY_KEY: &str = "SELECT id, name, key, payload, sent_at_ms, job, step FROM outlive_signals \
+    WHERE key IS NOT NULL AND name = ?1 AND key = ?2";
+pub const INSERT_SIGNAL: &str = "INSERT INTO outlive_signals (id, name, key, payload, sent_at_ms, job, step) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub const UPDATE_SIGNAL: &str = "UPDATE outlive_signals SET job = ?2, step = ?3 WHERE id = ?1";
+
+pub const WAITS: &str = "SELECT job, step, on_job FROM outlive_waits WHERE job = ?1";
+pub const INSERT_WAIT: &str = "INSERT INTO outlive_waits (job, step, on_job) VALUES (?1, ?2, ?3)";
 
 pub const REQUEST: &str = "SELECT id, at_steady_ms, digest, answer FROM outlive_requests WHERE id = ?1";
 pub const INSERT_REQUEST: &str =

@@ -4,7 +4,7 @@ use super::database::Database;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
-use crate::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, Steady, StepRow, Token};
+use crate::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow};
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
@@ -80,6 +80,9 @@ impl<H: Host> TursoStore<H> {
             Change::UpdateKey(row) => database.execute(sql::UPDATE_KEY, rows::key(&row)).await,
             Change::InsertProgress(row) => database.execute(sql::INSERT_PROGRESS, rows::progress(&row)).await,
             Change::UpdateProgress(row) => database.execute(sql::UPDATE_PROGRESS, rows::progress(&row)).await,
+            Change::InsertSignal(row) => database.execute(sql::INSERT_SIGNAL, rows::new_signal(&row)).await,
+            Change::UpdateSignal(row) => database.execute(sql::UPDATE_SIGNAL, rows::taken_signal(&row)).await,
+            Change::InsertWait(row) => database.execute(sql::INSERT_WAIT, rows::wait(&row)).await,
             Change::InsertRequest(row) => database.execute(sql::INSERT_REQUEST, rows::request(&row)).await,
             Change::ForgetRequests { before, most } => {
                 let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
@@ -145,6 +148,18 @@ impl<H: Host> Store for TursoStore<H> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.first(sql::PROGRESS, [rows::integer(job.0)], |row| row.progress()).await
+    }
+
+    async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
+        self.first(sql::UNTAKEN_SIGNAL, [rows::text(name), rows::integer(after)], |row| row.signal()).await
+    }
+
+    async fn signal_by_key(&mut self, name: &str, key: &str) -> Result<Option<SignalRow>, StoreError> {
+        self.first(sql::SIGNAL_BY_KEY, [rows::text(name), rows::text(key)], |row| row.signal()).await
+    }
+
+    async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
+        self.all(sql::WAITS, [rows::integer(job.0)], |row| row.wait()).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -11,6 +11,7 @@ mod completion_written_late;
 mod crash_count_rotates;
 mod crash_counted_as_failure;
 mod directory_never_synced;
+mod early_signal_lost;
 mod effect_before_its_completion;
 mod end_unheard;
 mod expired_lease_revived;
@@ -18,6 +19,7 @@ mod failure_only_logged;
 mod half_reopened;
 mod hash_map_order;
 mod heartbeat_renews_nothing;
+mod held_job_runs_after_restart;
 mod key_before_its_job;
 mod key_forgotten;
 mod key_stands_too_long;
@@ -45,6 +47,7 @@ mod result_of_a_retry_lost;
 mod retryable_ignored;
 mod rollback_forgotten;
 mod rot_served_as_data;
+mod signal_given_away_again;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
 mod stale_lease_accepted;
@@ -53,11 +56,14 @@ mod start_not_written;
 mod step_kept_in_memory;
 mod steps_not_recalled;
 mod sync_error_ignored;
+mod time_to_wait_forgotten;
 mod trust_too_long;
 mod undecodable_only_logged;
 mod unknown_called_impossible;
+mod unmet_taken_for_met;
 mod unstarted_lease_without_end;
 mod wait_without_a_reason;
+mod waits_unheard_after_restart;
 mod workers_elsewhere_forgotten;
 mod zombie_step_accepted;
 mod zombie_told_done;
@@ -103,6 +109,8 @@ pub const ALL: &[&dyn Bug] = &[
     &snooze_called_a_delay::SnoozeCalledADelay,
     &cancel_dropped::CancelDropped,
     &end_unheard::EndUnheard,
+    &held_job_runs_after_restart::HeldJobRunsAfterRestart,
+    &unmet_taken_for_met::UnmetTakenForMet,
     &completion_called_discard::CompletionCalledDiscard,
     &repeat_under_a_new_name::RepeatUnderANewName,
     &key_forgotten::KeyForgotten,
@@ -117,8 +125,12 @@ pub const ALL: &[&dyn Bug] = &[
     &steps_not_recalled::StepsNotRecalled,
     &step_kept_in_memory::StepKeptInMemory,
     &progress_runs_back::ProgressRunsBack,
+    &early_signal_lost::EarlySignalLost,
+    &signal_given_away_again::SignalGivenAwayAgain,
     &rest_without_end::RestWithoutEnd,
     &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
+    &time_to_wait_forgotten::TimeToWaitForgotten,
+    &waits_unheard_after_restart::WaitsUnheardAfterRestart,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
     &rot_served_as_data::RotServedAsData,

@@ -1,0 +1,105 @@
+//! Waits for signals and for other jobs: by the rows alone.
+
+use crate::checkers::{Facts, Finding, Report};
+use crate::drive::Evidence;
+use crate::image::{JobRow, Rows};
+use outlive::JobId;
+use outlive::job::Unmet;
+use outlive::protocol::{Reply, Request};
+use std::collections::BTreeMap;
+
+pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let Ok(rows) = &evidence.rows else { return };
+    unheard(rows, report);
+    let asked = asked(facts);
+    for ((id, step), others) in &rows.waits {
+        let Some(job) = rows.jobs.get(id) else { continue };
+        if step.is_empty() {
+            before(facts, rows, (*id, job), others, asked.get(id).copied(), report);
+        } else {
+            joined(rows, (*id, step), others, report);
+        }
+    }
+}
+
+/// What becomes of each job that waits for others if one of these ends without a result, for all that was asked for.
+fn asked(facts: &Facts) -> BTreeMap<i64, Unmet> {
+    let asked = facts.answered().filter_map(|(call, _, answer)| match (&call.what.request, answer) {
+        (Request::Enqueue(asked), Ok(Reply::Enqueued { job, .. })) => Some((job.0, asked.after.as_ref()?.unmet)),
+        _ => None,
+    });
+    asked.collect()
+}
+
+/// No job waits for a signal that is there.
+pub fn unheard(rows: &Rows, report: &mut Report) {
+    for (id, job) in &rows.jobs {
+        let Some(on) = job.wait_on.as_ref().filter(|on| job.state == "waiting" && on["on"] == "signal") else {
+            continue;
+        };
+        let there = rows.signals.iter().find(|(_, row)| row.taken.is_none() && on["name"] == *row.name);
+        report.expect("I4.g", there.is_none(), || {
+            let says = format!("job {id} waits for a signal {}, and nobody has taken {there:?}", on["name"]);
+            Finding::new("signal unheard", says).job(JobId(*id))
+        });
+    }
+}
+
+/// A job that waits for others before it may run has not run before, and has ended as it was asked for if it must not.
+fn before(
+    facts: &Facts,
+    rows: &Rows,
+    (id, job): (i64, &JobRow),
+    others: &[i64],
+    unmet: Option<Unmet>,
+    report: &mut Report,
+) {
+    let Some(unmet) = unmet else { return };
+    let first = rows.attempts.values().find(|attempt| attempt.job == id && attempt.number == 1);
+    for other in others {
+        let Some(it) = rows.jobs.get(other) else { continue };
+        let early = first.filter(|attempt| {
+            let ended_later = it.finished_ms.is_none_or(|ended| ended > attempt.claimed_ms);
+            // A clock that was set back shows later times first.
+            ended_later && (it.finished_ms.is_none() || !facts.wall_jumped)
+        });
+        report.expect("I4.h", early.is_none(), || {
+            let says = format!("job {id} ran although job {other}, for which it waited, had not ended: {it:?}");
+            Finding::new("ran before what it waited for", says).job(JobId(id)).job(JobId(*other))
+        });
+        let must_not = it.finished && it.state != "completed" && unmet != Unmet::Run;
+        report.expect("I4.h", !(must_not && first.is_some()), || {
+            let says = format!("job {id} ran although job {other}, for which it waited, was {}", it.state);
+            Finding::new("ran although it must not", says).job(JobId(id)).job(JobId(*other))
+        });
+    }
+    if let Some(on) = job.wait_on.as_ref().filter(|on| on["on"] == "unmet") {
+        let other = on["job"].as_i64().and_then(|other| rows.jobs.get(&other));
+        let ended = if unmet == Unmet::Discard { "discarded" } else { "cancelled" };
+        let right = job.state == ended && unmet != Unmet::Run && other.is_some_and(|it| on["state"] == it.state);
+        report.expect("I4.h", right, || {
+            let says =
+                format!("job {id} was to be {unmet:?}ed and is {} because of {on}, which is {other:?}", job.state);
+            Finding::new("ended wrongly because of another", says).job(JobId(id))
+        });
+    }
+}
+
+/// What a handler was told of the ends of other jobs is how these ended.
+fn joined(rows: &Rows, (id, step): (i64, &str), others: &[i64], report: &mut Report) {
+    let Some(row) = rows.steps.get(&(id, step.to_owned())) else { return };
+    let told: Vec<(i64, String)> = serde_json::from_str::<Vec<serde_json::Value>>(&row.result)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|it| Some((it["job"].as_i64()?, it["state"].as_str()?.to_owned())))
+        .collect();
+    let is = |other: &i64| rows.jobs.get(other).filter(|it| it.finished).map(|it| (*other, it.state.clone()));
+    let ended: Option<Vec<(i64, String)>> = others.iter().map(is).collect();
+    let mut expected = ended.unwrap_or_default();
+    expected.sort();
+    report.expect("I4.h", told == expected, || {
+        let says =
+            format!("step {step} of job {id} was told that jobs ended as {told:?}, and they ended as {expected:?}");
+        Finding::new("told of wrong ends", says).job(JobId(id))
+    });
+}
