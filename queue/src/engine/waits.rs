@@ -66,6 +66,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let (job, attempt) = self.held(group, lease, now).await?;
             return Ok(Reply::Stepped { result: take(group, signal, &job, step, attempt.number, now) });
         }
+        if limit.is_some_and(|limit| limit.is_zero()) {
+            let (job, attempt) = self.held(group, lease, now).await?;
+            group.insert_step(step_row(&job, step, NO_SIGNAL, attempt.number, now));
+            return Ok(Reply::Stepped { result: NO_SIGNAL.to_owned() });
+        }
         let on = WaitOn::Signal { name: name.to_owned(), step: step.to_owned() };
         let due = limit.map_or(Due::never(), |limit| Due::after(now, limit));
         let reply = self.suspend(group, lease, (Wait::Signal, on), due, now).await?;

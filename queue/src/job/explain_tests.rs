@@ -37,6 +37,21 @@ fn every_wait_has_a_sentence() {
     for &wait in Wait::ALL {
         let mut job = waiting(wait, Due::after(NOW, delay));
         (job.failures, job.crashes) = (3, 2);
+        job.wait_on = match wait {
+            Wait::Condition => Some(WaitOn::Condition { what: "/mnt/tapes is not mounted".into() }),
+            Wait::Signal => Some(WaitOn::Signal { name: "approved-7".into(), step: "approved".into() }),
+            Wait::Jobs => Some(WaitOn::Before { unmet: Unmet::Cancel }),
+            _ => None,
+        };
+        all += &format!("{}\n", check(&job, None, None, NOW, NOBODY));
+    }
+    for (wait, on) in [
+        (Wait::Signal, WaitOn::Signal { name: "approved-7".into(), step: "approved".into() }),
+        (Wait::Jobs, WaitOn::Jobs { step: "pages".into() }),
+        (Wait::Jobs, WaitOn::Before { unmet: Unmet::Run }),
+    ] {
+        let mut job = waiting(wait, Due::never());
+        job.wait_on = Some(on);
         all += &format!("{}\n", check(&job, None, None, NOW, NOBODY));
     }
     insta::assert_snapshot!(all);

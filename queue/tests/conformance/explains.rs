@@ -217,7 +217,7 @@ fn a_released_job_is_in_line_and_says_why() {
 #[test]
 fn a_finished_job_says_how_and_when_it_ended() {
     on_every_store(async |bench| {
-        let finished = |outcome| Doing::Finished { outcome, at: wall(0) };
+        let finished = |outcome| Doing::Finished { outcome, at: wall(0), unmet: None };
 
         let lease = bench.running().await.lease;
         bench.done(Request::Complete { lease, result: None }).await;
@@ -244,7 +244,7 @@ fn a_quarantined_job_says_so() {
         bench.pass(LEASE).await;
         let message = "the lease expired without a word from its worker";
         let last_failure = last(1, wall(30_000), How::Crash, message);
-        let doing = Doing::Finished { outcome: State::Quarantined, at: wall(30_000) };
+        let doing = Doing::Finished { outcome: State::Quarantined, at: wall(30_000), unmet: None };
         assert_eq!(bench.explain(lease.job).await, Explanation { last_failure, ..explanation(lease.job, 1, doing) });
     });
 }

@@ -20,3 +20,4 @@ mod results;
 mod steps;
 mod times;
 mod transactions;
+mod waits;

@@ -7,8 +7,10 @@
 use crate::bench::{Bench, Kind, answered, block_on, claim, error, job};
 use crate::host::{Random, WALL_START};
 use outlive::Options;
-use outlive::job::{Backoff, How, JobId, Lease, Limits, Nonce, RequestId, Token, Wall};
-use outlive::protocol::{Answering, CallError, Claim, Enqueue, Key, Progress, Reply, Reported, Request, Scope, When};
+use outlive::job::{Backoff, How, JobId, Lease, Limits, Nonce, RequestId, Token, Unmet, Wall};
+use outlive::protocol::{
+    After, Answering, CallError, Claim, Enqueue, Key, On, Progress, Reply, Reported, Request, Scope, Signal, When,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -186,12 +188,34 @@ impl Run {
             74..78 => Request::Release { lease, why: "bye".into() },
             78..82 => Request::Snooze { lease, delay_ms: self.random.one_of(&[0, 1, 2_000, 20_000]) },
             82..85 => Request::Obey { lease },
-            85..90 => Request::Cancel { job: self.job() },
-            90..94 => Request::Explain { job: self.job() },
+            85..88 => Request::Cancel { job: self.job() },
+            88..90 => Request::Wait { lease, on: self.on() },
+            92..94 => Request::Explain { job: self.job() },
+            90..91 => Request::Wait { lease, on: self.on() },
+            91..92 => self.signal(),
             94..96 => Request::Progress { lease, progress: self.progress() },
             96..98 => Request::Await { job: self.job(), wait_ms: self.random.one_of(&[0, 1, 10_000]) },
             _ => Request::Look { job: self.job() },
         }
+    }
+
+    fn on(&mut self) -> On {
+        let step = self.random.one_of(&["s1", "s2"]).to_owned();
+        match self.random.below(3) {
+            0 => On::Signal {
+                name: self.random.one_of(&["tea", "coffee"]).into(),
+                step,
+                limit_ms: self.random.one_of(&[None, Some(0), Some(2_000)]),
+            },
+            1 => On::Jobs { jobs: vec![self.job(), self.job()], step },
+            _ => On::Condition { what: "no".into(), again_ms: self.random.one_of(&[1, 5_000]) },
+        }
+    }
+
+    fn signal(&mut self) -> Request {
+        let name = self.random.one_of(&["tea", "coffee"]).into();
+        let key = self.random.one_of(&[None, Some("k1"), Some("k2")]).map(Into::into);
+        Request::Signal(Signal { name, key, payload: self.random.one_of(&["1", "2"]).into() })
     }
 
     fn progress(&mut self) -> Progress {
@@ -205,6 +229,10 @@ impl Run {
     }
 
     fn enqueue(&mut self) -> Enqueue {
+        let after = (self.random.below(6) == 0).then(|| After {
+            jobs: vec![self.job(), self.job()],
+            unmet: self.random.one_of(&[Unmet::Cancel, Unmet::Discard, Unmet::Run]),
+        });
         let random = &mut self.random;
         let wall = i64::try_from(WALL_START.as_millis()).unwrap() + random.below(60_000).cast_signed();
         Enqueue {
@@ -221,6 +249,7 @@ impl Run {
                 name: name.into(),
                 scope: random.one_of(&[Scope::Forever, Scope::WhilePending, Scope::PeriodMs(3_000)]),
             }),
+            after,
             ..job(random.one_of(&["a", "a", "b", "c"]))
         }
     }

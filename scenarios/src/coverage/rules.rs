@@ -191,7 +191,7 @@ mod tests {
         forbids(state(J::Completed, L::Valid, W::Alive, 1), "a terminal job with a lease in force");
         forbids(state(J::Claimed, L::None, W::None, 1), "a leased job without a lease");
         forbids(state(J::Line, L::TakenBack, W::Dead, 0), "a lease before the first attempt");
-        forbids(state(J::Discarded, L::None, W::None, 0), "a job past its first attempt without one");
+        forbids(state(J::Completed, L::None, W::None, 0), "a job past its first attempt without one");
         forbids(state(J::Delay, L::None, W::None, 1), "a delay after the first attempt");
         forbids(state(J::Line, L::None, W::Dead, 1), "a worker without a lease");
         let untold = "a lease that nobody was told of, relied upon or surely expired";

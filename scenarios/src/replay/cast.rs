@@ -290,6 +290,7 @@ impl Cast {
         plan.intents = self.jobs.iter().enumerate().map(|(place, job)| self.intent(job, place, improvised)).collect();
         plan.features.transfers = plan.intents.iter().any(Intent::transfers);
         plan.features.steps = plan.intents.iter().any(Intent::steps);
+        plan.features.reports = plan.intents.iter().any(Intent::reports);
         if improvised {
             plan.queues = QUEUES.map(str::to_owned).to_vec();
             plan.faults = schedule_of(scenario, self).unwrap_or_default();

@@ -103,7 +103,11 @@ fn jobs(scenario: &Scenario) -> Vec<Scenario> {
                 }
                 JobOption::After { jobs } if jobs.len() > 1 => {
                     let without = |place: usize| [&jobs[..place], &jobs[place + 1..]].concat();
-                    (0..jobs.len()).map(|place| JobOption::After { jobs: without(place) }).collect()
+                    let mut all: Vec<_> =
+                        (0..jobs.len()).map(|place| JobOption::After { jobs: without(place) }).collect();
+                    // A name that stands there twice.
+                    all.dedup();
+                    all
                 }
                 JobOption::Attempts { ends } => fewer_ends(ends),
                 _ => Vec::new(),

@@ -131,6 +131,11 @@ impl Intent {
         self.script().is_some_and(|script| script.steps > 0)
     }
 
+    /// Whether its attempts say how far they have come.
+    pub fn reports(&self) -> bool {
+        self.script().is_some_and(|script| script.reports > 0)
+    }
+
     /// What its handler does, if its payload decodes.
     pub fn script(&self) -> Option<Script> {
         serde_json::from_str(&self.enqueue.payload).ok()

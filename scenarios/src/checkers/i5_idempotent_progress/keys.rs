@@ -94,7 +94,7 @@ fn none_too_late(facts: &Facts, (key, scope): (&str, Scope), told: &[Told<'_>], 
             Scope::PeriodMs(_) | Scope::Forever => None,
         };
         let Some(over) = over else { continue };
-        report.expect("I5.l", call.invoked <= over, || {
+        report.expect("I5.o", call.invoked <= over, || {
             let says = format!(
                 "key {key:?} ({scope:?}) stood for job {job} until {over:.3?}, and was said to stand for it at {at:.3?}"
             );

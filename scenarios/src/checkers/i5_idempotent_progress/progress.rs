@@ -80,7 +80,7 @@ fn judge(job: JobId, reports: &[Made<'_>], kept: Option<&Kept<'_>>, from: Durati
         let same = |made: &Made<'_>| same(made.checkpoint, kept.and_then(|kept| kept.checkpoint));
         reports.iter().any(|made| made.place >= stored.place && same(made))
     });
-    report.expect("I5.m", is_ahead && is_right, || {
+    report.expect("I5.p", is_ahead && is_right, || {
         let transition = if is_ahead { "checkpoint altered" } else { "progress lost" };
         let (attempt, number) = latest.place;
         let kept = kept.map(|kept| (kept.place, kept.checkpoint));

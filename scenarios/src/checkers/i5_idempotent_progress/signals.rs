@@ -25,7 +25,7 @@ fn sent(facts: &Facts, rows: &Rows, report: &mut Report) {
             continue;
         };
         let found = there.get(&(name.as_str(), key.as_str())).map_or(&[][..], Vec::as_slice);
-        report.expect("I5.n", found.len() == 1 && same(&found[0].payload, payload), || {
+        report.expect("I5.q", found.len() == 1 && same(&found[0].payload, payload), || {
             let says = format!("signal {name:?} of key {key:?} was acknowledged at {at:.3?}, and there is {found:?}");
             let transition = match found.len() {
                 0 => "signal lost",
@@ -48,7 +48,7 @@ fn taken(rows: &Rows, report: &mut Report) {
     for row in rows.signals.values() {
         let Some((job, step)) = &row.taken else { continue };
         let result = steps.remove(&(*job, step.as_str()));
-        report.expect("I5.o", result.is_some_and(|result| same(result, &row.payload)), || {
+        report.expect("I5.r", result.is_some_and(|result| same(result, &row.payload)), || {
             let (name, payload) = (&row.name, &row.payload);
             let says =
                 format!("signal {name:?} with {payload} was taken by step {step} of job {job}, which has {result:?}");
@@ -56,7 +56,7 @@ fn taken(rows: &Rows, report: &mut Report) {
         });
     }
     for ((job, step), result) in steps {
-        report.expect("I5.o", false, || {
+        report.expect("I5.r", false, || {
             let says = format!("step {step} of job {job} has a signal with {result}, and no signal says so");
             Finding::new("signal given away again", says).job(JobId(job))
         });
@@ -68,7 +68,7 @@ fn in_order(rows: &Rows, report: &mut Report) {
     let mut untaken: BTreeMap<&str, i64> = BTreeMap::new();
     for (id, row) in &rows.signals {
         match untaken.get(row.name.as_str()) {
-            Some(earlier) if row.taken.is_some() => report.expect("I5.o", false, || {
+            Some(earlier) if row.taken.is_some() => report.expect("I5.r", false, || {
                 let says = format!("of the signals {:?}, {id} was taken before {earlier}", row.name);
                 Finding::new("signal overtaken", says)
             }),
