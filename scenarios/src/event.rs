@@ -304,6 +304,7 @@ fn operation(request: &Request) -> &'static str {
         Request::Snooze { .. } => "call snooze",
         Request::Obey { .. } => "call obey",
         Request::Cancel { .. } => "call cancel",
+        Request::Settle => "call settle",
         Request::Explain { .. } => "call explain",
         Request::Look { .. } => "call look",
     }

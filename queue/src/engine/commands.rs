@@ -44,6 +44,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         {
             return Ok(decided);
         }
+        if matches!(call.request, Request::Settle) {
+            return self.settle_name(group, call.id, now).await;
+        }
         if let Request::Claim(claim) = &call.request {
             return Ok(match validate::claim(claim, self.claims.len()) {
                 Ok(()) => Decided::Wait(WaitingClaim::new(call, claim, now)),
@@ -75,6 +78,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         match request {
             Request::Enqueue(enqueue) => self.enqueue(group, enqueue, now).await,
             Request::Claim(_) => unreachable!("a claim waits for its turn"),
+            Request::Settle => unreachable!("it is about its own name, which is not known here"),
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
             Request::Start { lease } => {
                 let (job, mut attempt) = self.held(group, *lease, now).await?;
@@ -378,6 +382,7 @@ fn answer(reply: &Reply) -> Option<Answer> {
         Reply::Claimed { .. }
         | Reply::Renewed { .. }
         | Reply::Stepped { .. }
+        | Reply::Settled { .. }
         | Reply::Explained(_)
         | Reply::Looked(_) => None,
     }

@@ -84,6 +84,8 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// What became of the transaction of this name? If nothing did, nothing ever will: its name is taken.
+    Settle,
     /// Why is this job not running?
     Explain {
         /// The job.
@@ -198,6 +200,11 @@ pub enum Reply {
     Cancelled {
         /// Whether it took effect at once; otherwise its worker hears of it.
         at_once: bool,
+    },
+    /// What became of a transaction, for good.
+    Settled {
+        /// Whether it is in the file; otherwise nothing of it has happened, nor ever will.
+        committed: bool,
     },
     /// Why a job is not running.
     Explained(Explanation),
@@ -393,6 +400,7 @@ impl Request {
             Self::Snooze { .. } => "snooze",
             Self::Obey { .. } => "obey",
             Self::Cancel { .. } => "cancel",
+            Self::Settle => "settle",
             Self::Explain { .. } => "explain",
             Self::Look { .. } => "look",
         }
@@ -404,8 +412,9 @@ impl Request {
     }
 
     /// Whether its answer is remembered for repeats. A heartbeat, a start and a step need not be: doing
-    /// them twice is doing them once.
+    /// them twice is doing them once. What settles a transaction is remembered as the transaction's own end.
     pub(crate) const fn is_remembered(&self) -> bool {
-        !self.is_read() && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. })
+        !self.is_read()
+            && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. } | Self::Settle)
     }
 }

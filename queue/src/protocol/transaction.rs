@@ -82,6 +82,7 @@ impl Request {
             | Self::Heartbeat { .. }
             | Self::Start { .. }
             | Self::Obey { .. }
+            | Self::Settle
             | Self::Explain { .. }
             | Self::Look { .. } => false,
         }

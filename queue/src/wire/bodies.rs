@@ -8,8 +8,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The names of all mutations.
-pub const NAMES: &[&str] =
-    &["enqueue", "claim", "heartbeat", "start", "step", "complete", "fail", "release", "snooze", "obey", "cancel"];
+pub const NAMES: &[&str] = &[
+    "enqueue",
+    "claim",
+    "heartbeat",
+    "start",
+    "step",
+    "complete",
+    "fail",
+    "release",
+    "snooze",
+    "obey",
+    "cancel",
+    "settle",
+];
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +123,10 @@ struct JobBody {
     job: JobId,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoBody {}
+
 fn default_queue() -> String {
     "default".into()
 }
@@ -175,6 +191,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
         Request::Release { lease, why } => serde_json::to_vec(&ReleaseBody { lease, why }),
         Request::Snooze { lease, delay_ms } => serde_json::to_vec(&SnoozeBody { lease, delay_ms }),
         Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
+        Request::Settle => serde_json::to_vec(&NoBody {}),
         Request::Explain { .. } | Request::Look { .. } => Ok(Vec::new()),
     }
 }
@@ -228,6 +245,10 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         }
         "obey" => Request::Obey { lease: read::<LeaseBody>(body)?.lease },
         "cancel" => Request::Cancel { job: read::<JobBody>(body)?.job },
+        "settle" => {
+            let NoBody {} = read(body)?;
+            Request::Settle
+        }
         other => return Err(format!("there is no request {other:?}; there are {}", NAMES.join(", "))),
     })
 }

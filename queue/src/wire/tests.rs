@@ -43,6 +43,7 @@ fn requests() -> Vec<Request> {
         Request::Snooze { lease: LEASE, delay_ms: 3 },
         Request::Obey { lease: LEASE },
         Request::Cancel { job: JobId(7) },
+        Request::Settle,
         Request::Explain { job: JobId(7) },
         Request::Look { job: JobId(7) },
     ]
@@ -56,6 +57,7 @@ fn every_request_arrives_as_it_was_sent() {
         assert_eq!(arrived.method(), method);
         let read = match arrived {
             Route::Question(question) => question,
+            Route::Begin | Route::Line(_) => panic!("{path} is of a transaction"),
             Route::Mutation(name) => read_request(&name, &body(&request).unwrap()).unwrap(),
         };
         assert_eq!(read, request);
@@ -119,6 +121,7 @@ fn every_reply_arrives_as_it_was_sent() {
         (8, Reply::Done),
         (9, Reply::Failed { next: crate::job::Next::Discard }),
         (13, Reply::Cancelled { at_once: false }),
+        (14, Reply::Settled { committed: true }),
     ];
     let requests = requests();
     for (request, reply) in replies {

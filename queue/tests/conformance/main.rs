@@ -14,6 +14,7 @@ mod lost;
 mod random;
 mod reopening;
 mod requests;
+mod settled;
 mod steps;
 mod times;
 mod transactions;

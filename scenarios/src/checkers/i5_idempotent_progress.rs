@@ -107,6 +107,7 @@ fn repeats(facts: &Facts, report: &mut Report) {
             Request::Heartbeat { .. }
             | Request::Start { .. }
             | Request::Step { .. }
+            | Request::Settle
             | Request::Explain { .. }
             | Request::Look { .. } => false,
             // A claim that got nothing may as well get something.

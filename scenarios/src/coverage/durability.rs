@@ -84,6 +84,7 @@ fn changed(request: &Request) -> Option<JobId> {
         Request::Enqueue(_)
         | Request::Claim(_)
         | Request::Heartbeat { .. }
+        | Request::Settle
         | Request::Explain { .. }
         | Request::Look { .. } => None,
     }

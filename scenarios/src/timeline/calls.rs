@@ -208,6 +208,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         | Request::Release { lease, .. }
         | Request::Snooze { lease, .. }
         | Request::Obey { lease } => format!("{} {}", request.name(), of(lease)),
+        Request::Settle => "what became of a transaction?".into(),
     }
 }
 
@@ -231,6 +232,8 @@ fn answered(reply: &Reply) -> String {
         }
         Reply::Done => "it is written".into(),
         Reply::Failed { next } => format!("it is written; what follows is {}", next.as_str()),
+        Reply::Settled { committed: true } => "it is committed".into(),
+        Reply::Settled { committed: false } => "it is rolled back".into(),
         Reply::Cancelled { at_once: true } => "cancelled at once".into(),
         Reply::Cancelled { at_once: false } => "its worker will hear of it".into(),
         Reply::Explained(explanation) => match &explanation.doing {
