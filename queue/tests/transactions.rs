@@ -174,6 +174,8 @@ async fn what_fails_through_the_client_has_not_happened() {
     let undone: Result<(), Error> = client
         .transaction(async |tx| {
             tx.execute("UPDATE accounts SET cents = 0", ()).await?;
+            let large = tx.execute("UPDATE accounts SET cents = ?1", [vec![0; 4 << 20]]).await;
+            assert!(matches!(&large, Err(Error::Refused(Refusal::Limit { .. }))), "{large:?}");
             let wrong = tx.execute("UPDATE acounts SET cents = 0", ()).await;
             assert!(matches!(&wrong, Err(Error::Refused(Refusal::Statement { .. }))), "{wrong:?}");
             let inside = client.enqueue(Transfer { cents: 1 }).await;

@@ -7,6 +7,7 @@ use super::remote::{Failed, Inner, Message};
 use crate::host::{Clock, Networked, Role};
 use crate::protocol::{Access, Begin, Beginning, CallError, Conversation, Heard, Hearing, Said};
 use crate::wire::{self, Line, Spoken};
+use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,13 @@ struct NotOpen {
     is_over: bool,
 }
 
+/// An error that the server has for every copy of what was said.
+struct NotDone {
+    error: CallError,
+    /// Whether it was turned away before it took its place.
+    at_the_door: bool,
+}
+
 impl<H: Networked> Open<H> {
     async fn open(&self) -> Result<(), NotOpen> {
         let patience = self.inner.options.answer_patience;
@@ -119,12 +127,17 @@ impl<H: Networked> Open<H> {
         let delivered = self.deliver(spoken.given_up.insert(message), until).await;
         spoken.given_up = None;
         match delivered {
-            Ok(heard) => match heard {
-                Ok(body) => wire::read_heard(&said, &body)
-                    .map_err(|error| self.lost(commits, self.inner.no_queue(StatusCode::OK, &error))),
-                Err(CallError::Unknown { why }) => Err(self.lost(commits, why)),
-                Err(error) => Err(error),
-            },
+            Ok(Ok(body)) => {
+                let heard = wire::read_heard(&said, &body);
+                heard.map_err(|error| self.lost(commits, self.inner.no_queue(StatusCode::OK, &error)))
+            }
+            Ok(Err(NotDone { error, at_the_door })) => {
+                spoken.place -= u64::from(at_the_door);
+                Err(match error {
+                    CallError::Unknown { why } => self.lost(commits, why),
+                    error => error,
+                })
+            }
             Err(why) => Err(self.lost(commits, why)),
         }
     }
@@ -140,7 +153,7 @@ impl<H: Networked> Open<H> {
 
     /// Sends something until it is answered, or the transaction is over by its limit: the body of a good answer, or
     /// an error that the server has for every copy; otherwise why there is none.
-    async fn deliver(&self, message: &Message, until: Duration) -> Result<Result<bytes::Bytes, CallError>, String> {
+    async fn deliver(&self, message: &Message, until: Duration) -> Result<Result<Bytes, NotDone>, String> {
         let (mut pause, mut sent) = (Duration::ZERO, false);
         loop {
             let (answer, earlier) = self.inner.send(message).await;
@@ -155,7 +168,11 @@ impl<H: Networked> Open<H> {
                     {
                         why
                     }
-                    Ok(error) => return Ok(Err(error)),
+                    Ok(error) => {
+                        let too_large = answer.status == StatusCode::PAYLOAD_TOO_LARGE;
+                        let at_the_door = too_large || matches!(error, CallError::Rejected { .. });
+                        return Ok(Err(NotDone { error, at_the_door }));
+                    }
                     Err(error) => self.inner.no_queue(answer.status, &error),
                 },
                 Err(Failed::Unsent(why) | Failed::Sent(why)) => why,

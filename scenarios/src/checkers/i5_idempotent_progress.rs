@@ -1,6 +1,7 @@
 //! I5: progress is idempotent by default.
 
 mod effects;
+mod settled;
 mod steps;
 
 use super::facts::number_of;
@@ -30,6 +31,9 @@ pub const CHECKER: Checker = Checker {
         ("I5.i", "what the caller's own rows add up to is kept"),
         ("I5.j", "a step has one result: the first that was stored"),
         ("I5.k", "a step whose result an earlier attempt was told of does not run again"),
+        ("I5.l", "a step's effect in the caller's own tables is there once, with the step, or not at all"),
+        ("I5.m", "a transaction whose commit was not answered is settled as what it is"),
+        ("I5.n", "whoever reads the caller's own rows sees whole transactions"),
     ],
     check,
 };
@@ -43,6 +47,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         effects::check(rows, report);
     }
     steps::check(evidence, facts, report);
+    settled::check(evidence, facts, report);
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {

@@ -73,7 +73,7 @@ async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Do
     let _running = handlers.begin(&context);
     context.sleep(Duration::from_millis(script.work_ms)).await;
     for step in 0..script.steps {
-        handlers.step(&context, step).await?;
+        handlers.step(&context, step, script.does_in_tables(step)).await?;
     }
     match script.act(context.attempt()) {
         Act::Hang => std::future::pending().await,
@@ -91,11 +91,12 @@ impl Handlers {
     }
 
     /// A step, which says which attempt ran it.
-    async fn step(&self, context: &Context, step: u32) -> Result<(), Failure> {
-        let (job, attempt, name) = (context.job(), context.attempt(), format!("step-{step}"));
+    async fn step(&self, context: &Context, step: u32, in_tables: bool) -> Result<(), Failure> {
+        let (job, attempt) = (context.job(), context.attempt());
+        let name = if in_tables { transfers::DEED.to_owned() } else { format!("step-{step}") };
         let ran = context.step(&name, async || {
             self.recorder.record(&self.process, Event::StepRan { job, attempt, name: name.clone() });
-            Ok::<_, Failure>(attempt)
+            if in_tables { transfers::step(context, &name).await } else { Ok(attempt) }
         });
         ran.await.map(drop)
     }

@@ -18,4 +18,4 @@ pub use plan::{Act, FOLLOWS, Features, GARBAGE, Intent, KINDS, Plan, QUEUES, Scr
 pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use setting::{Machines, Setting, Workload};
-pub use transfers::{BY_HAND, COINS};
+pub use transfers::{BY_HAND, COINS, DEED};

@@ -100,6 +100,10 @@ impl Program {
         if self.plan.features.cancels {
             process.spawn("canceller", actor.clone().cancel()).detach();
         }
+        if self.plan.features.transfers {
+            process.spawn("accountant", actor.clone().count(self.recorder.clone())).detach();
+            process.spawn("hasty", actor.clone().hurry()).detach();
+        }
         process.spawn("auditor", actor.audit()).detach();
     }
 

@@ -31,6 +31,7 @@ mod page_never_turned;
 mod payload_cut;
 mod payload_cut_unnoticed;
 mod place_in_line_forgotten;
+mod place_run_twice;
 mod poison_never_quarantined;
 mod real_clock;
 mod release_counted_as_failure;
@@ -41,6 +42,7 @@ mod result_of_a_retry_lost;
 mod retryable_ignored;
 mod rollback_forgotten;
 mod rot_served_as_data;
+mod settle_guesses;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
 mod stale_lease_accepted;
@@ -50,6 +52,7 @@ mod step_kept_in_memory;
 mod steps_not_recalled;
 mod sync_error_ignored;
 mod trust_too_long;
+mod tx_step_apart;
 mod undecodable_only_logged;
 mod unknown_called_impossible;
 mod unstarted_lease_without_end;
@@ -107,6 +110,9 @@ pub const ALL: &[&dyn Bug] = &[
     &result_of_a_retry_lost::ResultOfARetryLost,
     &effect_before_its_completion::EffectBeforeItsCompletion,
     &rollback_forgotten::RollbackForgotten,
+    &settle_guesses::SettleGuesses,
+    &place_run_twice::PlaceRunTwice,
+    &tx_step_apart::TxStepApart,
     &steps_not_recalled::StepsNotRecalled,
     &step_kept_in_memory::StepKeptInMemory,
     &rest_without_end::RestWithoutEnd,
