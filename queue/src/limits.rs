@@ -95,6 +95,9 @@ pub const PRUNE_REQUESTS_MAX: usize = 64;
 /// Most refusals that a server remembers; then another opening of it begins.
 pub const REFUSALS_REMEMBERED_MAX: usize = 4_096;
 
+/// Most transactions that a server remembers, the open one among them; then another opening of it begins.
+pub const TRANSACTIONS_REMEMBERED_MAX: usize = 1_024;
+
 /// Frames in the write-ahead log at which it is checkpointed, unless [`Options`](crate::Options)
 /// says otherwise: about 4 MB.
 pub const CHECKPOINT_FRAMES_DEFAULT: u64 = 1_000;

@@ -36,16 +36,22 @@ fn curl_alone_works_a_job_as_the_guide_shows() {
     let url = said.trim().strip_prefix("serving jobs.db at ").unwrap_or_else(|| panic!("it said {said:?}"));
 
     let blocks = shell_blocks(include_str!("../../docs/GUIDE.md"));
-    assert_eq!(blocks.len(), 2, "one block until the claim, one from there");
+    assert_eq!(blocks.len(), 3, "one block until the claim, one from there, and a transaction");
     let script = blocks.join("\n").replace(SERVED_AT, url);
     let ran = Command::new("sh").args(["-eu", "-c", &script]).output().unwrap();
     let (output, errors) = (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap());
     assert!(ran.status.success() && errors.is_empty(), "{output}{errors}");
     let lines: Vec<&str> = output.lines().filter(|line| !line.is_empty()).collect();
+    let (lines, transaction) = lines.split_at(lines.len().min(6));
     let [enqueued, claimed, started, renewed, completed, explained] = lines[..] else { panic!("{output}") };
     assert_eq!(enqueued, r#"{"job":1,"fresh":true}"#);
     assert!(claimed.contains(r#""payload":{"to":"ada@example.org"}"#), "{claimed}");
     assert_eq!((started, completed), ("{}", "{}"));
     assert_eq!(renewed, r#"{"leases":[{"lease":"renewed","cancel":false}]}"#);
     assert!(explained.contains("Job 1 (mail) completed at "), "{explained}");
+    let [begun, made, inserted, follows, committed, settled] = transaction[..] else { panic!("{output}") };
+    assert_eq!((begun, follows), (r#"{"place":1}"#, r#"{"job":2,"fresh":true}"#));
+    let changed = |rows| format!(r#"{{"columns":[],"rows":[],"changed":{rows}}}"#);
+    assert_eq!((made, inserted), (&*changed(0), &*changed(1)));
+    assert_eq!([committed, settled], [r#"{"committed":true}"#; 2]);
 }

@@ -45,6 +45,15 @@ pub enum Event {
         /// The step.
         name: String,
     },
+    /// Somebody has counted the coins, in a transaction for reading.
+    Counted {
+        /// All that there are.
+        coins: i64,
+        /// What is not in the purse any more.
+        spent: i64,
+        /// Transfers that are written down.
+        transfers: i64,
+    },
     /// A handler has ended, or was dropped.
     HandlerEnded {
         /// The job.
@@ -176,6 +185,9 @@ impl Recorder {
             Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
             Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
             Event::StepRan { job, attempt, .. } => ("handler.step", [number(*job), u64::from(*attempt)]),
+            Event::Counted { spent, transfers, .. } => {
+                ("client.counted", [spent.cast_unsigned(), transfers.cast_unsigned()])
+            }
             Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
             Event::Opening => ("queue.opening", [0, 0]),
             Event::Opened => ("queue.opened", [0, 0]),
@@ -284,7 +296,7 @@ impl Conversation for RecordingConversation {
 }
 
 /// What a command of a transaction is called: the first one is named as the transaction is in the file.
-fn name_of(transaction: RequestId, place: u8) -> RequestId {
+pub fn name_of(transaction: RequestId, place: u8) -> RequestId {
     let RequestId(mut name) = transaction;
     name[8] ^= place;
     RequestId(name)
@@ -307,6 +319,7 @@ fn operation(request: &Request) -> &'static str {
         Request::Signal(_) => "call signal",
         Request::Obey { .. } => "call obey",
         Request::Cancel { .. } => "call cancel",
+        Request::Settle => "call settle",
         Request::Explain { .. } => "call explain",
         Request::Look { .. } => "call look",
         Request::Await { .. } => "call await",
@@ -355,6 +368,7 @@ fn digested(event: &Event) -> Vec<u8> {
         Event::Census(census) => serde_json::to_vec(&census.explanations),
         Event::OpenFailed(why) | Event::RivalTurnedAway(why) => return why.clone().into_bytes(),
         Event::StepRan { name, .. } => return name.clone().into_bytes(),
+        Event::Counted { coins, .. } => return coins.to_be_bytes().to_vec(),
         Event::HandlerStarted { .. }
         | Event::HandlerEnded { .. }
         | Event::Opening

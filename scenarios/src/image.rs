@@ -71,6 +71,8 @@ pub struct OwnRows {
     pub accounts: BTreeMap<String, i64>,
     /// One for each coin that was moved.
     pub transfers: Vec<TransferRow>,
+    /// Which attempts did what a step is about, by the job and the step's name.
+    pub deeds: BTreeMap<(i64, String), Vec<i64>>,
 }
 
 /// A row of `transfers`.
@@ -238,12 +240,13 @@ impl Rows {
 
 fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
     let mut tables = 0;
-    let there = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('accounts', 'transfers')";
+    let there =
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('accounts', 'transfers', 'deeds')";
     query(connection, there, |row| tables = integer(row[0]))?;
     match tables {
         0 => return Ok(None),
-        2 => {}
-        some => return Err(format!("{some} of 2 tables are there that were made in one transaction")),
+        3 => {}
+        some => return Err(format!("{some} of 3 tables are there that were made in one transaction")),
     }
     let mut own = OwnRows::default();
     query(connection, "SELECT name, coins FROM accounts", |row| {
@@ -252,6 +255,10 @@ fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
     query(connection, "SELECT job, attempt, number FROM transfers", |row| {
         let (job, attempt, number) = (integer(row[0]), integer(row[1]), integer(row[2]));
         own.transfers.push(TransferRow { job, attempt, number });
+    })?;
+    query(connection, "SELECT job, name, attempt FROM deeds", |row| {
+        let (job, name, attempt) = (integer(row[0]), text(row[1]), integer(row[2]));
+        own.deeds.entry((job, name)).or_default().push(attempt);
     })?;
     Ok(Some(own))
 }

@@ -1,6 +1,7 @@
 //! The handle on a queue in another process, behind its server: the same API as the embedded one.
 
 mod remote;
+mod transactions;
 
 pub use remote::{ConnectError, ConnectOptions, Remote};
 

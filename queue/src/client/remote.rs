@@ -3,16 +3,17 @@
 //!
 //! Each mutation says for which opening of the server it was made: see `server/openings.rs`.
 
+use super::transactions;
 use crate::engine::within;
 use crate::host::{Network, Networked, Role};
-use crate::job::Refusal;
+use crate::job::{Refusal, RequestId};
 use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
 use crate::wire::{self, HyperStream, NO_OPENING, OPENING, REQUEST_ID};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::StatusCode;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, StatusCode};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,14 +71,14 @@ pub struct Remote<H: Networked> {
     inner: Arc<Inner<H>>,
 }
 
-struct Inner<H: Networked> {
-    host: H,
+pub(super) struct Inner<H: Networked> {
+    pub(super) host: H,
     /// Name or number, and port.
     address: String,
     /// The address once more, as a header.
     host_header: HeaderValue,
     authorization: Option<HeaderValue>,
-    options: ConnectOptions,
+    pub(super) options: ConnectOptions,
     idle: Mutex<Vec<Connection>>,
     /// The latest opening of the server that was seen.
     opening: Mutex<Option<HeaderValue>>,
@@ -86,13 +87,13 @@ struct Inner<H: Networked> {
 type Connection = SendRequest<Full<Bytes>>;
 
 /// What came back.
-struct Answer {
-    status: StatusCode,
-    body: Bytes,
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub body: Bytes,
 }
 
-/// How far a call came.
-enum Failed {
+/// How far something came that was sent.
+pub(super) enum Failed {
     /// Nothing was sent.
     Unsent(String),
     /// Something was sent.
@@ -143,29 +144,36 @@ impl<H: Networked> Service for Remote<H> {
         Box::pin(async move { inner.call(call).await })
     }
 
-    fn begin(&self, _: Begin) -> Beginning {
-        let why = "a server does not take part in transactions yet; run this in the program that has the file open";
-        Box::pin(std::future::ready(Err(CallError::Rejected { why: why.to_owned() })))
+    fn begin(&self, begin: Begin) -> Beginning {
+        transactions::begin(self.inner.clone(), begin)
+    }
+}
+
+/// What is sent.
+pub(super) struct Message {
+    pub method: Method,
+    pub path: String,
+    /// The name of what changes something.
+    pub id: Option<RequestId>,
+    pub body: Bytes,
+    /// How long to wait for the answer.
+    pub patience: Duration,
+}
+
+impl Message {
+    fn is_mutation(&self) -> bool {
+        self.method == Method::POST
     }
 }
 
 impl<H: Networked> Inner<H> {
     async fn call(&self, call: Call) -> Result<Reply, CallError> {
         let is_read = call.request.is_read();
-        // What was made for an opening may have taken effect in it, though the copy that was answered
-        // came too late. What was made for none is always turned away.
-        let mut earlier = false;
-        let mut opening = self.opening();
-        let mut again = 0..OPENINGS_MAX;
-        let answer = loop {
-            match self.exchange(&call, opening.as_ref()).await {
-                Ok(answer) if answer.status == StatusCode::PRECONDITION_FAILED && again.next().is_some() => {
-                    earlier |= opening.is_some();
-                    opening = self.opening();
-                }
-                answer => break answer,
-            }
+        let message = match self.message(&call) {
+            Ok(message) => message,
+            Err(error) => return Err(CallError::Unavailable { why: format!("it is not JSON: {error}") }),
         };
+        let (answer, earlier) = self.send(&message).await;
         match answer.and_then(|answer| self.read(&call.request, &answer)) {
             Ok(Err(CallError::Rejected { why })) | Err(Failed::Unsent(why)) if earlier => {
                 Err(CallError::Unknown { why })
@@ -181,17 +189,41 @@ impl<H: Networked> Inner<H> {
         }
     }
 
-    /// Sends a call as made for `opening`.
-    async fn exchange(&self, call: &Call, opening: Option<&HeaderValue>) -> Result<Answer, Failed> {
-        let body = wire::body(&call.request).map_err(|error| Failed::Unsent(format!("it is not JSON: {error}")))?;
-        let body = Bytes::from(body);
+    fn message(&self, call: &Call) -> serde_json::Result<Message> {
+        let (method, path) = wire::route(&call.request);
         let wait = match &call.request {
             Request::Claim(claim) => Duration::from_millis(claim.wait_ms),
             Request::Await { wait_ms, .. } => Duration::from_millis(*wait_ms),
             _ => Duration::ZERO,
         };
         let patience = self.options.answer_patience.saturating_add(wait);
-        let mut request = self.request(call, opening, body)?;
+        let id = (!call.request.is_read()).then_some(call.id);
+        Ok(Message { method, path, id, body: wire::body(&call.request)?.into(), patience })
+    }
+
+    /// Sends something as made for the latest opening; again, if another one has begun. Whether an earlier try may have
+    /// taken effect.
+    pub(super) async fn send(&self, message: &Message) -> (Result<Answer, Failed>, bool) {
+        // What was made for an opening may have taken effect in it, though the copy that was answered
+        // came too late. What was made for none is always turned away.
+        let mut earlier = false;
+        let mut opening = self.opening();
+        let mut again = 0..OPENINGS_MAX;
+        loop {
+            match self.exchange(message, opening.as_ref()).await {
+                Ok(answer) if answer.status == StatusCode::PRECONDITION_FAILED && again.next().is_some() => {
+                    earlier |= opening.is_some();
+                    opening = self.opening();
+                }
+                answer => return (answer, earlier),
+            }
+        }
+    }
+
+    /// Sends something as made for `opening`.
+    async fn exchange(&self, message: &Message, opening: Option<&HeaderValue>) -> Result<Answer, Failed> {
+        let patience = message.patience;
+        let mut request = self.request(message, opening)?;
         loop {
             // One that was kept may have ended meanwhile: what it could not send is sent anew.
             let (mut connection, kept) = match self.kept().await {
@@ -232,33 +264,32 @@ impl<H: Networked> Inner<H> {
         }
     }
 
-    fn request(
-        &self,
-        call: &Call,
-        opening: Option<&HeaderValue>,
-        body: Bytes,
-    ) -> Result<hyper::Request<Full<Bytes>>, Failed> {
-        let (method, path) = wire::route(&call.request);
+    fn request(&self, message: &Message, opening: Option<&HeaderValue>) -> Result<hyper::Request<Full<Bytes>>, Failed> {
+        let (method, path) = (&message.method, &message.path);
         let mut request = hyper::Request::builder().method(method).uri(path).header(HOST, &self.host_header);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        if !call.request.is_read() {
+        if message.is_mutation() {
             let (none, json) = (HeaderValue::from_static(NO_OPENING), HeaderValue::from_static("application/json"));
-            request = request.header(CONTENT_TYPE, json).header(REQUEST_ID, call.id.to_string());
-            request = request.header(OPENING, opening.cloned().unwrap_or(none));
+            request = request.header(CONTENT_TYPE, json).header(OPENING, opening.cloned().unwrap_or(none));
         }
-        request.body(Full::new(body)).map_err(|error| Failed::Unsent(error.to_string()))
+        if let Some(id) = message.id {
+            request = request.header(REQUEST_ID, id.to_string());
+        }
+        request.body(Full::new(message.body.clone())).map_err(|error| Failed::Unsent(error.to_string()))
     }
 
     fn read(&self, request: &Request, answer: &Answer) -> Result<Result<Reply, CallError>, Failed> {
         let Answer { status, body } = answer;
         let read =
             if status.is_success() { wire::read_reply(request, body).map(Ok) } else { wire::read_error(body).map(Err) };
-        read.map_err(|error| {
-            let address = &self.address;
-            Failed::Sent(format!("what answers at {address} with status {status} is no queue: {error}"))
-        })
+        read.map_err(|error| Failed::Sent(self.no_queue(*status, &error)))
+    }
+
+    /// Why an answer can't be understood.
+    pub(super) fn no_queue(&self, status: StatusCode, error: &serde_json::Error) -> String {
+        format!("what answers at {} with status {status} is no queue: {error}", self.address)
     }
 
     fn opening(&self) -> Option<HeaderValue> {

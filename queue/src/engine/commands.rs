@@ -49,6 +49,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         {
             return Ok(decided);
         }
+        if matches!(call.request, Request::Settle) {
+            return self.settle_name(group, call.id, now).await;
+        }
         if let Request::Claim(claim) = &call.request {
             return Ok(match validate::claim(claim, self.claims.len()) {
                 Ok(()) => Decided::Wait(WaitingClaim::new(call, claim, now)),
@@ -87,6 +90,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         match request {
             Request::Enqueue(enqueue) => self.enqueue(group, enqueue, now).await,
             Request::Claim(_) | Request::Await { .. } => unreachable!("{} waits", request.name()),
+            Request::Settle => unreachable!("it is about its own name, which is not known here"),
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
             Request::Start { lease } => {
                 let (job, mut attempt) = self.held(group, *lease, now).await?;
@@ -489,6 +493,7 @@ fn answer(reply: &Reply) -> Option<Answer> {
         | Reply::Renewed { .. }
         | Reply::Stepped { .. }
         | Reply::Awaited { .. }
+        | Reply::Settled { .. }
         | Reply::Explained(_)
         | Reply::Looked(_) => None,
     }

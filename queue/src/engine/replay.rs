@@ -37,6 +37,8 @@ pub enum Answer {
     },
     /// A transaction of the caller's was committed.
     Committed,
+    /// A transaction of the caller's was settled before anything of it was in the file: nothing ever will be.
+    RolledBack,
 }
 
 /// Tells two requests under one id apart.
@@ -71,7 +73,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Answer::Suspended => Reply::Suspended,
             Answer::Signalled { fresh } => Reply::Signalled { fresh },
             // No call has the name of a transaction, unless its digest is the same by chance.
-            Answer::Committed => return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused))))),
+            Answer::Committed | Answer::RolledBack => {
+                return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused)))));
+            }
         };
         Ok(Some(Decided::Answer(Ok(reply))))
     }

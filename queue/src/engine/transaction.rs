@@ -9,11 +9,11 @@
 use super::commands::Stop;
 use super::group::Group;
 use super::replay::{self, Answer};
-use super::{Arriving, Engine, wait};
+use super::{Arriving, Decided, Engine, wait};
 use crate::host::Host;
-use crate::job::{Lease, Refusal, Steady};
+use crate::job::{Lease, Now, Refusal, RequestId, Steady};
 use crate::limits;
-use crate::protocol::{Access, Begin, Beginning, CallError, Conversation, Heard, Hearing, Request, Said};
+use crate::protocol::{Access, Begin, Beginning, CallError, Conversation, Heard, Hearing, Reply, Request, Said};
 use crate::sql::Statement;
 use crate::store::{SqlError, Storage, Store, StoreError};
 use std::sync::{Arc, OnceLock};
@@ -305,8 +305,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let late_ms = now.steady.0 - expired.0;
             return self.refuse_transaction(Refusal::LeaseExpired { job: lease.job, late_ms }).await;
         }
-        if group.request(&mut self.store, begin.id).await?.is_some() {
-            return self.refuse_transaction(Refusal::RequestIdReused).await;
+        if let Some(row) = group.request(&mut self.store, begin.id).await? {
+            let answer = replay::read(&row.answer).map_err(|found| self.store.damaged(found))?;
+            let settled = || Refusal::RolledBack { why: "it was settled before its commit".into() };
+            let refusal = if answer == Answer::RolledBack { settled() } else { Refusal::RequestIdReused };
+            return self.refuse_transaction(refusal).await;
         }
         self.follow_up(&mut group, now).await?;
         group.insert_request(replay::row(begin.id, 0, now, &Answer::Committed));
@@ -323,6 +326,30 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    /// Says what became of the transaction of this name. If it is not in the file, a row under its name sees to it that
+    /// it never will be, however late its commit comes.
+    pub(super) async fn settle_name(
+        &mut self,
+        group: &mut Group,
+        id: RequestId,
+        now: Now,
+    ) -> Result<Decided, StoreError> {
+        let committed = match group.request(&mut self.store, id).await? {
+            Some(row) => match replay::read(&row.answer).map_err(|found| self.store.damaged(found))? {
+                Answer::Committed => true,
+                Answer::RolledBack => false,
+                _ => return Ok(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused)))),
+            },
+            None => {
+                group.insert_request(replay::row(id, 0, now, &Answer::RolledBack));
+                false
+            }
+        };
+        Ok(Decided::Answer(Ok(Reply::Settled { committed })))
     }
 }
 

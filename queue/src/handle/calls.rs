@@ -99,11 +99,29 @@ impl Caller {
 
     async fn repeat(&self, id: RequestId, request: &Request, deadline: Option<Duration>) -> Result<Reply, Error> {
         self.check_outside(request.name())?;
-        let mut unknown = match self.once(id, request).await {
-            Ok(reply) => return Ok(reply),
-            Err(error @ CallError::Unknown { .. }) => error,
-            Err(error) => return Err(Error::of(error, id)),
-        };
+        match self.once(id, request).await {
+            Ok(reply) => Ok(reply),
+            Err(error @ CallError::Unknown { .. }) => self.find_out(id, request, error, deadline).await,
+            Err(error) => Err(Error::of(error, id)),
+        }
+    }
+
+    /// Asks the queue what became of a transaction whose commit may have happened: whether it did.
+    pub(super) async fn settle(&self, transaction: RequestId, unknown: CallError) -> Result<bool, Error> {
+        match self.find_out(transaction, &Request::Settle, unknown, None).await? {
+            Reply::Settled { committed } => Ok(committed),
+            other => Err(unexpected("settle", &other)),
+        }
+    }
+
+    /// Asks, at once and then with pauses, until it is known what became of what may have happened.
+    async fn find_out(
+        &self,
+        id: RequestId,
+        request: &Request,
+        mut unknown: CallError,
+        deadline: Option<Duration>,
+    ) -> Result<Reply, Error> {
         let deadline = deadline.unwrap_or_else(|| self.clock.boot() + PATIENCE);
         let mut pause = Duration::ZERO;
         while self.clock.boot() + pause < deadline {
@@ -257,6 +275,20 @@ mod tests {
         let (answer, asked) = heard_of(request, [unknown(), refused()], None).await;
         assert!(matches!(answer, Err(Error::Unknown { .. })), "{answer:?}");
         assert_eq!(asked, [0, 0]);
+    }
+
+    #[tokio::test]
+    async fn whoever_settles_asks_until_the_file_has_answered() {
+        let settled = Ok(Reply::Settled { committed: true });
+        let (clock, asked) = (SleptClock::default(), Arc::default());
+        let answers = Mutex::new([unavailable(), unknown(), rejected(), settled].into());
+        let service = Arc::new(Script { clock: clock.clone(), answers, asked: Arc::clone(&asked) });
+        let caller = Caller { service, clock: Box::new(clock), name: 7, count: AtomicU64::new(0) };
+        let id = RequestId([9; 16]);
+        assert!(caller.settle(id, unknown().unwrap_err()).await.unwrap());
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.iter().map(|(at, _)| at.as_millis()).collect::<Vec<_>>(), [0, 50, 150, 350]);
+        assert!(asked.iter().all(|(_, name)| *name == id), "under the name of the transaction");
     }
 
     #[tokio::test]

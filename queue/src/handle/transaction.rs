@@ -54,6 +54,15 @@ impl Open {
         conversation.say(said).await.map_err(|error| Error::of(error, self.request))
     }
 
+    /// Commits it, and ends the conversation.
+    async fn commit(self: Arc<Self>) -> Result<Heard, CallError> {
+        let conversation = self.conversation().take();
+        match conversation {
+            Some(conversation) => conversation.say(Said::Commit).await,
+            None => unreachable!("it is open until it is committed"),
+        }
+    }
+
     fn conversation(&self) -> MutexGuard<'_, Option<Arc<dyn Conversation>>> {
         self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,12 +103,18 @@ impl Caller {
         let open = Closing(line.clone());
         let transaction = Transaction { line: line.clone(), lease };
         let value = Inside::of(&self.service(), work(transaction)).await?;
-        let committed = line.say(Said::Commit).await;
+        let committed = match line.commit().await {
+            Ok(Heard::Committed) => true,
+            Ok(other) => return Err(Error::Internal(format!("a commit was answered with {other:?}")).into()),
+            Err(unknown @ CallError::Unknown { .. }) => self.settle(request, unknown).await?,
+            Err(error) => return Err(failed(error).into()),
+        };
         drop(open);
-        match committed? {
-            Heard::Committed => Ok(value),
-            other => Err(Error::Internal(format!("a commit was answered with {other:?}")).into()),
+        if !committed {
+            let why = "its commit did not come to the file, and never will; the transaction can be made anew".into();
+            return Err(Error::Refused(Refusal::RolledBack { why }).into());
         }
+        Ok(value)
     }
 }
 
@@ -193,11 +208,8 @@ impl Transaction {
         let lease = self.lease.expect("only a transaction that a handler opened, by `ctx.transaction`, has steps");
         let request = Request::Step { lease, name: name.to_owned(), result: step_json(value)? };
         match self.line.command(request).await? {
-            Reply::Stepped { result } => serde_json::from_str(&result).map_err(|error| Error::Decode {
-                job: lease.job,
-                what: "step's result",
-                error,
-            }),
+            // It is this one: a step that has a result already ends the transaction.
+            Reply::Stepped { .. } => Ok(()),
             other => Err(unexpected("step", &other)),
         }
     }

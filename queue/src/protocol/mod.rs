@@ -100,6 +100,8 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// What became of the transaction of this name? If nothing did, nothing ever will: its name is taken.
+    Settle,
     /// Why is this job not running?
     Explain {
         /// The job.
@@ -333,6 +335,11 @@ pub enum Reply {
         /// Whether it took effect at once; otherwise its worker hears of it.
         at_once: bool,
     },
+    /// What became of a transaction, for good.
+    Settled {
+        /// Whether it is in the file; otherwise nothing of it has happened, nor ever will.
+        committed: bool,
+    },
     /// Why a job is not running.
     Explained(Explanation),
     /// All that is kept of a job.
@@ -558,6 +565,7 @@ impl Request {
             Self::Signal(_) => "signal",
             Self::Obey { .. } => "obey",
             Self::Cancel { .. } => "cancel",
+            Self::Settle => "settle",
             Self::Explain { .. } => "explain",
             Self::Look { .. } => "look",
             Self::Await { .. } => "await",
@@ -570,9 +578,12 @@ impl Request {
     }
 
     /// Whether its answer is remembered for repeats. A heartbeat, a start, a step and a report of progress need not
-    /// be: doing them twice is doing them once.
+    /// be: doing them twice is doing them once. What settles a transaction is remembered as the transaction's own end.
     pub(crate) const fn is_remembered(&self) -> bool {
         !self.is_read()
-            && !matches!(self, Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. } | Self::Progress { .. })
+            && !matches!(
+                self,
+                Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. } | Self::Progress { .. } | Self::Settle
+            )
     }
 }

@@ -85,6 +85,7 @@ impl Request {
             | Self::Start { .. }
             | Self::Wait { .. }
             | Self::Obey { .. }
+            | Self::Settle
             | Self::Explain { .. }
             | Self::Look { .. }
             | Self::Await { .. } => false,

@@ -1,11 +1,12 @@
 //! One connection: requests one after the other, each with its answer.
 
+use super::transactions::Answer;
 use super::{Shared, guard};
 use crate::engine::{First, first_of, within};
 use crate::host::{Clock, Networked};
 use crate::job::{Refusal, RequestId};
-use crate::protocol::{Call, CallError, Reply};
-use crate::wire::{self, HyperStream, OPENING, Problem, Route};
+use crate::protocol::{Begin, Call, CallError, Reply};
+use crate::wire::{self, HyperStream, Line, OPENING, Problem, Route};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Largest header of a request, in bytes.
 const HEADER_BYTES_MAX: usize = 16 << 10;
@@ -86,22 +88,34 @@ impl Drop for Busy<'_> {
 
 async fn answer<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match pass_on(shared, request).await {
-        Ok(answer) => (wire::status(&answer), body_of(answer)),
-        Err(problem) => (problem.status, problem.body()),
+        Ok(answer) => answer,
+        Err(problem) => (problem.status, problem.body().into()),
     };
     response(status, body, shared.openings.current())
 }
 
-async fn pass_on<H: Networked>(
-    shared: &Shared<H>,
-    request: Request<Incoming>,
-) -> Result<Result<Reply, CallError>, Problem> {
+/// What a request asks for.
+enum Asked {
+    Call(Call),
+    Begin(Begin),
+    /// Something is said in a transaction; the number tells two bodies apart.
+    Line(RequestId, Line, u64),
+}
+
+async fn pass_on<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Answer, Problem> {
     let opening = request.headers().get(OPENING).cloned();
-    let call = read(shared, request).await?;
-    match opening {
-        Some(opening) if !call.request.is_read() => shared.openings.call(&opening, &*shared.service, call).await,
-        _ => Ok(shared.service.call(call).await),
-    }
+    let Shared { service, openings, transactions, .. } = shared;
+    let answer = match (read(shared, request).await?, opening) {
+        (Asked::Begin(begin), opening) => {
+            return transactions.begin(openings, opening.as_ref(), &**service, begin).await;
+        }
+        (Asked::Line(id, line, digest), _) => return transactions.say(id, line, digest).await,
+        (Asked::Call(call), Some(opening)) if !call.request.is_read() => {
+            openings.call(&opening, &**service, call).await?
+        }
+        (Asked::Call(call), _) => service.call(call).await,
+    };
+    Ok((wire::status(&answer), body_of(answer).into()))
 }
 
 fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
@@ -111,8 +125,8 @@ fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
     }
 }
 
-/// The call that a request makes.
-async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Call, Problem> {
+/// What a request asks for.
+async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Asked, Problem> {
     let path = request.uri().path();
     let unknown = || {
         let message = format!(
@@ -121,20 +135,33 @@ async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> R
         Problem::new(StatusCode::NOT_FOUND, message)
     };
     let route = Route::of(path, request.uri().query()).ok_or_else(unknown)?;
-    if let (Route::Mutation(_), Some(opening)) = (&route, request.headers().get(OPENING)) {
+    if route.is_mutation()
+        && let Some(opening) = request.headers().get(OPENING)
+    {
         // First of all: what is said below of one copy is right about all that were made for this opening.
         shared.openings.check(opening)?;
     }
     shared.guard.check(&route, request.method(), request.headers())?;
+    let wrong =
+        |what: &str, why: String| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no {what}: {why}"));
     match route {
         // The names of questions are not remembered.
-        Route::Question(request) => Ok(Call { id: RequestId([0; 16]), request }),
+        Route::Question(request) => Ok(Asked::Call(Call { id: RequestId([0; 16]), request })),
         Route::Mutation(name) => {
             let id = guard::request_id(request.headers())?;
             let body = collect(shared, request.into_body()).await?;
-            let request = wire::read_request(&name, &body)
-                .map_err(|why| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no {name}: {why}")))?;
-            Ok(Call { id, request })
+            let request = wire::read_request(&name, &body).map_err(|why| wrong(&name, why))?;
+            Ok(Asked::Call(Call { id, request }))
+        }
+        Route::Begin => {
+            let id = guard::request_id(request.headers())?;
+            let body = collect(shared, request.into_body()).await?;
+            wire::read_begin(id, &body).map(Asked::Begin).map_err(|why| wrong("transaction", why))
+        }
+        Route::Line(id) => {
+            let body = collect(shared, request.into_body()).await?;
+            let line = wire::read_line(&body).map_err(|why| wrong("part of a transaction", why))?;
+            Ok(Asked::Line(id, line, xxh3_64(&body)))
         }
     }
 }
@@ -162,9 +189,9 @@ fn late(patience: Duration) -> String {
     format!("the body took longer than {patience:?} to arrive")
 }
 
-fn response(status: StatusCode, mut body: Vec<u8>, opening: HeaderValue) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, body: Bytes, opening: HeaderValue) -> Response<Full<Bytes>> {
     // For people at a terminal.
-    body.push(b'\n');
+    let body = [&body[..], b"\n"].concat();
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -40,10 +40,7 @@ impl Guard {
             let message = format!("use {} for this path, not {method}", route.method());
             return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, message));
         }
-        match route {
-            Route::Mutation(_) => is_json(headers),
-            Route::Question(_) => Ok(()),
-        }
+        if route.is_mutation() { is_json(headers) } else { Ok(()) }
     }
 
     fn check_names(&self, headers: &HeaderMap) -> Result<(), Problem> {

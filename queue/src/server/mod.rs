@@ -7,6 +7,7 @@ mod connection;
 mod guard;
 mod openings;
 mod options;
+mod transactions;
 
 pub use options::{ServeError, ServeOptions};
 
@@ -18,6 +19,7 @@ use openings::Openings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use transactions::Transactions;
 
 /// Pause after a connection that could not be taken: the process may be out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -36,6 +38,7 @@ struct Shared<H: Networked> {
     service: Arc<dyn Service>,
     guard: Guard,
     openings: Openings<H>,
+    transactions: Transactions<H>,
     options: ServeOptions,
 }
 
@@ -56,8 +59,9 @@ impl Server {
         let listener = host.network().listen(address).await.map_err(listen)?;
         let address = listener.address();
         let guard = Guard::new(&address, &options);
-        let openings = Openings::new(host.clone());
-        let shared = Arc::new(Shared { host: host.clone(), service: outlive.service(), guard, openings, options });
+        let (openings, transactions) = (Openings::new(host.clone()), Transactions::new(host.clone()));
+        let service = outlive.service();
+        let shared = Arc::new(Shared { host: host.clone(), service, guard, openings, transactions, options });
         let accepting = host.spawn(Role::Control, "outlive-accept", accept(shared, listener));
         Ok(Self { address, _accepting: accepting })
     }

@@ -34,7 +34,7 @@ struct State {
 }
 
 /// What becomes of a copy.
-enum Turn<'a, H: Host> {
+pub enum Turn<'a, H: Host> {
     /// It goes to the service.
     Goes(InService<'a, H>),
     /// An earlier one was refused.
@@ -42,7 +42,7 @@ enum Turn<'a, H: Host> {
 }
 
 /// A call that the service has. When it is answered, or its caller has left, the next copy has its turn.
-struct InService<'a, H: Host> {
+pub struct InService<'a, H: Host> {
     openings: &'a Openings<H>,
     id: RequestId,
 }
@@ -99,7 +99,10 @@ impl<H: Host> Openings<H> {
     }
 
     /// Waits until no copy is in the service: one could be refused while another is accepted.
-    async fn turn(&self, opening: &HeaderValue, id: RequestId) -> Result<Turn<'_, H>, Problem> {
+    ///
+    /// # Errors
+    /// It was made for another opening: what to answer instead.
+    pub async fn turn(&self, opening: &HeaderValue, id: RequestId) -> Result<Turn<'_, H>, Problem> {
         loop {
             let over = {
                 let mut state = self.state();
@@ -133,9 +136,13 @@ impl<H: Host> Openings<H> {
         }
         state.refused.insert(id, error.clone());
         if state.refused.len() >= limits::REFUSALS_REMEMBERED_MAX {
-            state.current = draw(&self.host);
-            state.refused.clear();
+            state.begin_another(&self.host);
         }
+    }
+
+    /// Another opening begins: something is about to be forgotten that copies for the present one rely on.
+    pub fn begin_another(&self) {
+        self.state().begin_another(&self.host);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,6 +151,11 @@ impl<H: Host> Openings<H> {
 }
 
 impl State {
+    fn begin_another<H: Host>(&mut self, host: &H) {
+        self.current = draw(host);
+        self.refused.clear();
+    }
+
     fn check(&self, opening: &HeaderValue) -> Result<(), Problem> {
         if *opening == self.current {
             return Ok(());

@@ -69,6 +69,11 @@ struct CancelReply {
 }
 
 #[derive(Serialize, Deserialize)]
+struct SettleReply {
+    committed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
 struct ExplainReply {
     /// The explanation in words, for people.
     says: String,
@@ -191,6 +196,7 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Done => serde_json::to_vec(&Empty {}),
         Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
+        Reply::Settled { committed } => serde_json::to_vec(&SettleReply { committed }),
         Reply::Explained(explanation) => {
             serde_json::to_vec(&ExplainReply { says: explanation.to_string(), explanation })
         }
@@ -297,6 +303,7 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         Request::Signal(_) => Reply::Signalled { fresh: serde_json::from_slice::<SignalReply>(body)?.fresh },
         Request::Fail { .. } => Reply::Failed { next: serde_json::from_slice::<FailReply>(body)?.next },
         Request::Cancel { .. } => Reply::Cancelled { at_once: serde_json::from_slice::<CancelReply>(body)?.at_once },
+        Request::Settle => Reply::Settled { committed: serde_json::from_slice::<SettleReply>(body)?.committed },
         Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),
         Request::Await { .. } => {
             let AwaitReply { says: _, result, explanation } = serde_json::from_slice(body)?;
@@ -333,11 +340,18 @@ pub fn read_error(body: &[u8]) -> serde_json::Result<CallError> {
 pub fn status(answer: &Result<Reply, CallError>) -> StatusCode {
     match answer {
         Ok(_) => StatusCode::OK,
+        Err(error) => status_of(error),
+    }
+}
+
+/// The status of an error.
+pub fn status_of(error: &CallError) -> StatusCode {
+    match error {
         // The door says its own.
-        Err(CallError::Rejected { .. }) => StatusCode::BAD_REQUEST,
-        Err(CallError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-        Err(CallError::Unknown { .. }) => StatusCode::GATEWAY_TIMEOUT,
-        Err(CallError::Refused(refusal)) => match refusal {
+        CallError::Rejected { .. } => StatusCode::BAD_REQUEST,
+        CallError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        CallError::Unknown { .. } => StatusCode::GATEWAY_TIMEOUT,
+        CallError::Refused(refusal) => match refusal {
             Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
             Refusal::Limit { .. } | Refusal::Statement { .. } | Refusal::WaitsForItself { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY

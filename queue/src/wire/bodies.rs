@@ -23,6 +23,7 @@ pub const NAMES: &[&str] = &[
     "signal",
     "obey",
     "cancel",
+    "settle",
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -161,6 +162,10 @@ struct JobBody {
     job: JobId,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoBody {}
+
 fn default_queue() -> String {
     "default".into()
 }
@@ -251,6 +256,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             serde_json::to_vec(&SignalBody { name, key, payload: raw(&payload)? })
         }
         Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
+        Request::Settle => serde_json::to_vec(&NoBody {}),
         Request::Explain { .. } | Request::Look { .. } | Request::Await { .. } => Ok(Vec::new()),
     }
 }
@@ -336,6 +342,10 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         }
         "obey" => Request::Obey { lease: read::<LeaseBody>(body)?.lease },
         "cancel" => Request::Cancel { job: read::<JobBody>(body)?.job },
+        "settle" => {
+            let NoBody {} = read(body)?;
+            Request::Settle
+        }
         other => return Err(format!("there is no request {other:?}; there are {}", NAMES.join(", "))),
     })
 }

@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
+//! | `POST /v1/transactions`, `/v1/transactions/NAME` | opens a transaction, says something in it |
 //! | `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
@@ -13,12 +14,17 @@
 mod answers;
 mod bodies;
 mod io;
+mod transactions;
 
-pub use answers::{Problem, error_body, read_error, read_reply, reply_body, status};
+pub use answers::{Problem, error_body, read_error, read_reply, reply_body, status, status_of};
 pub use bodies::{body, read_request};
 pub use io::HyperStream;
+pub use transactions::{
+    Line, Spoken, begin_body, begin_reply, heard_body, line_body, read_begin, read_begin_reply, read_heard, read_line,
+    rolled_back_body,
+};
 
-use crate::job::JobId;
+use crate::job::{JobId, RequestId};
 use crate::protocol::Request;
 use hyper::Method;
 
@@ -35,6 +41,7 @@ pub const NO_OPENING: &str = "none";
 
 /// The version of the paths and bodies.
 const PREFIX: &str = "/v1/";
+const TRANSACTIONS: &str = "transactions";
 
 /// Where to send a request.
 pub fn route(request: &Request) -> (Method, String) {
@@ -46,11 +53,25 @@ pub fn route(request: &Request) -> (Method, String) {
     }
 }
 
+/// Where to open a transaction.
+pub fn begin_path() -> String {
+    format!("{PREFIX}{TRANSACTIONS}")
+}
+
+/// Where to say something in the transaction of this name.
+pub fn line_path(transaction: RequestId) -> String {
+    format!("{PREFIX}{TRANSACTIONS}/{transaction}")
+}
+
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// The mutation of this name, which may not exist.
     Mutation(String),
+    /// A transaction.
+    Begin,
+    /// To say something in the transaction of this name.
+    Line(RequestId),
     /// A question, which has no body.
     Question(Request),
 }
@@ -70,6 +91,8 @@ impl Route {
                 Some(Self::Question(Request::Await { job: job(number)?, wait_ms }))
             }
             ["jobs", number, "explain"] => Some(Self::Question(Request::Explain { job: job(number)? })),
+            [TRANSACTIONS] => Some(Self::Begin),
+            [TRANSACTIONS, name] => name.replace('-', "").parse().ok().map(Self::Line),
             [name] if bodies::NAMES.contains(&name) => Some(Self::Mutation(name.to_owned())),
             _ => None,
         }
@@ -77,10 +100,12 @@ impl Route {
 
     /// The only method that it takes.
     pub fn method(&self) -> Method {
-        match self {
-            Self::Mutation(_) => Method::POST,
-            Self::Question(_) => Method::GET,
-        }
+        if self.is_mutation() { Method::POST } else { Method::GET }
+    }
+
+    /// Whether it may change something.
+    pub const fn is_mutation(&self) -> bool {
+        !matches!(self, Self::Question(_))
     }
 }
 

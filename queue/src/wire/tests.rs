@@ -55,6 +55,7 @@ fn requests() -> Vec<Request> {
         Request::Snooze { lease: LEASE, delay_ms: 3 },
         Request::Obey { lease: LEASE },
         Request::Cancel { job: JobId(7) },
+        Request::Settle,
         Request::Explain { job: JobId(7) },
         Request::Look { job: JobId(7) },
         Request::Await { job: JobId(7), wait_ms: 30 },
@@ -75,6 +76,7 @@ fn every_request_arrives_as_it_was_sent() {
         assert_eq!(arrived.method(), method);
         let read = match arrived {
             Route::Question(question) => question,
+            Route::Begin | Route::Line(_) => panic!("{path} is of a transaction"),
             Route::Mutation(name) => read_request(&name, &body(&request).unwrap()).unwrap(),
         };
         assert_eq!(read, request);
@@ -154,11 +156,12 @@ fn every_reply_arrives_as_it_was_sent() {
         (8, Reply::Done),
         (9, Reply::Failed { next: crate::job::Next::Discard }),
         (13, Reply::Cancelled { at_once: false }),
-        (16, awaited),
-        (18, Reply::Suspended),
-        (19, Reply::Stepped { result: "null".into() }),
-        (19, Reply::Stepped { result: r#"[{"job":1}]"#.into() }),
-        (21, Reply::Signalled { fresh: false }),
+        (17, awaited),
+        (19, Reply::Suspended),
+        (20, Reply::Stepped { result: "null".into() }),
+        (20, Reply::Stepped { result: r#"[{"job":1}]"#.into() }),
+        (22, Reply::Signalled { fresh: false }),
+        (14, Reply::Settled { committed: true }),
     ];
     let requests = requests();
     for (request, reply) in replies {

@@ -17,6 +17,7 @@ mod random;
 mod reopening;
 mod requests;
 mod results;
+mod settled;
 mod steps;
 mod times;
 mod transactions;

@@ -100,7 +100,9 @@ fn outages(
     let opened = evidence.entries.iter().filter(|entry| matches!(entry.event, Event::Opened));
     let opened: Vec<(ProcessId, Duration)> = opened.filter_map(|entry| Some((entry.process?, entry.at))).collect();
     let next = opened.iter().skip(1).map(|(_, at)| *at).chain([Duration::MAX]);
-    let written = calls.iter().filter(|call| !call.what.request.is_read());
+    // To ask what became of a transaction writes nothing if that is known.
+    let asks = |request: &Request| request.is_read() || matches!(request, Request::Settle);
+    let written = calls.iter().filter(|call| !asks(&call.what.request));
     let written: BTreeSet<(Duration, Duration)> =
         written.filter_map(|call| call.reply().map(|(answered, _)| (answered, call.invoked))).collect();
     let outage = |((process, opened), next): (&(ProcessId, Duration), Duration)| {

@@ -3,6 +3,7 @@
 mod effects;
 mod keys;
 mod progress;
+mod settled;
 mod signals;
 mod steps;
 
@@ -33,6 +34,9 @@ pub const CHECKER: Checker = Checker {
         ("I5.i", "what the caller's own rows add up to is kept"),
         ("I5.j", "a step has one result: the first that was stored"),
         ("I5.k", "a step whose result an earlier attempt was told of does not run again"),
+        ("I5.l", "a step's effect in the caller's own tables is there once, with the step, or not at all"),
+        ("I5.m", "a transaction whose commit was not answered is settled as what it is"),
+        ("I5.n", "whoever reads the caller's own rows sees whole transactions"),
         ("I5.o", "a key whose scope has ended stands for nothing"),
         ("I5.p", "how far a job has come is never less than what was acknowledged, nor anything else"),
         ("I5.q", "an acknowledged signal is in the file once, as it was sent"),
@@ -52,6 +56,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     }
     steps::check(evidence, facts, report);
     progress::check(evidence, facts, report);
+    settled::check(evidence, facts, report);
 }
 
 fn completions(evidence: &Evidence, facts: &Facts, report: &mut Report) {
@@ -113,7 +118,7 @@ fn repeats(facts: &Facts, report: &mut Report) {
     let mut first: BTreeMap<RequestId, (u64, &Reply)> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let remembered = match &call.what.request {
-            request if request.is_read() || is_decided_anew(request) => false,
+            request if request.is_read() || matches!(request, Request::Settle) || is_decided_anew(request) => false,
             // A claim that got nothing may as well get something.
             Request::Claim(_) => !matches!(answer, Ok(Reply::Claimed { grants }) if grants.is_empty()),
             _ => true,

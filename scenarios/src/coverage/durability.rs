@@ -87,6 +87,7 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::Signal(_)
         | Request::Claim(_)
         | Request::Heartbeat { .. }
+        | Request::Settle
         | Request::Explain { .. }
         | Request::Look { .. }
         | Request::Await { .. } => None,

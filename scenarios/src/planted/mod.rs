@@ -91,6 +91,11 @@ pub trait Bug: Sync {
         said
     }
 
+    /// Whether what is said in a transaction of the caller's runs again; the second answer counts.
+    fn runs_twice(&self, _: &Memory, _: &Said) -> bool {
+        false
+    }
+
     /// A key on its way out of the store.
     fn key(&self, _: &Memory, _kind: &str, _key: &str, row: Option<KeyRow>) -> Option<KeyRow> {
         row

@@ -75,9 +75,15 @@ struct BuggyConversation {
 
 impl Conversation for BuggyConversation {
     fn say(&self, said: Said) -> Hearing {
-        self.inner.say(match chosen() {
-            Some(bug) => bug.said(&self.memory, said),
-            None => said,
+        let Some(bug) = chosen() else { return self.inner.say(said) };
+        let said = bug.said(&self.memory, said);
+        if !bug.runs_twice(&self.memory, &said) {
+            return self.inner.say(said);
+        }
+        let inner = self.inner.clone();
+        Box::pin(async move {
+            inner.say(said.clone()).await?;
+            inner.say(said).await
         })
     }
 }

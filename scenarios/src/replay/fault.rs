@@ -239,8 +239,10 @@ fn message(
 }
 
 fn request_kind(name: &str) -> Option<RequestKind> {
-    use RequestKind::{Cancel, Claim, Complete, Enqueue, Fail, Heartbeat, Obey, Release, Snooze, Start};
-    let all = [Enqueue, Claim, Heartbeat, Start, Complete, Fail, Release, Snooze, Obey, Cancel];
+    use RequestKind::{
+        Begin, Cancel, Claim, Complete, Enqueue, Fail, Heartbeat, Obey, Release, Say, Settle, Snooze, Start,
+    };
+    let all = [Enqueue, Claim, Heartbeat, Start, Complete, Fail, Release, Snooze, Obey, Cancel, Begin, Say, Settle];
     all.into_iter().find(|kind| kind.to_string() == name)
 }
 

@@ -97,6 +97,12 @@ nouns! {
         Obey = "obey",
         /// A client wants a job to stop.
         Cancel = "cancel",
+        /// Somebody wants a transaction.
+        Begin = "begin",
+        /// Somebody says something in a transaction, its commit among it.
+        Say = "say",
+        /// Somebody asks what became of a transaction.
+        Settle = "settle",
     }
 
     /// What is counted of one job.

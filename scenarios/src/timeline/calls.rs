@@ -211,6 +211,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         | Request::Snooze { lease, .. }
         | Request::Wait { lease, .. }
         | Request::Obey { lease } => format!("{} {}", request.name(), of(lease)),
+        Request::Settle => "what became of a transaction?".into(),
     }
 }
 
@@ -245,6 +246,8 @@ fn answered(reply: &Reply) -> String {
         Reply::Signalled { fresh: false } => "it was sent before".into(),
         Reply::Done => "it is written".into(),
         Reply::Failed { next } => format!("it is written; what follows is {}", next.as_str()),
+        Reply::Settled { committed: true } => "it is committed".into(),
+        Reply::Settled { committed: false } => "it is rolled back".into(),
         Reply::Cancelled { at_once: true } => "cancelled at once".into(),
         Reply::Cancelled { at_once: false } => "its worker will hear of it".into(),
         Reply::Explained(explanation) => doing(explanation),

@@ -3,11 +3,12 @@
 use super::outside::{Outside, SignalWish, Wish};
 use super::plan::{KINDS, Plan, QUEUES};
 use super::transfers;
-use outlive::JobId;
+use crate::event::{Event, Recorder};
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
 use outlive::job::{Holder, Lease, Nonce, Refusal, RequestId, Token};
 use outlive::protocol::{Call, CallError, Claim, Granted, On, Progress, Reply, Reported, Request, Service};
+use outlive::{JobId, Outlive};
 use outlive_sim::{Process, Rng};
 use std::sync::Arc;
 use std::time::Duration;
@@ -253,6 +254,33 @@ impl<H: Host> Actor<H> {
                 let wait_ms = rng.between(0..=6_000);
                 drop(self.call(request_id(&mut rng), Request::Await { job, wait_ms }).await);
             }
+        }
+    }
+
+    /// Counts the coins now and then.
+    pub async fn count(self, recorder: Recorder) {
+        let mut rng = self.rng("accountant");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(4_000)).await;
+            let outlive = Outlive::on(self.host.clone(), self.service.clone());
+            if let Ok((coins, spent, transfers)) = transfers::count(&outlive).await {
+                recorder.record(&self.process, Event::Counted { coins, spent, transfers });
+            }
+        }
+    }
+
+    /// Moves a coin between two accounts, and cancels a job with it, in little time: often too little.
+    pub async fn hurry(self) {
+        let mut rng = self.rng("hasty");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(4_000)).await;
+            let pending = self.outside.pending();
+            let job = pick(&mut rng, &pending).copied().filter(|_| self.plan.features.cancels);
+            let limit = Duration::from_millis(rng.between(20..=200));
+            let pause = Duration::from_millis(rng.between(0..=250));
+            let outlive = Outlive::on(self.host.clone(), self.service.clone());
+            let host = &self.host;
+            drop(transfers::hurry(&outlive, job, limit, || host.clock().sleep(pause)).await);
         }
     }
 

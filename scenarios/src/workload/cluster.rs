@@ -2,6 +2,7 @@
 
 use super::middlebox::Middlebox;
 use super::program::{PATH, Program};
+use super::transfers;
 use crate::event::Event;
 use crate::host::SimHost;
 use crate::seams;
@@ -43,6 +44,9 @@ impl Cluster {
         let service = program.recorder.service(&process, engine.clone());
         if process.incarnation() > 0 && process.fork().fork("census").chance(0.2) {
             program.take_census(&process, &host, &*service).await;
+        }
+        if program.plan.features.transfers {
+            transfers::open_accounts(&host, &service).await;
         }
         let options = ServeOptions { token: Some(TOKEN.into()), ..ServeOptions::default() };
         let outlive = Outlive::on(host.clone(), engine);

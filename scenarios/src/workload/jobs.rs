@@ -80,7 +80,7 @@ async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Do
         handlers.report(&context).await?;
     }
     for step in 0..script.steps {
-        handlers.step(&context, step).await?;
+        handlers.step(&context, step, script.does_in_tables(step)).await?;
     }
     for Awaited { name, step, limit_ms, .. } in awaited(&script) {
         let signal = context.signal::<u64>(name).step(step);
@@ -125,11 +125,12 @@ impl Handlers {
     }
 
     /// A step, which says which attempt ran it.
-    async fn step(&self, context: &Context, step: u32) -> Result<(), Failure> {
-        let (job, attempt, name) = (context.job(), context.attempt(), format!("step-{step}"));
+    async fn step(&self, context: &Context, step: u32, in_tables: bool) -> Result<(), Failure> {
+        let (job, attempt) = (context.job(), context.attempt());
+        let name = if in_tables { transfers::DEED.to_owned() } else { format!("step-{step}") };
         let ran = context.step(&name, async || {
             self.recorder.record(&self.process, Event::StepRan { job, attempt, name: name.clone() });
-            Ok::<_, Failure>(attempt)
+            if in_tables { transfers::step(context, &name).await } else { Ok(attempt) }
         });
         ran.await.map(drop)
     }

@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use outlive::host::{Clock, Listener, Network, Networked, Role};
 use outlive::job::RequestId;
 use outlive::protocol::{Call, CallError};
-use outlive::wire::{self, HyperStream, REQUEST_ID};
+use outlive::wire::{self, HyperStream, REQUEST_ID, Route};
 use outlive_sim::{MachineId, MessageFault, Nemesis, Process};
 use std::future::Future;
 use std::io;
@@ -188,9 +188,14 @@ fn machine(address: &str) -> Option<MachineId> {
 }
 
 impl Message {
-    /// The last part of its path.
+    /// What it is called: `begin` or `say` if it is about a transaction, otherwise by the last part of its path.
     fn name(&self) -> &str {
-        self.parts.uri.path().rsplit('/').next().unwrap_or_default()
+        let path = self.parts.uri.path();
+        match Route::of(path, self.parts.uri.query()) {
+            Some(Route::Begin) => "begin",
+            Some(Route::Line(_)) => "say",
+            _ => path.rsplit('/').next().unwrap_or_default(),
+        }
     }
 
     /// The call that it is, if it changes something.

@@ -19,4 +19,4 @@ pub use plan::{Act, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEU
 pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use setting::{Machines, Setting, Workload};
-pub use transfers::{BY_HAND, COINS};
+pub use transfers::{BY_HAND, COINS, DEED};

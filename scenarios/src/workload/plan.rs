@@ -185,6 +185,11 @@ impl Script {
         self.acts.iter().any(|act| matches!(act, Act::Transfer | Act::TakeBack))
     }
 
+    /// Whether this step, 0 first, does something in tables of its own: the first one of a job with a transfer.
+    pub fn does_in_tables(&self, step: u32) -> bool {
+        step == 0 && self.transfers()
+    }
+
     /// How this attempt ends.
     pub fn act(&self, attempt: u32) -> Act {
         self.acts[(attempt as usize - 1).min(self.acts.len() - 1)]
@@ -274,13 +279,13 @@ impl Plan {
             setting,
             drift_ppm,
         };
+        plan.features.transfers = fork.fork("transfers").chance(0.4);
+        if plan.features.transfers {
+            plan.intents.iter_mut().for_each(|intent| let_transfer(intent, fork.fork("transfer")));
+        }
         let faults = faults_of.fork("plan").fork("faults");
         match plan.setting.clone() {
             Setting::Embedded(machine) => {
-                plan.features.transfers = fork.fork("transfers").chance(0.4);
-                if plan.features.transfers {
-                    plan.intents.iter_mut().for_each(|intent| let_transfer(intent, fork.fork("transfer")));
-                }
                 plan.faults = faults::draw_for_embedded(faults, machine, faults_end, features.poison);
             }
             Setting::Cluster(machines) => {
@@ -290,6 +295,10 @@ impl Plan {
                 plan.patience = Duration::from_millis(rng.between(1_000..=6_000));
                 let longest = plan.longest_lease();
                 plan.faults = faults::draw_for_cluster(faults, &machines, faults_end, longest, features.poison);
+                if plan.features.transfers {
+                    let faults = faults_of.fork("plan").fork("faults of transactions");
+                    plan.faults.extend(faults::draw_for_transactions(faults, &machines));
+                }
             }
         }
         plan.features.steps = fork.fork("steps").chance(0.3);
@@ -336,7 +345,7 @@ impl Features {
             restarts: rng.chance(0.3),
             repeats: rng.chance(0.5),
             rivals: rng.chance(0.3),
-            // Where there is a file to open.
+            // Drawn from forks of their own.
             transfers: false,
             steps: false,
             reports: false,

@@ -106,6 +106,10 @@ impl Program {
         if self.plan.features.awaits {
             process.spawn("awaiter", actor.clone().wait_for_ends()).detach();
         }
+        if self.plan.features.transfers {
+            process.spawn("accountant", actor.clone().count(self.recorder.clone())).detach();
+            process.spawn("hasty", actor.clone().hurry()).detach();
+        }
         process.spawn("auditor", actor.audit()).detach();
     }
 

@@ -7,24 +7,30 @@ use outlive::host::{Clock, Host};
 use outlive::job::{Lease, RequestId};
 use outlive::protocol::{Access, Begin, Request, Said, Service};
 use outlive::sql::{IntoParameters, Statement};
-use outlive::{Context, Done, Error, Failure, Outlive};
+use outlive::{Context, Done, Error, Failure, JobId, Outlive};
 use outlive_sim::Rng;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What is in the purse at first: more than a run can spend.
 pub const COINS: i64 = 10_000;
+/// The step that has an effect in tables of its own.
+pub const DEED: &str = "deed";
 /// The number in the result of what was completed by hand, with a transfer.
 pub const BY_HAND: u64 = 9_999;
 
-const TABLES: [&str; 2] = [
+const TABLES: [&str; 3] = [
     "CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, coins INTEGER NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS transfers (job INTEGER NOT NULL, attempt INTEGER NOT NULL, number INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS deeds (job INTEGER NOT NULL, attempt INTEGER NOT NULL, name TEXT NOT NULL) STRICT",
 ];
 const OPEN: &str = "INSERT INTO accounts (name, coins) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
 const TAKE: &str = "UPDATE accounts SET coins = coins - 1 WHERE name = 'purse'";
 const GIVE: &str = "UPDATE accounts SET coins = coins + 1 WHERE name = ?1";
 const NOTE: &str = "INSERT INTO transfers (job, attempt, number) VALUES (?1, ?2, ?3)";
+const DO: &str = "INSERT INTO deeds (job, attempt, name) VALUES (?1, ?2, ?3)";
+const MOVE_OUT: &str = "UPDATE accounts SET coins = coins - 1 WHERE name = 'default'";
+const MOVE_IN: &str = "UPDATE accounts SET coins = coins + 1 WHERE name = 'mail'";
 /// How often the accounts are opened before somebody else is let to.
 const TRIES: u32 = 20;
 
@@ -69,6 +75,49 @@ pub async fn transfer(context: &Context, script: &Script) -> Result<Done<Output>
             };
             tx.enqueue(Alpha(follows)).queue(context.queue()).await?;
             Ok(tx.complete(output).await?)
+        })
+        .await
+}
+
+/// Does what a step is about in tables of its own, in one transaction with its result: the attempt that did it.
+pub async fn step(context: &Context, name: &str) -> Result<u32, Failure> {
+    let (job, attempt) = (context.job(), context.attempt());
+    context
+        .transaction(async |tx| {
+            tx.execute(DO, (job, attempt, name)).await?;
+            tx.step(name, &attempt).await?;
+            Ok(attempt)
+        })
+        .await
+}
+
+/// Reads how many coins there are, how many were spent, and for how many transfers.
+pub async fn count<H: Host>(outlive: &Outlive<H>) -> Result<(i64, i64, i64), Error> {
+    outlive
+        .read(async |tx| {
+            let coins = tx.query("SELECT sum(coins) FROM accounts", ()).await?;
+            let purse = tx.query("SELECT sum(coins) FROM accounts WHERE name = 'purse'", ()).await?;
+            let transfers = tx.query("SELECT count(*) FROM transfers", ()).await?;
+            Ok((coins[0].get(0)?, COINS - purse[0].get::<i64>(0)?, transfers[0].get(0)?))
+        })
+        .await
+}
+
+/// Moves a coin from one queue's account to another's, and cancels a job between.
+pub async fn hurry<H: Host, F: Future<Output = ()>>(
+    outlive: &Outlive<H>,
+    job: Option<JobId>,
+    limit: Duration,
+    pause: impl Fn() -> F,
+) -> Result<(), Error> {
+    outlive
+        .transaction_within(limit, async |tx| {
+            tx.execute(MOVE_OUT, ()).await?;
+            if let Some(job) = job {
+                tx.cancel(job).await?;
+            }
+            pause().await;
+            tx.execute(MOVE_IN, ()).await.map(drop)
         })
         .await
 }

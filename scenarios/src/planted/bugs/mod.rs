@@ -36,6 +36,7 @@ mod payload_cut;
 mod payload_cut_unnoticed;
 mod period_by_half;
 mod place_in_line_forgotten;
+mod place_run_twice;
 mod poison_never_quarantined;
 mod progress_runs_back;
 mod real_clock;
@@ -47,6 +48,7 @@ mod result_of_a_retry_lost;
 mod retryable_ignored;
 mod rollback_forgotten;
 mod rot_served_as_data;
+mod settle_guesses;
 mod signal_given_away_again;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
@@ -58,6 +60,7 @@ mod steps_not_recalled;
 mod sync_error_ignored;
 mod time_to_wait_forgotten;
 mod trust_too_long;
+mod tx_step_apart;
 mod undecodable_only_logged;
 mod unknown_called_impossible;
 mod unmet_taken_for_met;
@@ -122,6 +125,9 @@ pub const ALL: &[&dyn Bug] = &[
     &result_of_a_retry_lost::ResultOfARetryLost,
     &effect_before_its_completion::EffectBeforeItsCompletion,
     &rollback_forgotten::RollbackForgotten,
+    &settle_guesses::SettleGuesses,
+    &place_run_twice::PlaceRunTwice,
+    &tx_step_apart::TxStepApart,
     &steps_not_recalled::StepsNotRecalled,
     &step_kept_in_memory::StepKeptInMemory,
     &progress_runs_back::ProgressRunsBack,

@@ -10,6 +10,29 @@ use std::time::Duration;
 /// Requests that every run has many of.
 const OFTEN: [&str; 4] = ["enqueue", "claim", "start", "complete"];
 
+/// Draws what happens to single requests of transactions, if something is there that could do it.
+pub fn draw_for_transactions(fork: Fork, machines: &Machines) -> Vec<Fault> {
+    let mut rng = fork.rng();
+    if machines.middlebox.is_none() {
+        return Vec::new();
+    }
+    let draw = |rng: &mut Rng| {
+        let machine = *rng.pick(&machines.workers);
+        let name = *rng.pick(&["say", "say", "say", "begin", "settle"]);
+        let trigger = Trigger::AtEvent { name: format!("request {name}"), nth: rng.between(1..=12) };
+        let later = Duration::from_millis(rng.between(5..=5_000));
+        let fault = *rng.pick(&[
+            MessageFault::Lose,
+            MessageFault::LoseAnswer,
+            MessageFault::Withhold(later),
+            MessageFault::Duplicate,
+            MessageFault::Replay(later),
+        ]);
+        Fault { machine, trigger, action: Action::Message(fault) }
+    };
+    (0..rng.between(0..=6)).map(|_| draw(&mut rng)).collect()
+}
+
 /// Draws a schedule. `lease` is the longest one, which a worker that is paused outsleeps.
 pub fn draw(fork: Fork, machines: &Machines, end: Duration, lease: Duration, poison: bool) -> Vec<Fault> {
     let mut draw = Draw { rng: fork.rng(), machines, end, lease, faults: Vec::new() };

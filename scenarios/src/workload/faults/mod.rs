@@ -5,6 +5,6 @@ mod disk;
 mod embedded;
 mod illegal;
 
-pub use cluster::draw as draw_for_cluster;
+pub use cluster::{draw as draw_for_cluster, draw_for_transactions};
 pub use embedded::draw as draw_for_embedded;
 pub use illegal::draw as draw_illegal;
