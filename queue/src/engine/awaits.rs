@@ -45,6 +45,19 @@ impl Awaits {
         self.ended.insert(job);
     }
 
+    /// Forgets those whose callers are gone.
+    pub fn forget_abandoned(&mut self) {
+        let Self { of_job, deadlines, count, .. } = self;
+        of_job.retain(|job, waiting| {
+            for (deadline, _) in waiting.extract_if(.., |(_, sender)| sender.is_closed()) {
+                *count -= 1;
+                deadlines.remove(&(deadline, *job));
+            }
+            deadlines.extend(waiting.iter().map(|(deadline, _)| (*deadline, *job)));
+            !waiting.is_empty()
+        });
+    }
+
     /// A job has ended, once what was decided stands.
     pub fn has_ended(&mut self, job: JobId) {
         if self.of_job.contains_key(&job) {
@@ -103,6 +116,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         wait_ms: u64,
         now: Now,
     ) -> Result<Result<Reply, WaitingAwait>, Stop> {
+        if self.awaits.len() >= crate::limits::AWAITS_MAX {
+            self.awaits.forget_abandoned();
+        }
         validate::wait(wait_ms, self.awaits.len())?;
         let is_over = self.known(group, job).await?.job.state.is_terminal();
         if is_over || wait_ms == 0 {

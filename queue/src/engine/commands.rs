@@ -21,6 +21,7 @@ use crate::protocol::{
 use crate::store::{Storage, Store, StoreError, Stored};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A refusal is an outcome; an error of the store is the end of the group.
@@ -164,7 +165,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             return Ok(Reply::Enqueued { job: row.job, fresh: false });
         }
-        let open = match &enqueue.after {
+        // One that waits for none waits for nothing.
+        let after = enqueue.after.as_ref().filter(|after| !after.jobs.is_empty());
+        let open = match after {
             Some(after) => self.open_of(group, after).await?,
             None => BTreeSet::new(),
         };
@@ -184,10 +187,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
         };
         let mut job = life::enqueue(group.take_job_id(), new, wait, due, now);
         let id = job.id;
-        for &on in enqueue.after.iter().flat_map(|after| &after.jobs) {
+        for &on in after.iter().flat_map(|after| &after.jobs) {
             group.insert_wait(WaitRow { job: id, step: "".into(), on });
         }
-        if let Some(After { unmet, .. }) = &enqueue.after
+        if let Some(After { unmet, .. }) = after
             && !open.is_empty()
         {
             (job.wait, job.wait_on) = (Wait::Jobs, Some(WaitOn::Before { unmet: *unmet }));
@@ -196,7 +199,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let scope = match key.scope {
                 Scope::Forever => KeyScope::Forever,
                 Scope::WhilePending => KeyScope::WhilePending,
-                Scope::PeriodMs(ms) => KeyScope::Until(Due::after(now, validate::delay("key's period", ms)?)),
+                Scope::PeriodMs(ms) => KeyScope::Until(Due::after(now, Duration::from_millis(ms))),
             };
             let (kind, key) = (job.new.kind.clone(), key.name.as_str().into());
             group.put_key(KeyRow { kind, key, job: id, payload_hash, scope }, known.is_some());

@@ -250,7 +250,9 @@ impl Group {
         store: &mut impl Store,
         name: &str,
     ) -> Result<Option<SignalRow>, StoreError> {
-        let mut after = 0;
+        // Signals of a name are taken in their order: those before have been taken.
+        let taken = |row: &&Row<SignalRow>| row.value.taken.is_some() && *row.value.name == *name;
+        let mut after = self.signals.values().rev().find(taken).map_or(0, |row| row.value.id);
         while let Some(row) = store.untaken_signal(name, after).await? {
             if !self.signals.contains_key(&row.id) {
                 return Ok(Some(row));

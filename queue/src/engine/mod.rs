@@ -112,6 +112,8 @@ struct Engine<H: Host, S: Storage> {
     shortest_lease: Option<Duration>,
     /// When a broken store was opened anew, and how long a pause went before that.
     reopened: Option<(Steady, Duration)>,
+    /// Whether the store was opened anew, and nobody was served since.
+    is_anew: bool,
     /// How often rows have made it panic.
     stumbles: u32,
     /// Whether it has recovered once, so that it knows what must be in the file.
@@ -218,6 +220,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             oldest_request: Steady(0),
             shortest_lease: None,
             reopened: None,
+            is_anew: false,
             stumbles: limits::STUMBLES_MAX,
             is_open: false,
         };
@@ -229,7 +232,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn run(mut self, mut arriving: mpsc::Receiver<Arriving>) {
         loop {
             let mut first = None;
-            if self.next_wake().is_none_or(|wake| !wake.is_zero()) {
+            let is_anew = std::mem::take(&mut self.is_anew);
+            if !is_anew && self.next_wake().is_none_or(|wake| !wake.is_zero()) {
                 match wait::first_of(arriving.recv(), self.rest()).await {
                     wait::First::Left(Some(arrived)) => first = Some(arrived),
                     wait::First::Left(None) => return,
@@ -243,7 +247,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     return self.stop_for_good(arriving, error.to_string()).await;
                 }
                 Err(error) => match self.reopen(&mut arriving, error.to_string()).await {
-                    Reopened::Yes => {}
+                    // Whoever waits may have what he waits for by now.
+                    Reopened::Yes => self.is_anew = true,
                     Reopened::NobodyAsks => return,
                     Reopened::Never(why) => return self.stop_for_good(arriving, why).await,
                 },
@@ -278,7 +283,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     self.settle(sender, decided);
                 }
                 self.answer_claims();
-                self.answer_awaits(now).await?;
+                let answered = wait::catch_panic(self.answer_awaits(now)).await;
+                answered.unwrap_or_else(|panic| Err(self.stumble(panic)))?;
                 self.checkpoint().await
             }
             // Nobody asked for anything: it is the rows of the file that contradict each other.
@@ -423,8 +429,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Compares what the file says with what this very process has committed to it.
     fn miss_nothing(&self, found: &FileState) -> Result<(), StoreError> {
-        let FileState { next_job, next_token, nonce, .. } = self.state;
-        let ours = (found.nonce, found.next_job >= next_job, found.next_token >= next_token) == (nonce, true, true);
+        let FileState { next_job, next_token, next_signal, nonce, .. } = self.state;
+        let has_all = found.next_job >= next_job && found.next_token >= next_token && found.next_signal >= next_signal;
+        let ours = found.nonce == nonce && has_all;
         if ours || !self.is_open {
             return Ok(());
         }

@@ -239,7 +239,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn command(&mut self, open: &mut Open, request: &Request) -> Result<Outcome, StoreError> {
         let refused = |why, ends| Ok(Err(Refused { why, ends }));
         if open.begin.access == Access::Read || !request.is_for_transactions() {
-            let (what, limit) = ("a transaction's command", "enqueue, step, complete, fail, release, snooze or cancel");
+            let (what, limit) = (
+                "a transaction's command",
+                "enqueue, step, progress, complete, fail, release, snooze, signal or cancel",
+            );
             let remedy = "ask for it outside of the transaction, or open one that may change something";
             return refused(Refusal::limit(what, request.name(), limit, remedy), false);
         }
@@ -261,6 +264,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         };
         match self.execute(&mut open.group, request, now).await {
             Ok(reply) => {
+                // What is asked next sees all that follows from it.
+                self.follow_up(&mut open.group, now).await?;
                 open.leases.extend(shown);
                 Ok(Ok(Heard::Reply(reply)))
             }
@@ -311,7 +316,6 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let refusal = if answer == Answer::RolledBack { settled() } else { Refusal::RequestIdReused };
             return self.refuse_transaction(refusal).await;
         }
-        self.follow_up(&mut group, now).await?;
         group.insert_request(replay::row(begin.id, 0, now, &Answer::Committed));
         let moves = group.take_moves();
         *asked = true;

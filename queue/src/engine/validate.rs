@@ -5,7 +5,7 @@ use crate::canonical;
 use crate::job::{How, JobId, Refusal};
 use crate::limits;
 use crate::options::Options;
-use crate::protocol::{Claim, Enqueue, Progress, Signal};
+use crate::protocol::{Claim, Enqueue, Key, Progress, Scope, Signal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,12 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
         let limit = format!("1 to {}", limits::ATTEMPTS_MAX);
         return Err(Refusal::limit("max_attempts", enqueue.max_attempts, limit, "choose one in between"));
     }
-    enqueue.key.as_ref().map_or(Ok(()), |it| key(&it.name))?;
+    if let Some(Key { name, scope }) = &enqueue.key {
+        key(name)?;
+        if let Scope::PeriodMs(ms) = scope {
+            delay("key's period", *ms)?;
+        }
+    }
     json("payload", &enqueue.payload, options)
 }
 
@@ -79,10 +84,9 @@ pub fn wait(wait_ms: u64, waiting: usize) -> Result<(), Refusal> {
 
 /// Checks for which jobs another one would wait.
 pub fn waits(jobs: &[JobId]) -> Result<BTreeSet<JobId>, Refusal> {
-    if jobs.is_empty() || jobs.len() > limits::WAITS_MAX {
-        let (limit, remedy) =
-            (format!("1 to {}", limits::WAITS_MAX), "let some of them be waited for by one that follows");
-        return Err(Refusal::limit("jobs to wait for", jobs.len(), limit, remedy));
+    if jobs.len() > limits::WAITS_MAX {
+        let remedy = "let some of them be waited for by one that follows";
+        return Err(Refusal::limit("jobs to wait for", jobs.len(), limits::WAITS_MAX, remedy));
     }
     Ok(jobs.iter().copied().collect())
 }

@@ -24,7 +24,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 let delay = validate::delay("time until the handler looks again", *again_ms)?;
                 let what = validate::message(what).to_string();
                 let due = Due::after(now, delay);
-                self.suspend(group, lease, (Wait::Condition, WaitOn::Condition { what }), due, now).await
+                self.suspend(group, lease, (Wait::Condition, WaitOn::Condition { what }), due, now).await?;
+                Ok(Reply::Suspended)
             }
             On::Signal { name, step, limit_ms } => {
                 self.wait_for_signal(group, lease, (name, step), *limit_ms, now).await
@@ -33,6 +34,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
+    /// Ends an attempt. Whether its job waits now: one that was asked to stop has ended instead.
     async fn suspend(
         &mut self,
         group: &mut Group,
@@ -40,13 +42,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
         on: (Wait, WaitOn),
         due: Due,
         now: Now,
-    ) -> Result<Reply, Stop> {
+    ) -> Result<bool, Stop> {
         let (mut job, mut attempt) = self.held(group, lease, now).await?;
         life::suspend(&mut job, &mut attempt, on, due, now);
         group.move_job(place(&job));
+        let waits = job.state == State::Waiting;
         group.update_attempt(attempt);
         group.update_job(job);
-        Ok(Reply::Suspended)
+        Ok(waits)
     }
 
     async fn wait_for_signal(
@@ -62,20 +65,23 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if let Some(result) = self.may_step(group, lease, step, now).await? {
             return Ok(Reply::Stepped { result });
         }
-        if let Some(signal) = group.untaken_signal(&mut self.store, name).await? {
-            let (job, attempt) = self.held(group, lease, now).await?;
+        let (job, attempt) = self.held(group, lease, now).await?;
+        // A job that stops needs no signal any more: somebody else may.
+        if !job.cancel_requested
+            && let Some(signal) = group.untaken_signal(&mut self.store, name).await?
+        {
             return Ok(Reply::Stepped { result: take(group, signal, &job, step, attempt.number, now) });
         }
         if limit.is_some_and(|limit| limit.is_zero()) {
-            let (job, attempt) = self.held(group, lease, now).await?;
             group.insert_step(step_row(&job, step, NO_SIGNAL, attempt.number, now));
             return Ok(Reply::Stepped { result: NO_SIGNAL.to_owned() });
         }
         let on = WaitOn::Signal { name: name.to_owned(), step: step.to_owned() };
         let due = limit.map_or(Due::never(), |limit| Due::after(now, limit));
-        let reply = self.suspend(group, lease, (Wait::Signal, on), due, now).await?;
-        group.move_job(Move::Listening(lease.job, name.into()));
-        Ok(reply)
+        if self.suspend(group, lease, (Wait::Signal, on), due, now).await? {
+            group.move_job(Move::Listening(lease.job, name.into()));
+        }
+        Ok(Reply::Suspended)
     }
 
     async fn wait_for_jobs(
@@ -90,11 +96,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if let Some(result) = self.may_step(group, lease, step, now).await? {
             return Ok(Reply::Stepped { result });
         }
+        if let Some(through) = self.waits.leading_to(&jobs, lease.job) {
+            return Err(Refusal::WaitsForItself { job: lease.job, through }.into());
+        }
         let mut open = BTreeSet::new();
         for &other in &jobs {
-            if self.waits.leads_to(other, lease.job) {
-                return Err(Refusal::WaitsForItself { job: lease.job, through: other }.into());
-            }
             if !self.known(group, other).await?.job.state.is_terminal() {
                 open.insert(other);
             }
@@ -109,9 +115,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
             return Ok(Reply::Stepped { result });
         }
         let on = WaitOn::Jobs { step: step.to_owned() };
-        let reply = self.suspend(group, lease, (Wait::Jobs, on), Due::never(), now).await?;
-        group.move_job(Move::WaitingFor(lease.job, open));
-        Ok(reply)
+        if self.suspend(group, lease, (Wait::Jobs, on), Due::never(), now).await? {
+            group.move_job(Move::WaitingFor(lease.job, open));
+        }
+        Ok(Reply::Suspended)
     }
 
     /// The result of a step, if it has one; otherwise it may get one.

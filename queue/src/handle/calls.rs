@@ -76,15 +76,9 @@ impl Caller {
         self.repeat(self.request_id(), &request, Some(deadline)).await
     }
 
-    /// Asks a question; while the queue can't be reached, again, for as long as a call is repeated.
-    pub async fn ask_until_heard(&self, question: Request) -> Result<Reply, Error> {
-        let deadline = self.clock.boot() + PATIENCE;
-        loop {
-            match self.call(question.clone()).await {
-                Err(Error::Unavailable { .. }) if self.clock.boot() < deadline => self.clock.sleep(PAUSE.1).await,
-                answer => return answer,
-            }
-        }
+    /// Waits by the host's clock.
+    pub async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
     }
 
     /// Time on the host's clock.

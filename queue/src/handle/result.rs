@@ -2,8 +2,8 @@
 
 use super::calls::{Caller, unexpected};
 use crate::error::Error;
-use crate::job::JobId;
 use crate::job::explain::{Doing, Explanation};
+use crate::job::{JobId, State};
 use crate::limits;
 use crate::protocol::{Reply, Request};
 use serde::de::DeserializeOwned;
@@ -47,24 +47,46 @@ impl<T: DeserializeOwned> IntoFuture for AwaitResult<T> {
     }
 }
 
+/// For how long a queue that can't be reached is asked again: a server may be starting.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The result of a job as JSON, once it has ended.
 async fn end_of(caller: Arc<Caller>, job: JobId, limit: Option<Duration>) -> Result<String, Error> {
     let deadline = limit.map(|limit| caller.boot().saturating_add(limit));
+    let mut unheard_since = None;
     loop {
         let left = deadline.map_or(limits::AWAIT_MAX, |deadline| deadline.saturating_sub(caller.boot()));
         let wait = left.min(limits::AWAIT_MAX);
         let wait_ms = u64::try_from(wait.as_millis()).expect("a wait is limited");
-        let (result, explanation) = match caller.ask_until_heard(Request::Await { job, wait_ms }).await? {
-            Reply::Awaited { result, explanation } => (result, explanation),
-            other => return Err(unexpected("await", &other)),
+        let (result, explanation) = match caller.call(Request::Await { job, wait_ms }).await {
+            Ok(Reply::Awaited { result, explanation }) => (result, explanation),
+            Ok(other) => return Err(unexpected("await", &other)),
+            Err(error @ Error::Unavailable { .. }) => {
+                let since = *unheard_since.get_or_insert(caller.boot());
+                let until = deadline.map_or(since + PATIENCE, |deadline| deadline.min(since + PATIENCE));
+                if caller.boot() + PAUSE >= until {
+                    return Err(error);
+                }
+                caller.sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => return Err(error),
         };
+        unheard_since = None;
         if has_ended(&explanation) {
-            return result.ok_or_else(|| Error::NotCompleted { job, explanation: Box::new(explanation) });
+            // Who completes a job without a result has come to nothing, which is a result too.
+            let nothing = has_completed(&explanation).then(|| "null".to_owned());
+            return result.or(nothing).ok_or_else(|| Error::NotCompleted { job, explanation: Box::new(explanation) });
         }
         if deadline.is_some_and(|deadline| caller.boot() >= deadline) {
             return Err(Error::NotEnded { job, explanation: Box::new(explanation) });
         }
     }
+}
+
+const fn has_completed(explanation: &Explanation) -> bool {
+    matches!(explanation.doing, Doing::Finished { outcome: State::Completed, .. })
 }
 
 const fn has_ended(explanation: &Explanation) -> bool {

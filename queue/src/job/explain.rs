@@ -219,7 +219,10 @@ pub fn explain(
 ) -> Explanation {
     let doing = match (job.state, latest) {
         (State::Waiting, _) if matches!(job.wait, Wait::Signal | Wait::Jobs) => {
-            Doing::Waiting { blockers: vec![held(job, open, now)] }
+            let until_due = || until_due(job, crashes_max, now);
+            let has_a_time = matches!(job.wait_on, Some(WaitOn::Before { .. })) && !job.due.is_due(now);
+            let blockers = std::iter::once(held(job, open, now)).chain(has_a_time.then(until_due));
+            Doing::Waiting { blockers: blockers.collect() }
         }
         (State::Waiting, _) if job.due.is_due(now) => Doing::Waiting { blockers: vec![in_line(job, line())] },
         (State::Waiting, _) => Doing::Waiting { blockers: vec![until_due(job, crashes_max, now)] },
@@ -288,7 +291,10 @@ fn until_due(job: &Job, crashes_max: u32, now: Now) -> Blocker {
             let what = if let Some(WaitOn::Condition { what }) = &job.wait_on { what.clone() } else { String::new() };
             Reason::Condition { what }
         }
-        Wait::Signal | Wait::Jobs => unreachable!("job {} waits for more than a time", job.id),
+        // With the time that it was enqueued for, if it waits for other jobs too.
+        Wait::Jobs if job.due.steady.is_none() => Reason::Schedule,
+        Wait::Jobs => Reason::Delay,
+        Wait::Signal => unreachable!("job {} waits for more than a time", job.id),
     };
     let wall = job.due.wall.0;
     let holds_while = match job.due.steady {
@@ -406,7 +412,7 @@ impl fmt::Display for Blocker {
             Reason::Snooze => f.write_str("was put back by its own handler")?,
             Reason::Condition { what } => write!(f, "waits because of this: {what}; its handler looks again")?,
             Reason::Signal { name } => {
-                write!(f, "waits for a signal {name:?}, which nobody has sent")?;
+                write!(f, "waits for a signal {name:?}, and none is there")?;
                 return match self.bound {
                     Bound::Milliseconds { at_most } => {
                         write!(f, "; it goes on without one in {}.", seconds(at_most.cast_signed()))

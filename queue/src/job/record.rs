@@ -367,6 +367,17 @@ impl Next {
 }
 
 impl Job {
+    /// Whether what it says of its wait is of the same kind.
+    fn wait_agrees(&self) -> bool {
+        match (self.wait, &self.wait_on) {
+            (Wait::Condition, Some(WaitOn::Condition { .. }))
+            | (Wait::Signal, Some(WaitOn::Signal { .. }))
+            | (Wait::Jobs, Some(WaitOn::Before { .. } | WaitOn::Jobs { .. })) => true,
+            (Wait::Condition | Wait::Signal | Wait::Jobs, _) => false,
+            (_, on) => on.is_none(),
+        }
+    }
+
     /// What must hold of every row, checked before it is written and after it was read.
     ///
     /// # Errors
@@ -379,6 +390,7 @@ impl Job {
             (self.state != State::Running || self.attempts > 0, "a running job has an attempt"),
             (self.attempts >= self.failures, "each failure ended an attempt"),
             (self.token.is_some() == (self.attempts > 0), "the latest attempt has a token"),
+            (self.state != State::Waiting || self.wait_agrees(), "a job that waits says for what"),
             (!self.new.kind.is_empty() && !self.new.queue.is_empty(), "kind and queue have names"),
         ];
         rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, rule)| Err(rule))

@@ -67,7 +67,7 @@ pub enum Refusal {
         state: State,
     },
     /// Jobs would wait for each other.
-    #[error("job {job} would wait for itself: job {through} waits for it already, itself or by others")]
+    #[error("job {job} would wait for itself: it would wait for job {through}, which is the same, or waits for it")]
     WaitsForItself {
         /// The job.
         job: JobId,
@@ -100,7 +100,7 @@ pub enum Refusal {
     /// The disk is nearly full.
     #[error(
         "only {free_bytes} bytes are free, and the last {reserve_bytes} are kept to finish the work that is in the file; \
-         free some space, then enqueue again"
+         free some space, then ask again"
     )]
     StorageFull {
         /// What is left.

@@ -72,18 +72,21 @@ impl Waits {
         self.listeners.get(name).into_iter().flatten().copied()
     }
 
-    /// Whether `from` is `to`, or waits for it, itself or by others.
-    pub fn leads_to(&self, from: JobId, to: JobId) -> bool {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
-        while let Some(job) = next.pop() {
-            if job == to {
-                return true;
+    /// The first of these that is `to`, or waits for it, itself or by others.
+    pub fn leading_to(&self, from: &BTreeSet<JobId>, to: JobId) -> Option<JobId> {
+        let mut seen = BTreeSet::new();
+        from.iter().copied().find(|&first| {
+            let mut next = vec![first];
+            while let Some(job) = next.pop() {
+                if job == to {
+                    return true;
+                }
+                if seen.insert(job) {
+                    next.extend(self.open(job));
+                }
             }
-            if seen.insert(job) {
-                next.extend(self.open(job));
-            }
-        }
-        false
+            false
+        })
     }
 
     fn forget_dependent(&mut self, other: JobId, job: JobId) {
@@ -128,8 +131,11 @@ mod tests {
         waits.wait_for_jobs(id(1), set(&[2]));
         waits.wait_for_jobs(id(2), set(&[3, 4]));
         waits.wait_for_jobs(id(4), set(&[3]));
-        assert!(waits.leads_to(id(1), id(3)) && waits.leads_to(id(1), id(1)));
-        assert!(!waits.leads_to(id(3), id(1)) && !waits.leads_to(id(4), id(2)));
+        assert_eq!(waits.leading_to(&set(&[4, 1]), id(2)), Some(id(1)));
+        assert_eq!(waits.leading_to(&set(&[1]), id(1)), Some(id(1)));
+        assert_eq!(waits.leading_to(&set(&[1, 2]), id(3)), Some(id(1)), "the first one");
+        assert_eq!(waits.leading_to(&set(&[3, 4]), id(1)), None);
+        assert_eq!(waits.leading_to(&set(&[4]), id(2)), None);
     }
 
     #[test]

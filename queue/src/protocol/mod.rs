@@ -153,7 +153,7 @@ pub struct After {
 
 /// For what an attempt waits. Its job goes on as another attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "for", rename_all = "kebab-case")]
+#[serde(tag = "for", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum On {
     /// The oldest signal of a name that nobody has taken. It becomes the result of a step.
     Signal {

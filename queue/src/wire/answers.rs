@@ -47,6 +47,7 @@ struct WaitReply {
     #[serde(default)]
     suspended: bool,
     /// What the step came to, if the attempt goes on.
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
 }
 
@@ -97,6 +98,7 @@ struct JobBody {
     enqueued_at: Wall,
     finished_at: Option<Wall>,
     payload: Box<RawValue>,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
     #[serde(default)]
     steps: Vec<StepBody>,
@@ -120,6 +122,7 @@ struct ProgressBody {
     at: Wall,
     parts_per_million: Option<u32>,
     message: Option<String>,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Box<RawValue>>,
 }
 
@@ -127,6 +130,7 @@ struct ProgressBody {
 struct AwaitReply {
     /// The explanation in words, for people.
     says: String,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
     explanation: Explanation,
 }

@@ -97,7 +97,7 @@ struct ProgressBody {
     parts_per_million: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Box<RawValue>>,
 }
 
@@ -105,7 +105,7 @@ struct ProgressBody {
 #[serde(deny_unknown_fields)]
 struct CompleteBody {
     lease: Lease,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
 }
 

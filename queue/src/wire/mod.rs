@@ -39,6 +39,13 @@ pub const OPENING: &str = "outlive-opening";
 /// What a mutation says that was made before any opening was known. No opening is called so.
 pub const NO_OPENING: &str = "none";
 
+/// Any JSON that is there, `null` too: an option alone would take that for nothing.
+pub(crate) fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<serde_json::value::RawValue>>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
 /// The version of the paths and bodies.
 const PREFIX: &str = "/v1/";
 const TRANSACTIONS: &str = "transactions";

@@ -63,6 +63,8 @@ fn requests() -> Vec<Request> {
         Request::Wait { lease: LEASE, on: On::Signal { name: "a".into(), step: "b".into(), limit_ms: Some(7) } },
         Request::Wait { lease: LEASE, on: On::Jobs { jobs: vec![JobId(1)], step: "b".into() } },
         Request::Wait { lease: LEASE, on: On::Condition { what: "no file".into(), again_ms: 5 } },
+        Request::Complete { lease: LEASE, result: Some("null".into()) },
+        Request::Progress { lease: LEASE, progress: Progress { checkpoint: Some("null".into()), ..progress() } },
         Request::Signal(Signal { name: "a".into(), key: Some("k".into()), payload: "[1.10]".into() }),
     ]
 }
@@ -105,6 +107,10 @@ fn little_need_be_said_and_typing_errors_are_told() {
         ("enqueue", r#"{"kind":"a","after":[1]}"#),
         ("enqueue", r#"{"kind":"a","unmet":"run"}"#),
         ("wait", r#"{"lease":{"job":1,"token":2,"nonce":"0000000000000001"},"on":{"for":"weather"}}"#),
+        (
+            "wait",
+            r#"{"lease":{"job":1,"token":2,"nonce":"0000000000000001"},"on":{"for":"signal","name":"a","step":"a","limit":5}}"#,
+        ),
         ("fail", r#"{"lease":{"job":1,"token":2,"nonce":"x"},"message":"m"}"#),
         ("complete", ""),
         ("complain", "{}"),
@@ -146,7 +152,7 @@ fn every_reply_arrives_as_it_was_sent() {
         last_failure: None,
         doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5), unmet: None },
     };
-    let awaited = Reply::Awaited { result: Some("[1.10]".into()), explanation };
+    let awaited = Reply::Awaited { result: Some("[1.10]".into()), explanation: explanation.clone() };
     let replies = [
         (0, Reply::Enqueued { job: JobId(1), fresh: true }),
         (3, Reply::Claimed { grants: vec![granted] }),
@@ -160,7 +166,8 @@ fn every_reply_arrives_as_it_was_sent() {
         (19, Reply::Suspended),
         (20, Reply::Stepped { result: "null".into() }),
         (20, Reply::Stepped { result: r#"[{"job":1}]"#.into() }),
-        (22, Reply::Signalled { fresh: false }),
+        (24, Reply::Signalled { fresh: false }),
+        (17, Reply::Awaited { result: Some("null".into()), explanation }),
         (14, Reply::Settled { committed: true }),
     ];
     let requests = requests();

@@ -1,7 +1,7 @@
 //! One attempt, from its grant to its end.
 
 use super::context::{Context, Sleep};
-use super::handler::{Execution, Outcome};
+use super::handler::{Execution, Handler, Outcome};
 use super::outcome::{Done, Failure};
 use super::steps::Steps;
 use super::watched::Watched;
@@ -135,7 +135,7 @@ fn begin<H: Host>(
     slot: OwnedSemaphorePermit,
 ) -> Result<(oneshot::Receiver<Returned>, Option<Task>), serde_json::Error> {
     let handler = &shared.handlers[granted.kind.as_str()];
-    let execution = handler.prepare(context(shared, granted, held), &granted.payload)?;
+    let execution = handler.prepare(context(shared, granted, held, &**handler), &granted.payload)?;
     let (sender, returned) = oneshot::channel();
     let task = match execution {
         Execution::Async(work) => Some(shared.host.spawn(Role::Handler, "outlive-handler", async move {
@@ -156,7 +156,7 @@ fn begin<H: Host>(
     Ok((returned, task))
 }
 
-fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Context {
+fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler: &dyn Handler) -> Context {
     let clock = shared.host.clock().clone();
     Context {
         job: granted.lease.job,
@@ -170,6 +170,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held) -> Conte
         lease: held.lease,
         steps: Arc::new(Steps::new(shared.caller.clone(), held.lease, granted.attempt)),
         standing: held.standing.clone(),
+        blocks: handler.blocks(),
         sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),
     }
 }

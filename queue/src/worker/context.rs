@@ -32,6 +32,7 @@ pub struct Context {
     pub(super) lease: Lease,
     pub(super) steps: Arc<Steps>,
     pub(super) standing: Arc<Watched<Standing>>,
+    pub(super) blocks: bool,
     pub(super) sleep: Arc<dyn Fn(Duration) -> Sleep + Send + Sync>,
 }
 
@@ -169,7 +170,8 @@ impl Context {
     /// again; none if the time that [`within`](WaitForSignal::within) says was over.
     ///
     /// If there is none yet the attempt ends here, its slot is free, and the handler is dropped: when the signal comes
-    /// the handler begins anew, and finds its steps.
+    /// the handler begins anew, and finds its steps. A handler that blocks a thread can't be dropped: it gets an error
+    /// instead, and returns.
     ///
     /// ```
     /// # use outlive::{Context, Done, Failure};
@@ -187,7 +189,8 @@ impl Context {
         WaitForSignal { waits: self.waits(), step: name.clone(), name, limit: None, payload: PhantomData }
     }
 
-    /// Waits for other jobs to end, and says how each did. It is the result of a step of this name. If one of them has
+    /// Waits for other jobs to end, and says how each did, by rising number and each once. It is the result of a step of
+    /// this name. If one of them has
     /// not ended yet the attempt ends here, as with [`signal`](Self::signal).
     ///
     /// ```
@@ -221,7 +224,7 @@ impl Context {
 
     fn waits(&self) -> Waits {
         let (caller, steps, standing) = (self.caller.clone(), self.steps.clone(), self.standing.clone());
-        Waits { caller, lease: self.lease, steps, standing }
+        Waits { caller, lease: self.lease, steps, standing, blocks: self.blocks }
     }
 
     /// Runs `work` in a transaction, as [`Outlive::transaction`](crate::Outlive::transaction) does, which can also

@@ -27,6 +27,9 @@ pub(crate) trait Handler: Send + Sync {
     /// # Errors
     /// Why it does not decode.
     fn prepare(&self, context: Context, payload: &str) -> Result<Execution, serde_json::Error>;
+
+    /// Whether it blocks a thread, and can't be dropped half-way.
+    fn blocks(&self) -> bool;
 }
 
 pub(crate) struct AsyncHandler<J, F> {
@@ -61,6 +64,10 @@ where
         let work = (self.handler)(context, serde_json::from_str(payload)?);
         Ok(Execution::Async(Box::pin(async { encode::<J>(work.await) })))
     }
+
+    fn blocks(&self) -> bool {
+        false
+    }
 }
 
 impl<J, F> Handler for BlockingHandler<J, F>
@@ -71,6 +78,10 @@ where
     fn prepare(&self, context: Context, payload: &str) -> Result<Execution, serde_json::Error> {
         let (handler, job) = (self.handler.clone(), serde_json::from_str(payload)?);
         Ok(Execution::Blocking(Box::new(move || encode::<J>(handler(context, job)))))
+    }
+
+    fn blocks(&self) -> bool {
+        true
     }
 }
 

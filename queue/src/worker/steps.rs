@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 /// The steps of a job and how far it has come, as one attempt knows them.
@@ -18,8 +17,8 @@ pub(crate) struct Steps {
     lease: Lease,
     /// What earlier attempts came to, once anybody has asked.
     known: Mutex<Option<Known>>,
-    /// Reports of progress so far.
-    reports: AtomicU64,
+    /// Reports of progress so far. Held over each, so that none overtakes another: the queue keeps the last one.
+    reports: Mutex<u64>,
 }
 
 /// What earlier attempts came to.
@@ -34,7 +33,7 @@ struct Known {
 impl Steps {
     /// Nothing is asked yet: the first attempt of a job has nothing to ask for.
     pub fn new(caller: Arc<HandleCaller>, lease: Lease, attempt: u32) -> Self {
-        Self { caller, lease, known: Mutex::new((attempt == 1).then(Known::default)), reports: AtomicU64::new(0) }
+        Self { caller, lease, known: Mutex::new((attempt == 1).then(Known::default)), reports: Mutex::new(0) }
     }
 
     /// The result of a step, if it has one.
@@ -64,7 +63,9 @@ impl Steps {
         message: Option<String>,
         checkpoint: Option<String>,
     ) -> Result<(), Error> {
-        let number = self.reports.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut reports = self.reports.lock().await;
+        *reports += 1;
+        let number = *reports;
         let progress = Progress { number, parts_per_million, message, checkpoint: checkpoint.clone() };
         match self.caller.call(Request::Progress { lease: self.lease, progress }).await? {
             Reply::Done => {}

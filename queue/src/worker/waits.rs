@@ -6,7 +6,7 @@ use super::steps::Steps;
 use super::watched::Watched;
 use crate::error::Error;
 use crate::handle::{HandleCaller, unexpected};
-use crate::job::{JobId, Lease, State, milliseconds};
+use crate::job::{AttemptEnd, JobId, Lease, Refusal, State, milliseconds};
 use crate::protocol::{On, Reply, Request};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -42,6 +42,8 @@ pub(super) struct Waits {
     pub lease: Lease,
     pub steps: Arc<Steps>,
     pub standing: Arc<Watched<Standing>>,
+    /// Whether the handler blocks a thread, and can't be dropped.
+    pub blocks: bool,
 }
 
 /// The result of a step that waited for a signal.
@@ -92,6 +94,13 @@ impl Waits {
             }
             Reply::Suspended => {
                 self.standing.update(|standing| standing.suspended = true);
+                if self.blocks {
+                    // Its thread can't be stopped: whatever it returns now is refused.
+                    return Err(Error::Refused(Refusal::AttemptEnded {
+                        job: self.lease.job,
+                        end: AttemptEnd::Suspended,
+                    }));
+                }
                 std::future::pending().await
             }
             other => Err(unexpected("wait", &other)),

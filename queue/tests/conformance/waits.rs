@@ -279,10 +279,10 @@ fn what_can_never_be_met_is_said_at_once() {
         assert_eq!(refusal, Refusal::UnknownJob { job: JobId(9) });
         let runs = bench.enqueue(after(&[1], Unmet::Run)).await;
         assert_eq!(ids(&bench.claim(claim()).await), [runs.0]);
-        for jobs in [vec![], vec![1; limits::WAITS_MAX + 1]] {
-            let refusal = bench.refused(Request::Enqueue(after(&jobs, Unmet::Run))).await;
-            assert!(matches!(refusal, Refusal::Limit { .. }), "{refusal}");
-        }
+        let refusal = bench.refused(Request::Enqueue(after(&vec![1; limits::WAITS_MAX + 1], Unmet::Run))).await;
+        assert!(matches!(refusal, Refusal::Limit { .. }), "{refusal}");
+        let at_once = bench.enqueue(after(&[], Unmet::Cancel)).await;
+        assert_eq!(ids(&bench.claim(claim()).await), [at_once.0], "one that waits for none");
     });
 }
 
@@ -293,6 +293,10 @@ fn a_delay_counts_although_others_are_waited_for() {
         let when = outlive::protocol::When::After(10_000);
         let waiting = bench.enqueue(Enqueue { when, ..after(&[1], Unmet::Cancel) }).await;
         bench.pass(Duration::from_secs(4)).await;
+        let Doing::Waiting { blockers } = bench.explain(waiting).await.doing else { panic!("it waits") };
+        let reasons: Vec<Reason> = blockers.into_iter().map(|blocker| blocker.reason).collect();
+        let jobs = Reason::Jobs { jobs: vec![JobId(1)], open: 1, unmet: Some(Unmet::Cancel) };
+        assert_eq!(reasons, [jobs, Reason::Delay], "both");
         bench.end_with_result(&one).await;
         let (reason, _, bound) = bench.why(waiting).await;
         assert_eq!((reason, bound), (Reason::Delay, Bound::Milliseconds { at_most: 6_000 }));
@@ -371,6 +375,53 @@ fn whoever_waits_can_be_cancelled() {
     });
 }
 
+/// What was asked to stop before it waited has ended, and nobody waits for it any more.
+#[test]
+fn what_stops_instead_of_waiting_is_in_nobodys_way() {
+    on_every_store(async |bench| {
+        let (one, other) = (bench.started().await, bench.running().await);
+        bench.cancel(one.lease.job).await;
+        let on = |job: JobId| On::Jobs { jobs: vec![job], step: "a".into() };
+        assert_eq!(bench.wait(one.lease, on(other.lease.job)).await, None);
+        assert_eq!(bench.state(1).await, State::Cancelled);
+        let told = r#"[{"job":1,"state":"cancelled"}]"#;
+        assert_eq!(bench.wait(other.lease, on(JobId(1))).await.as_deref(), Some(told));
+        bench.signal("tea", None, "1").await;
+        let (third, fourth) = (bench.running().await, bench.running().await);
+        bench.cancel(third.lease.job).await;
+        assert_eq!(bench.wait(third.lease, listen("tea", "tea", None)).await, None);
+        assert!(bench.wait(fourth.lease, listen("tea", "tea", None)).await.is_some(), "it is left for others");
+    });
+}
+
+#[test]
+fn nothing_to_wait_for_is_there() {
+    on_every_store(async |bench| {
+        let lease = bench.started().await.lease;
+        assert_eq!(bench.wait(lease, On::Jobs { jobs: vec![], step: "a".into() }).await.as_deref(), Some("[]"));
+    });
+}
+
+/// What is asked next in a transaction sees what follows from what was asked before.
+#[test]
+fn a_transaction_sees_what_its_own_ends_bring_about() {
+    on_every_store(async |bench| {
+        let key = || Some(outlive::protocol::Key { name: "k".into(), scope: outlive::protocol::Scope::WhilePending });
+        bench.enqueue(job("a")).await;
+        bench.enqueue(Enqueue { key: key(), ..after(&[1], Unmet::Cancel) }).await;
+        let begin = Begin { id: bench.request_id(), access: Access::Write, limit_ms: 1_000 };
+        let open = bench.outlive().service().begin(begin).await.expect("it opens");
+        open.say(Said::Command(Request::Cancel { job: JobId(1) })).await.expect("it is taken");
+        let again = Request::Enqueue(Enqueue { key: key(), ..job("b") });
+        let heard = open.say(Said::Command(again)).await;
+        assert_eq!(heard, Ok(Heard::Reply(Reply::Enqueued { job: JobId(3), fresh: true })));
+        assert_eq!(open.say(Said::Commit).await, Ok(Heard::Committed));
+        drop(open);
+        bench.engine_looks().await;
+        assert_eq!((bench.state(2).await, bench.state(3).await), (State::Cancelled, State::Waiting));
+    });
+}
+
 #[test]
 fn a_signal_in_a_transaction_is_sent_with_it() {
     on_every_store(async |bench| {
@@ -424,7 +475,7 @@ fn a_wait_says_what_is_wrong_with_it() {
             listen("", "a", None),
             listen("tea", "a\nb", None),
             listen("tea", "a", Some(u64::MAX)),
-            On::Jobs { jobs: vec![], step: "a".into() },
+            On::Jobs { jobs: vec![JobId(1); limits::WAITS_MAX + 1], step: "a".into() },
             On::Condition { what: "no".into(), again_ms: u64::MAX },
         ];
         for on in wrong {

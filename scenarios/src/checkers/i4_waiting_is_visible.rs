@@ -299,7 +299,14 @@ fn expected_hold(rows: &Rows, moment: Moment, id: i64, row: &JobRow) -> Option<O
     };
     let others = rows.waits.get(&(id, step.to_owned())).into_iter().flatten();
     let open = others.filter(|other| rows.jobs.get(other).is_some_and(|other| !other.finished)).count();
-    Some(Some(format!("jobs {open} until ended")))
+    let jobs = format!("jobs {open} until ended");
+    if !step.is_empty() {
+        return Some(Some(jobs));
+    }
+    // With the time that it was enqueued for.
+    let due = format!("until steady {:?} or wall {}", row.due_steady_ms, row.due_wall_ms);
+    let time = if row.due_steady_ms.is_none() { "schedule" } else { "delay" };
+    Some(is_due(rows, moment, row).map(|is_due| if is_due { jobs } else { format!("{jobs} and {time} {due}") }))
 }
 
 /// The moment of a census, as far as it can be told from outside.
