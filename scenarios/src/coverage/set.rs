@@ -57,7 +57,7 @@ impl StateSet {
             std::iter::from_fn(move || {
                 let bit = (rest != 0).then(|| rest.trailing_zeros())?;
                 rest &= rest - 1;
-                Some(place * 64 + bit as u32)
+                Some(place * 64 + bit)
             })
         })
     }
