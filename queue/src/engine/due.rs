@@ -4,7 +4,7 @@
 
 use super::Engine;
 use super::group::{Group, Move};
-use super::waits::Held;
+use super::waits::{Held, Seen};
 use crate::host::{self, Host};
 use crate::job::{Attempt, Due, Holder, Job, JobId, Now, State, Wait, WaitOn, life};
 use crate::limits;
@@ -30,7 +30,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Decides all that follows from what was decided, and lets it be seen in the order.
     pub(super) async fn conclude(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
         self.arrange(group.take_moves(), now);
-        self.follow_up(group, now).await?;
+        self.follow_up(group, Seen::AtOnce, now).await?;
         self.arrange(group.take_moves(), now);
         Ok(())
     }

@@ -9,6 +9,7 @@
 use super::commands::Stop;
 use super::group::Group;
 use super::replay::{self, Answer};
+use super::waits::Seen;
 use super::{Arriving, Decided, Engine, wait};
 use crate::host::Host;
 use crate::job::{Lease, Now, Refusal, RequestId, Steady};
@@ -265,7 +266,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         match self.execute(&mut open.group, request, now).await {
             Ok(reply) => {
                 // What is asked next sees all that follows from it.
-                self.follow_up(&mut open.group, now).await?;
+                self.follow_up(&mut open.group, Seen::WithTheCommit, now).await?;
                 open.leases.extend(shown);
                 Ok(Ok(Heard::Reply(reply)))
             }

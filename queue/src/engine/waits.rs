@@ -219,8 +219,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(open)
     }
 
-    /// Decides what follows for others from the ends of jobs, and from that, until nothing does.
-    pub(super) async fn follow_up(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
+    /// Decides what follows for others from the ends of jobs, and from that, until nothing does. What belongs elsewhere in
+    /// the order then is put there at once, or stays in the group of a transaction.
+    pub(super) async fn follow_up(&mut self, group: &mut Group, seen: Seen, now: Now) -> Result<(), StoreError> {
         while let Some(ended) = group.take_ended() {
             let dependents = group.dependents(&self.waits, ended);
             if dependents.is_empty() {
@@ -230,6 +231,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let state = stored.expect("what has ended is in the group").job.state;
             for dependent in dependents {
                 self.other_has_ended(group, dependent, (ended, state), now).await?;
+                if seen == Seen::AtOnce {
+                    self.arrange(group.take_moves(), now);
+                }
             }
         }
         Ok(())
@@ -309,10 +313,19 @@ impl<H: Host, S: Storage> Engine<H, S> {
             self.deliver(group, &name, now).await?;
             self.arrange(group.take_moves(), now);
         }
-        self.follow_up(group, now).await?;
+        self.follow_up(group, Seen::AtOnce, now).await?;
         self.arrange(group.take_moves(), now);
         Ok(())
     }
+}
+
+/// When the order sees what follows from an end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// With the decision.
+    AtOnce,
+    /// With the commit.
+    WithTheCommit,
 }
 
 /// What an opening finds held.

@@ -123,7 +123,8 @@ pub enum Refusal {
     /// A bug in Outlive: the store would not take the rows. Nothing was changed.
     #[error("internal error, please report it: {message}")]
     Internal {
-        /// What the store said.
+        /// What the store said. Beside it an error's body has a message of its own.
+        #[serde(rename = "says")]
         message: String,
     },
 }

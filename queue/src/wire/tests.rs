@@ -182,6 +182,7 @@ fn every_error_arrives_as_it_was_sent_and_says_whether_it_may_have_happened() {
     let errors = [
         (409, CallError::Refused(Refusal::StaleLease { job: JobId(7) })),
         (404, CallError::Refused(Refusal::UnknownJob { job: JobId(7) })),
+        (500, CallError::Refused(Refusal::Internal { message: "a row is there twice".into() })),
         (507, CallError::Refused(Refusal::StorageFull { free_bytes: 1, reserve_bytes: 2 })),
         (503, CallError::Unavailable { why: "the file is closed".into() }),
         (504, unknown.clone()),

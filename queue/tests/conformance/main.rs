@@ -14,6 +14,7 @@ mod limits;
 mod lost;
 mod progress;
 mod random;
+mod real_failures;
 mod reopening;
 mod requests;
 mod results;

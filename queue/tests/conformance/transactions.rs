@@ -37,7 +37,7 @@ fn on_a_file(test: impl AsyncFn(&mut Bench)) {
 }
 
 impl Bench {
-    async fn open_transaction(&mut self) -> Arc<dyn Conversation> {
+    pub async fn open_transaction(&mut self) -> Arc<dyn Conversation> {
         let id = self.request_id();
         self.begin(id, Access::Write).await.expect("it opens")
     }

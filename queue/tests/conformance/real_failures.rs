@@ -1,0 +1,126 @@
+//! Failures that other queues had, where one request after another shows that they can't happen here. Those that need a
+//! crash or a pause are files in `scenarios/regressions/`. The names are those of the table in docs/TESTING.md.
+
+use crate::bench::{claim, error, ids, job, on_every_store};
+use outlive::job::{JobId, Next, State, Unmet};
+use outlive::protocol::{After, Enqueue, Heard, Key, On, Reply, Request, Said, Scope, Signal};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A key that stood over completed jobs too ran its work once, ever.
+#[test]
+fn unique_too_wide() {
+    on_every_store(async |bench| {
+        let key = || Some(Key { name: "nightly".into(), scope: Scope::WhilePending });
+        for night in 1..=3 {
+            let enqueued = bench.call(Request::Enqueue(Enqueue { key: key(), ..job("a") })).await;
+            assert_eq!(enqueued, Ok(Reply::Enqueued { job: JobId(night), fresh: true }));
+            let granted = bench.claim_one().await;
+            bench.done(Request::Complete { lease: granted.lease, result: None }).await;
+        }
+    });
+}
+
+/// A child failed, or its worker died: its parent waited for ever.
+#[test]
+fn parent_waits_forever() {
+    on_every_store(async |bench| {
+        let parent = bench.started().await;
+        let (fails, dies) = (bench.started().await, bench.started().await);
+        let children = vec![fails.lease.job, dies.lease.job];
+        let on = On::Jobs { jobs: children.clone(), step: "children".into() };
+        assert_eq!(bench.call(Request::Wait { lease: parent.lease, on }).await, Ok(Reply::Suspended));
+        let after = After { jobs: children, unmet: Unmet::Discard };
+        let next = bench.enqueue(Enqueue { after: Some(after), ..job("b") }).await;
+        let never = outlive::protocol::Reported { retryable: false, ..error("never") };
+        assert_eq!(bench.fail(fails.lease, never).await, Next::Discard);
+        assert_eq!(bench.look(next).await.state, State::Discarded);
+        bench.reopen().await;
+        // Its worker was never heard of again, as often as it takes.
+        for _ in 1..outlive::limits::CRASHES_DEFAULT {
+            bench.pass(Duration::from_secs(3_600)).await;
+            let again = bench.claim_one().await;
+            assert_eq!(again.lease.job, dies.lease.job);
+            bench.done(Request::Start { lease: again.lease }).await;
+            bench.pass(Duration::from_secs(3_600)).await;
+        }
+        assert_eq!(bench.look(dies.lease.job).await.state, State::Quarantined);
+        assert_eq!(ids(&bench.claim(claim()).await), [parent.lease.job.0], "the parent goes on");
+    });
+}
+
+/// A job that was enqueued in an open transaction ran before the rows that it needed were there, or was lost with it.
+#[test]
+fn run_before_commit() {
+    on_every_store(async |bench| {
+        let mut waiting = bench.send(Request::Claim(outlive::protocol::Claim { wait_ms: 60_000, ..claim() }));
+        bench.engine_looks().await;
+        let open = bench.open_transaction().await;
+        let heard = open.say(Said::Command(Request::Enqueue(job("a")))).await;
+        assert_eq!(heard, Ok(Heard::Reply(Reply::Enqueued { job: JobId(1), fresh: true })));
+        assert!(crate::bench::answered(&mut waiting).is_none(), "it is not there yet");
+        assert_eq!(open.say(Said::Commit).await, Ok(Heard::Committed));
+        drop(open);
+        bench.engine_looks().await;
+        let Some(Ok(Reply::Claimed { grants })) = crate::bench::answered(&mut waiting) else {
+            panic!("nobody was woken")
+        };
+        assert_eq!(ids(&grants), [1]);
+        let open = bench.open_transaction().await;
+        open.say(Said::Command(Request::Enqueue(job("a")))).await.expect("it is taken");
+        drop(open);
+        bench.reopen().await;
+        assert_eq!(ids(&bench.claim(claim()).await), [1], "what was not committed is not there");
+    });
+}
+
+/// A workflow that was recovered between two of its steps had no next one, and blocked its queue.
+#[test]
+fn stuck_between_steps() {
+    on_every_store(async |bench| {
+        let first = bench.started().await;
+        let step = |lease, name: &str| Request::Step { lease, name: name.into(), result: "1".into() };
+        bench.call(step(first.lease, "one")).await.expect("it is stored");
+        bench.reopen().await;
+        bench.pass(Duration::from_secs(3_600)).await;
+        let second = bench.claim_one().await;
+        let on = On::Signal { name: "tea".into(), step: "tea".into(), limit_ms: None };
+        assert_eq!(bench.call(Request::Wait { lease: second.lease, on }).await, Ok(Reply::Suspended));
+        bench.reopen().await;
+        let tea = Signal { name: "tea".into(), key: None, payload: "1".into() };
+        bench.call(Request::Signal(tea)).await.expect("it is sent");
+        bench.reopen().await;
+        let third = bench.claim_one().await;
+        let steps: Vec<String> = bench.look(JobId(1)).await.steps.into_iter().map(|step| step.name).collect();
+        assert_eq!((third.attempt, steps), (3, vec!["one".to_owned(), "tea".to_owned()]));
+    });
+}
+
+/// Jobs that failed together were tried again together, wave after wave.
+#[test]
+fn retry_herd() {
+    on_every_store(async |bench| {
+        let mut leases = Vec::new();
+        for _ in 0..40 {
+            leases.push(bench.running().await.lease);
+        }
+        let mut rests = BTreeSet::new();
+        for lease in leases {
+            let Next::Retry { due } = bench.fail(lease, error("the service is down")).await else { panic!("a retry") };
+            rests.insert(due.wall);
+        }
+        let spread = rests.last().unwrap().0 - rests.first().unwrap().0;
+        assert!(rests.len() > 30 && spread > 500, "{} times within {spread} ms", rests.len());
+    });
+}
+
+/// What was asked to stop was forgotten when the job was looked for in another way.
+#[test]
+fn cancel_dropped() {
+    on_every_store(async |bench| {
+        let running = bench.started().await;
+        assert!(!bench.cancel(running.lease.job).await);
+        bench.reopen().await;
+        assert_eq!(bench.look(running.lease.job).await.state, State::Cancelled, "its worker is gone");
+    });
+}
