@@ -417,6 +417,12 @@ pub fn may_recur(asked: &Enqueue) -> bool {
     asked.key.as_ref().is_some_and(|key| key.scope != Scope::Forever)
 }
 
+/// Whether two texts are the same JSON.
+pub fn same_json(one: &str, other: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    read(one) == read(other)
+}
+
 /// The intent's number in a payload, whatever else it says.
 pub fn number_of(payload: &str) -> Option<u64> {
     let value: serde_json::Value = serde_json::from_str(payload).ok()?;

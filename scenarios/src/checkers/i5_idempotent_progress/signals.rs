@@ -1,5 +1,6 @@
 //! Signals: by what was sent and acknowledged, and by the rows at the end.
 
+use crate::checkers::facts::same_json as same;
 use crate::checkers::{Facts, Finding, Report};
 use crate::image::{Rows, SignalRow};
 use outlive::JobId;
@@ -76,9 +77,4 @@ fn in_order(rows: &Rows, report: &mut Report) {
             _ => {}
         }
     }
-}
-
-fn same(one: &str, other: &str) -> bool {
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    read(one) == read(other)
 }

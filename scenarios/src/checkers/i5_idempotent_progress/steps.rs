@@ -1,5 +1,6 @@
 //! Steps: by what their holders were told, by what handlers did, and by the rows at the end.
 
+use crate::checkers::facts::same_json as same;
 use crate::checkers::{Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
@@ -82,9 +83,4 @@ fn runs(evidence: &Evidence, facts: &Facts, told: &Results<'_>, report: &mut Rep
         });
         (0..asked.count()).for_each(|_| report.expect("I5.k", true, || unreachable!("it holds")));
     }
-}
-
-fn same(one: &str, other: &str) -> bool {
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    read(one) == read(other)
 }
