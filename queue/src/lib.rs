@@ -62,7 +62,7 @@ mod worker;
 
 pub use engine::Local;
 pub use error::{Effect, Error};
-pub use handle::{AwaitResult, EnqueueJob, Enqueued, Job, Outlive, SendSignal, Transaction};
+pub use handle::{AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, Outlive, SendSignal, Transaction};
 pub use job::{Explanation, JobId};
 pub use options::Options;
 pub use worker::{Context, Done, Ended, Failure, WaitForSignal, Worker, WorkerBuilder};

@@ -46,6 +46,17 @@ pub const HEARTBEATS_PER_LEASE: u32 = 3;
 /// Steady time is written at least this many times in the shortest live lease.
 pub const MARKS_PER_LEASE: u32 = 4;
 
+/// Most jobs of a queue that a rate lets begin in its time.
+pub const RATE_JOBS_MAX: u32 = 1_000_000;
+/// Longest time of a rate: 31 days.
+pub const RATE_PERIOD_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
+/// Shortest rest before a job is let through to find out whether a service is back.
+pub const PROBE_MIN: Duration = Duration::from_millis(100);
+/// Longest rest before a job is let through to find out whether a service is back: a day.
+pub const PROBE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Most workers that are remembered because they were seen; the one that was seen first is forgotten.
+pub const WORKERS_SEEN_MAX: usize = 1_024;
+
 /// Most jobs in one claim.
 pub const CLAIM_JOBS_MAX: u32 = 1_000;
 /// Most kinds, and most queues, in one claim.

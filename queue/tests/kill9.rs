@@ -68,16 +68,7 @@ fn say(what: &str) {
 }
 
 fn job() -> Enqueue {
-    Enqueue {
-        kind: "a".into(),
-        queue: "default".into(),
-        priority: 0,
-        max_attempts: 3,
-        payload: format!("{:?}", "x".repeat(500)),
-        when: When::Now,
-        key: None,
-        after: None,
-    }
+    Enqueue { max_attempts: 3, ..Enqueue::new("a", format!("{:?}", "x".repeat(500))) }
 }
 
 fn claim() -> Claim {

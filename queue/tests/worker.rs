@@ -164,16 +164,7 @@ async fn a_panic_is_recorded_and_takes_nothing_with_it() {
 #[tokio::test]
 async fn a_payload_that_does_not_decode_is_recorded_and_discarded_in_the_end() {
     let (_directory, outlive) = queue().await;
-    let enqueue = Enqueue {
-        kind: Double::KIND.into(),
-        queue: "default".into(),
-        priority: 0,
-        max_attempts: 2,
-        payload: r#"{"number":"seven"}"#.into(),
-        when: When::Now,
-        key: None,
-        after: None,
-    };
+    let enqueue = Enqueue { max_attempts: 2, ..Enqueue::new(Double::KIND, r#"{"number":"seven"}"#) };
     let call = Call { id: RequestId([1; 16]), request: Request::Enqueue(enqueue) };
     let Ok(Reply::Enqueued { job, .. }) = outlive.service().call(call).await else { panic!("not enqueued") };
     let _worker = outlive.worker().concurrency(1).handle(double).start().unwrap();

@@ -29,6 +29,10 @@ pub struct Rows {
     pub signals: BTreeMap<i64, SignalRow>,
     /// The jobs for which a job waits or has waited, by job and step.
     pub waits: BTreeMap<(i64, String), Vec<i64>>,
+    /// By queue.
+    pub limits: BTreeMap<String, LimitRow>,
+    /// In no order.
+    pub pauses: Vec<PauseRow>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
     /// The names of requests that changed something.
@@ -64,6 +68,36 @@ pub struct SignalRow {
     pub taken: Option<(i64, String)>,
 }
 
+/// A row of `outlive_limits`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct LimitRow {
+    pub at_once: Option<i64>,
+    pub at_once_per_key: Option<i64>,
+    /// Jobs, milliseconds, burst.
+    pub rate: Option<(i64, i64, i64)>,
+    pub full_at_steady_ns: i64,
+}
+
+/// A row of `outlive_pauses`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct PauseRow {
+    pub gate: String,
+    pub name: String,
+    pub is_down: bool,
+    pub by: String,
+    pub why: String,
+    pub probe: Option<i64>,
+}
+
+impl PauseRow {
+    /// Whether it keeps this job from running.
+    pub fn keeps(&self, job: &JobRow) -> bool {
+        self.name == if self.gate == "queue" { &*job.queue } else { &*job.kind }
+    }
+}
+
 /// The rows of tables that are not the queue's.
 #[derive(Clone, Debug, Default)]
 pub struct OwnRows {
@@ -88,6 +122,7 @@ pub struct TransferRow {
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the columns of the same names say it")]
 pub struct JobRow {
+    pub id: i64,
     pub kind: String,
     pub queue: String,
     pub state: String,
@@ -108,6 +143,7 @@ pub struct JobRow {
     pub finished_ms: Option<i64>,
     pub result: Option<String>,
     pub payload: String,
+    pub concurrency_key: Option<String>,
 }
 
 /// A row of `outlive_attempts`.
@@ -152,9 +188,11 @@ impl Rows {
         let mut rows = Self::default();
         query(&connection, "SELECT steady_ms FROM outlive_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
-            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on FROM outlive_jobs";
+            failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on, \
+            concurrency_key FROM outlive_jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
+                id: integer(row[0]),
                 kind: text(row[1]),
                 queue: text(row[2]),
                 state: text(row[3]),
@@ -175,6 +213,7 @@ impl Rows {
                 finished_ms: row[15].as_int(),
                 result: row[16].to_text().map(str::to_owned),
                 payload: text(row[17]),
+                concurrency_key: row[20].to_text().map(str::to_owned),
             };
             rows.jobs.insert(integer(row[0]), job);
         })?;
@@ -226,6 +265,19 @@ impl Rows {
         query(&connection, "SELECT job, step, on_job FROM outlive_waits", |row| {
             rows.waits.entry((integer(row[0]), text(row[1]))).or_default().push(integer(row[2]));
         })?;
+        let limits = "SELECT queue, at_once, at_once_per_key, rate_jobs, rate_per_ms, rate_burst, full_at_steady_ns \
+            FROM outlive_limits";
+        query(&connection, limits, |row| {
+            let rate = row[3].as_int().map(|jobs| (jobs, integer(row[4]), integer(row[5])));
+            let (at_once, at_once_per_key) = (row[1].as_int(), row[2].as_int());
+            let limit = LimitRow { at_once, at_once_per_key, rate, full_at_steady_ns: integer(row[6]) };
+            rows.limits.insert(text(row[0]), limit);
+        })?;
+        query(&connection, "SELECT gate, name, is_down, paused_by, why, probe_job FROM outlive_pauses", |row| {
+            let (gate, name) = (text(row[0]), text(row[1]));
+            let (is_down, by, why) = (integer(row[2]) != 0, text(row[3]), text(row[4]));
+            rows.pauses.push(PauseRow { gate, name, is_down, by, why, probe: row[5].as_int() });
+        })?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
@@ -264,7 +316,7 @@ fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
 }
 
 /// The tables of a file.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 12] = [
     "outlive_state",
     "outlive_jobs",
     "outlive_attempts",
@@ -274,6 +326,8 @@ pub const TABLES: [&str; 10] = [
     "outlive_progress",
     "outlive_signals",
     "outlive_waits",
+    "outlive_limits",
+    "outlive_pauses",
     "outlive_requests",
 ];
 

@@ -3,7 +3,8 @@
 
 use outlive::Options;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token,
+    WaitRow,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
@@ -174,6 +175,14 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.waits(job).await
     }
 
+    fn limits(&mut self) -> impl Future<Output = Result<Vec<LimitRow>, StoreError>> {
+        self.inner.limits()
+    }
+
+    fn pauses(&mut self) -> impl Future<Output = Result<Vec<PauseRow>, StoreError>> {
+        self.inner.pauses()
+    }
+
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> {
         self.inner.request(id)
     }
@@ -257,6 +266,11 @@ impl Deed {
             Change::InsertSignal(_)
             | Change::InsertKey(_)
             | Change::UpdateKey(_)
+            | Change::InsertLimit(_)
+            | Change::UpdateLimit(_)
+            | Change::InsertPause(_)
+            | Change::UpdatePause(_)
+            | Change::DeletePause { .. }
             | Change::InsertRequest(_)
             | Change::ForgetRequests { .. }
             | Change::PutState(_) => None,

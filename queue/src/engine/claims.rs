@@ -132,7 +132,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     async fn grant(&mut self, group: &mut Group, claim: &WaitingClaim, now: Now) -> Result<Vec<Granted>, StoreError> {
         let wish = &claim.wish;
-        if self.order.first(&wish.queues, &wish.kinds).is_none() {
+        if self.next_for(wish, now).is_none() {
             return Ok(Vec::new());
         }
         // Its first copy may have been answered while this one waited.
@@ -143,7 +143,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             };
         }
         let mut grants = Vec::new();
-        while let Some(id) = self.next_for(wish).filter(|_| grants.len() < wish.most as usize) {
+        while let Some(id) = self.next_for(wish, now).filter(|_| grants.len() < wish.most as usize) {
             let stored = group.job(&mut self.store, id).await?;
             let mut job = stored.expect("what is in the order is in the file").job;
             let token = group.take_token();
@@ -151,6 +151,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Grant { token, nonce: self.nonce, worker: wish.worker.clone(), holder: wish.holder, lease: wish.lease };
             let attempt = life::claim(&mut job, grant, now);
             self.order.put(id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
+            let (limit, pause) = self.gates.pass(&job.new.queue, &job.new.kind, (id, token), now);
+            limit.into_iter().for_each(|row| group.put_limit(row, true));
+            pause.into_iter().for_each(|row| group.put_pause(row, true));
             grants.push(granted(&job, &attempt, job.failures, self.state.first_opening));
             group.insert_attempt(attempt);
             group.update_job(job);
@@ -164,8 +167,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(grants)
     }
 
-    fn next_for(&self, wish: &Wish) -> Option<crate::job::JobId> {
-        self.order.first(&wish.queues, &wish.kinds)
+    fn next_for(&self, wish: &Wish, now: Now) -> Option<crate::job::JobId> {
+        let is_open = |queue: &str, kind: &str| self.gates.is_open(queue, kind, self.order.leased(queue), now);
+        self.order.first(&wish.queues, &wish.kinds, is_open)
     }
 }
 

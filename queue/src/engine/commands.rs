@@ -6,7 +6,7 @@ use super::group::{Group, Move};
 use super::replay::{self, Answer};
 use super::{Decided, Engine, validate};
 use crate::host::{self, Host};
-use crate::job::explain::Line;
+use crate::job::explain::{Around, Line};
 use crate::job::life::{self, Cancelled, Report};
 use crate::job::{
     Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, NewJob, Now, ProgressRow, Refusal, StepRow, Wait,
@@ -55,7 +55,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         if let Request::Claim(claim) = &call.request {
             return Ok(match validate::claim(claim, self.claims.len()) {
-                Ok(()) => Decided::Wait(WaitingClaim::new(call, claim, now)),
+                Ok(()) => {
+                    self.seen.see(claim, now);
+                    Decided::Wait(WaitingClaim::new(call, claim, now))
+                }
                 Err(refusal) => Decided::Answer(Err(CallError::Refused(refusal))),
             });
         }
@@ -144,6 +147,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 group.update_job(job);
                 Ok(Reply::Cancelled { at_once })
             }
+            Request::Limit(limits) => self.limit(group, limits, now),
+            Request::Pause { gate, by, why } => self.pause(group, gate, (by, why), now),
+            Request::Resume { gate } => self.resume(group, gate),
+            Request::Gates => Ok(Reply::Gated(self.view_gates(now))),
             Request::Explain { job } => self.explain(group, *job, now).await.map(Reply::Explained),
             Request::Look { job } => self.look(group, *job).await.map(|view| Reply::Looked(Box::new(view))),
         }
@@ -183,6 +190,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             kind: enqueue.kind.as_str().into(),
             priority: enqueue.priority,
             max_attempts: enqueue.max_attempts,
+            concurrency_key: enqueue.concurrency_key.as_deref().map(Into::into),
             payload: payload.into(),
         };
         let mut job = life::enqueue(group.take_job_id(), new, wait, due, now);
@@ -352,10 +360,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
             ahead: self.order.ahead(id, limits::LINE_COUNT_MAX),
             claims_waiting: self.claims.iter().filter(|claim| claim.wants(&job.new.queue, &job.new.kind)).count()
                 as u64,
+            asked_ms_ago: self.seen.asked_for(&job.new.queue, &job.new.kind, now),
         };
         let crashes_max = self.options.limits.crashes_max;
         let open: Vec<JobId> = self.waits.open(id).collect();
-        Ok(explain::explain(&job, latest.as_ref(), failure.as_ref(), crashes_max, &open, now, line))
+        Ok({
+            let around = Around { open: &open, obstacles: self.obstacles(&job, now), crashes_max };
+            explain::explain(&job, latest.as_ref(), failure.as_ref(), around, now, line)
+        })
     }
 
     async fn last_failure(
@@ -491,12 +503,14 @@ fn answer(reply: &Reply) -> Option<Answer> {
         Reply::Suspended => Some(Answer::Suspended),
         Reply::Signalled { fresh } => Some(Answer::Signalled { fresh }),
         Reply::Failed { next } => Some(Answer::Failed { next }),
+        Reply::Resumed { was_paused } => Some(Answer::Resumed { was_paused }),
         Reply::Cancelled { at_once } => Some(Answer::Cancelled { at_once }),
         Reply::Claimed { .. }
         | Reply::Renewed { .. }
         | Reply::Stepped { .. }
         | Reply::Awaited { .. }
         | Reply::Settled { .. }
+        | Reply::Gated(_)
         | Reply::Explained(_)
         | Reply::Looked(_) => None,
     }

@@ -6,7 +6,7 @@ use super::Engine;
 use super::group::{Group, Move};
 use super::waits::{Held, Seen};
 use crate::host::{self, Host};
-use crate::job::{Attempt, Due, Holder, Job, JobId, Now, State, Wait, WaitOn, life};
+use crate::job::{Attempt, Due, Holder, Job, JobId, NewJob, Now, State, Wait, WaitOn, life};
 use crate::limits;
 use crate::order::{Entry, Order, Stage, Waits};
 use crate::store::{Live, Storage, Store, StoreError, Stored};
@@ -47,6 +47,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let crate::store::FileState { next_job, next_token, next_signal, .. } = state;
         self.state = crate::store::FileState { next_job, next_token, next_signal, ..self.state };
         (self.order, self.waits) = (Order::default(), Waits::default());
+        self.recover_gates().await?;
         let mut held = Held::default();
         let mut after = JobId(0);
         loop {
@@ -60,6 +61,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             // The mark and the nonce are written even if there is nothing else to write.
             if is_last {
                 self.recover_waits(&mut group, std::mem::take(&mut held), now).await?;
+                self.recover_probes(&mut group, now).await?;
+                self.arrange(group.take_moves(), now);
                 group.touch();
             }
             self.commit(group, now).await?;
@@ -77,7 +80,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         held: &mut Held,
         now: Now,
     ) -> Result<(), StoreError> {
-        let Live { id, queue, kind, priority, wait, wait_on, due, leased } = live;
+        let Live { id, queue, kind, priority, concurrency_key: key, wait, wait_on, due, leased } = live;
         let attempt = match leased {
             Some(token) => group.attempt(&mut self.store, token).await?,
             None => None,
@@ -97,7 +100,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             Some(WaitOn::Condition { .. } | WaitOn::Unmet { .. }) | None => {}
         }
-        self.order.put(id, Entry { queue, kind, priority, stage }, now);
+        self.order.put(id, Entry { queue, kind, priority, key, stage }, now);
         match attempt {
             Some(attempt) if attempt.holder == Holder::Here && attempt.nonce != self.nonce => {
                 self.lose(group, id, GONE, now).await
@@ -146,6 +149,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 Move::Listening(id, name) => self.waits.listen(id, name),
                 Move::WaitingFor(id, on) => self.waits.wait_for_jobs(id, on),
                 Move::Met(id, other) => self.waits.met(id, other),
+                Move::Limit(row) => {
+                    self.order.limit_keys(&row.queue, row.at_once_per_key);
+                    self.gates.put_limit(row);
+                }
+                Move::Pause(row) => self.gates.put_pause(row),
+                Move::Resume(gate, is_down) => self.gates.resume(&gate, is_down),
                 Move::Out(id) => {
                     self.order.remove(id);
                     self.waits.remove(id);
@@ -179,5 +188,7 @@ fn stage(wait: Wait, due: Due) -> Stage {
 
 /// What the order must know of a job.
 pub(super) fn entry(job: &Job, stage: Stage) -> Entry {
-    Entry { queue: job.new.queue.clone(), kind: job.new.kind.clone(), priority: job.new.priority, stage }
+    let NewJob { queue, kind, priority, concurrency_key, .. } = &job.new;
+    let key = concurrency_key.clone();
+    Entry { queue: queue.clone(), kind: kind.clone(), priority: *priority, key, stage }
 }

@@ -1,7 +1,8 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
 use crate::job::{
-    Attempt, Failure, Job, JobId, KeyRow, Now, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Now, PauseRow, ProgressRow, RequestId, SignalRow, Steady,
+    StepRow, Token, WaitRow,
 };
 use crate::limits;
 use crate::order::{Entry, Waits};
@@ -22,8 +23,12 @@ pub struct Group {
     progress: BTreeMap<JobId, Row<ProgressRow>>,
     signals: BTreeMap<i64, Row<SignalRow>>,
     waits: BTreeSet<WaitRow>,
+    limits: BTreeMap<Arc<str>, Row<LimitRow>>,
+    pauses: BTreeMap<(Gate, bool), Pausing>,
     /// Jobs that have ended, and what follows from that for others is not decided yet.
     ended: Vec<JobId>,
+    /// Attempts that have ended, and what follows from that for pauses is not decided yet.
+    ended_attempts: Vec<Attempt>,
     moves: Vec<Move>,
 }
 
@@ -39,6 +44,18 @@ pub enum Move {
     WaitingFor(JobId, BTreeSet<JobId>),
     /// One of those for which it waits has ended.
     Met(JobId, JobId),
+    /// The limits of a queue are these.
+    Limit(LimitRow),
+    /// A pause is there.
+    Pause(PauseRow),
+    /// A pause is over: of this gate, because a service was down or not.
+    Resume(Gate, bool),
+}
+
+/// A pause as it was in the file and as it will be.
+struct Pausing {
+    is_there: bool,
+    row: Option<PauseRow>,
 }
 
 struct Row<T> {
@@ -99,7 +116,10 @@ impl Group {
             progress: BTreeMap::new(),
             signals: BTreeMap::new(),
             waits: BTreeSet::new(),
+            limits: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             ended: Vec::new(),
+            ended_attempts: Vec::new(),
             moves: Vec::new(),
         }
     }
@@ -117,6 +137,11 @@ impl Group {
     /// The next job that has ended, if what follows from that is not decided yet.
     pub fn take_ended(&mut self) -> Option<JobId> {
         self.ended.pop()
+    }
+
+    /// The next attempt that has ended, if what follows from that for pauses is not decided yet.
+    pub fn take_ended_attempt(&mut self) -> Option<Attempt> {
+        self.ended_attempts.pop()
     }
 
     /// Those for which a job waits that have not ended, as this group leaves them.
@@ -329,6 +354,9 @@ impl Group {
     /// An attempt that was changed.
     pub fn update_attempt(&mut self, attempt: Attempt) {
         let row = self.attempts.get_mut(&attempt.token).expect("an attempt is read before it is changed");
+        if attempt.end.is_some() {
+            self.ended_attempts.push(attempt.clone());
+        }
         row.update(attempt);
     }
 
@@ -355,6 +383,22 @@ impl Group {
     /// A job waits for another one.
     pub fn insert_wait(&mut self, row: WaitRow) {
         self.waits.insert(row);
+    }
+
+    /// The limits of a queue; `is_there` says whether it had some before.
+    pub fn put_limit(&mut self, row: LimitRow, is_there: bool) {
+        put(&mut self.limits, row.queue.clone(), row, is_there);
+    }
+
+    /// A pause; `is_there` says whether there is one in the file, unless this group has changed it before.
+    pub fn put_pause(&mut self, row: PauseRow, is_there: bool) {
+        let pausing = self.pauses.entry(row.key()).or_insert(Pausing { is_there, row: None });
+        pausing.row = Some(row);
+    }
+
+    /// A pause that is in the file is over, or one of this group.
+    pub fn delete_pause(&mut self, row: &PauseRow) {
+        self.pauses.entry(row.key()).or_insert(Pausing { is_there: true, row: None }).row = None;
     }
 
     /// A new step.
@@ -384,6 +428,12 @@ impl Group {
         changes.extend(changed(self.progress, Change::InsertProgress, Change::UpdateProgress));
         changes.extend(changed(self.signals, Change::InsertSignal, Change::UpdateSignal));
         changes.extend(self.waits.into_iter().map(Change::InsertWait));
+        changes.extend(changed(self.limits, Change::InsertLimit, Change::UpdateLimit));
+        changes.extend(self.pauses.into_iter().filter_map(|((gate, is_down), pausing)| match pausing {
+            Pausing { is_there: false, row } => row.map(Change::InsertPause),
+            Pausing { is_there: true, row: Some(row) } => Some(Change::UpdatePause(row)),
+            Pausing { is_there: true, row: None } => Some(Change::DeletePause { gate, is_down }),
+        }));
         changes.extend(self.requests.into_values().map(Change::InsertRequest));
         if changes.is_empty() && !self.touched {
             return None;

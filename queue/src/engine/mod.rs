@@ -9,6 +9,7 @@ mod awaits;
 mod claims;
 mod commands;
 mod due;
+mod gates;
 mod group;
 mod replay;
 mod steady;
@@ -21,7 +22,7 @@ use crate::host::Host;
 use crate::job::{Nonce, Now, Steady};
 use crate::limits;
 use crate::options::Options;
-use crate::order::{Order, Waits};
+use crate::order::{Gates, Order, Waits};
 use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
 use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
@@ -104,6 +105,8 @@ struct Engine<H: Host, S: Storage> {
     state: FileState,
     order: Order,
     waits: Waits,
+    gates: Gates,
+    seen: gates::Seen,
     claims: Vec<WaitingClaim>,
     awaits: Awaits,
     /// When the oldest remembered answer was given, at the earliest.
@@ -215,6 +218,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             state,
             order: Order::default(),
             waits: Waits::default(),
+            gates: Gates::default(),
+            seen: gates::Seen::default(),
             claims: Vec::new(),
             awaits: Awaits::default(),
             oldest_request: Steady(0),
@@ -460,9 +465,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let claims = self.claims.iter().map(|claim| now.steady.until(claim.deadline())).min();
         let mark = self.next_mark(now);
         // The wall clock may jump over a due time while we wait for it.
-        let look = (!self.claims.is_empty() && self.order.has_timed()).then_some(limits::WALL_LOOK);
+        let is_timed = self.order.has_timed() || self.gates.has_timed();
+        let look = (!self.claims.is_empty() && is_timed).then_some(limits::WALL_LOOK);
+        let gates = if self.claims.is_empty() { None } else { self.gates.next_event(now) };
         let awaits = self.awaits.next_deadline().map(|deadline| now.steady.until(deadline));
-        [self.order.next_event(now), claims, awaits, mark, look].into_iter().flatten().min()
+        [self.order.next_event(now), gates, claims, awaits, mark, look].into_iter().flatten().min()
     }
 
     async fn rest(&self) {

@@ -32,6 +32,9 @@ pub enum Answer {
         at_once: bool,
     },
     Suspended,
+    Resumed {
+        was_paused: bool,
+    },
     Signalled {
         fresh: bool,
     },
@@ -71,6 +74,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Answer::Failed { next } => Reply::Failed { next },
             Answer::Cancelled { at_once } => Reply::Cancelled { at_once },
             Answer::Suspended => Reply::Suspended,
+            Answer::Resumed { was_paused } => Reply::Resumed { was_paused },
             Answer::Signalled { fresh } => Reply::Signalled { fresh },
             // No call has the name of a transaction, unless its digest is the same by chance.
             Answer::Committed | Answer::RolledBack => {

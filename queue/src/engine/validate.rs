@@ -2,10 +2,11 @@
 //! to do.
 
 use crate::canonical;
+use crate::job::{Gate, Rate};
 use crate::job::{How, JobId, Refusal};
 use crate::limits;
 use crate::options::Options;
-use crate::protocol::{Claim, Enqueue, Key, Progress, Scope, Signal};
+use crate::protocol::{Claim, Enqueue, Key, Progress, QueueLimits, Scope, Signal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,49 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
             delay("key's period", *ms)?;
         }
     }
+    enqueue.concurrency_key.as_deref().map_or(Ok(()), |key| name("concurrency key", key))?;
     json("payload", &enqueue.payload, options)
+}
+
+/// Checks the limits of a queue.
+pub fn queue_limits(limits: &QueueLimits) -> Result<(), Refusal> {
+    name("queue", &limits.queue)?;
+    for (what, at_once) in [("at_once", limits.at_once), ("at_once_per_key", limits.at_once_per_key)] {
+        if at_once == Some(0) {
+            let remedy = "pause the queue if none may run, or leave it out if any number may";
+            return Err(Refusal::limit(what, 0, "1 or more", remedy));
+        }
+    }
+    let Some(Rate { jobs, per_ms, burst }) = limits.rate else { return Ok(()) };
+    let longest = limits::RATE_PERIOD_MAX.as_millis();
+    if jobs == 0 || jobs > limits::RATE_JOBS_MAX {
+        let limit = format!("1 to {}", limits::RATE_JOBS_MAX);
+        return Err(Refusal::limit("the rate's jobs", jobs, limit, "pause the queue if none may run"));
+    }
+    if per_ms == 0 || u128::from(per_ms) > longest {
+        let remedy = "say how many jobs may begin in a shorter time";
+        return Err(Refusal::limit("the rate's per_ms", per_ms, format!("1 to {longest}"), remedy));
+    }
+    if burst == 0 || burst > jobs {
+        let remedy = "with 1 they are spaced evenly";
+        return Err(Refusal::limit("the rate's burst", burst, format!("1 to its jobs, {jobs}"), remedy));
+    }
+    Ok(())
+}
+
+/// Checks what is paused or resumed.
+pub fn gate(gate: &Gate) -> Result<(), Refusal> {
+    name(gate.word(), gate.name())
+}
+
+/// Checks a rest before a job is let through to find out whether a service is back.
+pub fn probe(probe_ms: u64) -> Result<(), Refusal> {
+    let (shortest, longest) = (limits::PROBE_MIN.as_millis(), limits::PROBE_MAX.as_millis());
+    if !(shortest..=longest).contains(&u128::from(probe_ms)) {
+        let remedy = "look more seldom than a job takes, and often enough that people need not wait";
+        return Err(Refusal::limit("probe_ms", probe_ms, format!("{shortest} to {longest}"), remedy));
+    }
+    Ok(())
 }
 
 /// Checks a payload or result; the canonical text of it.

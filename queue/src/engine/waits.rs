@@ -24,22 +24,23 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 let delay = validate::delay("time until the handler looks again", *again_ms)?;
                 let what = validate::message(what).to_string();
                 let due = Due::after(now, delay);
-                self.suspend(group, lease, (Wait::Condition, WaitOn::Condition { what }), due, now).await?;
+                self.suspend(group, lease, (Wait::Condition, Some(WaitOn::Condition { what })), due, now).await?;
                 Ok(Reply::Suspended)
             }
             On::Signal { name, step, limit_ms } => {
                 self.wait_for_signal(group, lease, (name, step), *limit_ms, now).await
             }
             On::Jobs { jobs, step } => self.wait_for_jobs(group, lease, jobs, step, now).await,
+            On::Service { why, probe_ms } => self.service_down(group, lease, (why, *probe_ms), now).await,
         }
     }
 
     /// Ends an attempt. Whether its job waits now: one that was asked to stop has ended instead.
-    async fn suspend(
+    pub(super) async fn suspend(
         &mut self,
         group: &mut Group,
         lease: Lease,
-        on: (Wait, WaitOn),
+        on: (Wait, Option<WaitOn>),
         due: Due,
         now: Now,
     ) -> Result<bool, Stop> {
@@ -78,7 +79,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         let on = WaitOn::Signal { name: name.to_owned(), step: step.to_owned() };
         let due = limit.map_or(Due::never(), |limit| Due::after(now, limit));
-        if self.suspend(group, lease, (Wait::Signal, on), due, now).await? {
+        if self.suspend(group, lease, (Wait::Signal, Some(on)), due, now).await? {
             group.move_job(Move::Listening(lease.job, name.into()));
         }
         Ok(Reply::Suspended)
@@ -115,7 +116,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             return Ok(Reply::Stepped { result });
         }
         let on = WaitOn::Jobs { step: step.to_owned() };
-        if self.suspend(group, lease, (Wait::Jobs, on), Due::never(), now).await? {
+        if self.suspend(group, lease, (Wait::Jobs, Some(on)), Due::never(), now).await? {
             group.move_job(Move::WaitingFor(lease.job, open));
         }
         Ok(Reply::Suspended)
@@ -222,6 +223,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Decides what follows for others from the ends of jobs, and from that, until nothing does. What belongs elsewhere in
     /// the order then is put there at once, or stays in the group of a transaction.
     pub(super) async fn follow_up(&mut self, group: &mut Group, seen: Seen, now: Now) -> Result<(), StoreError> {
+        self.follow_probes(group, now);
         while let Some(ended) = group.take_ended() {
             let dependents = group.dependents(&self.waits, ended);
             if dependents.is_empty() {

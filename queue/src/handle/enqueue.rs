@@ -5,7 +5,6 @@ use super::transaction::Open;
 use crate::canonical;
 use crate::error::Error;
 use crate::job::{JobId, RequestId, Unmet, Wall, milliseconds};
-use crate::limits;
 use crate::protocol::{After, Enqueue, Key, Reply, Request, Scope, When};
 use serde_json::Value;
 use std::future::{Future, IntoFuture};
@@ -50,17 +49,7 @@ pub struct Enqueued {
 
 impl EnqueueJob {
     pub(super) fn new(target: Target, kind: &str, payload: Result<Value, serde_json::Error>) -> Self {
-        let enqueue = Enqueue {
-            kind: kind.to_owned(),
-            queue: "default".to_owned(),
-            priority: 0,
-            max_attempts: limits::ATTEMPTS_DEFAULT,
-            payload: String::new(),
-            when: When::Now,
-            key: None,
-            after: None,
-        };
-        Self { target, payload, enqueue }
+        Self { target, payload, enqueue: Enqueue::new(kind, "") }
     }
 
     /// The named lane it waits in; `default` if none is chosen.
@@ -70,7 +59,7 @@ impl EnqueueJob {
     }
 
     /// Higher goes first within its queue; 0 if none is chosen, from
-    /// [`PRIORITY_MIN`](limits::PRIORITY_MIN) to [`PRIORITY_MAX`](limits::PRIORITY_MAX).
+    /// [`PRIORITY_MIN`](crate::limits::PRIORITY_MIN) to [`PRIORITY_MAX`](crate::limits::PRIORITY_MAX).
     pub fn priority(mut self, priority: i16) -> Self {
         self.enqueue.priority = priority;
         self
@@ -134,7 +123,14 @@ impl EnqueueJob {
         self
     }
 
-    /// Failures after which it is discarded; [`ATTEMPTS_DEFAULT`](limits::ATTEMPTS_DEFAULT) if none
+    /// Shares slots with the other jobs of its queue that have the same key: no more of them run at once than
+    /// [`LimitQueue::at_once_per_key`](crate::LimitQueue::at_once_per_key) says, if anybody says so of the queue.
+    pub fn concurrency_key(mut self, key: impl Into<String>) -> Self {
+        self.enqueue.concurrency_key = Some(key.into());
+        self
+    }
+
+    /// Failures after which it is discarded; [`ATTEMPTS_DEFAULT`](crate::limits::ATTEMPTS_DEFAULT) if none
     /// is chosen. Crashes, snoozes and releases do not count.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.enqueue.max_attempts = attempts;

@@ -2,12 +2,14 @@
 
 mod calls;
 mod enqueue;
+mod gates;
 mod inside;
 mod result;
 mod signal;
 mod transaction;
 
 pub use enqueue::{EnqueueJob, Enqueued};
+pub use gates::LimitQueue;
 pub use result::AwaitResult;
 pub use signal::SendSignal;
 pub use transaction::Transaction;
@@ -15,9 +17,9 @@ pub use transaction::Transaction;
 use crate::engine::Local;
 use crate::error::Error;
 use crate::host::{Host, Os};
-use crate::job::{Explanation, JobId};
+use crate::job::{Explanation, Gate, JobId};
 use crate::options::Options;
-use crate::protocol::{JobView, Reply, Request, Service};
+use crate::protocol::{GatesView, JobView, Reply, Request, Service};
 use crate::store::Storage;
 use crate::store::turso::TursoStorage;
 use crate::worker::WorkerBuilder;
@@ -254,6 +256,66 @@ impl<H: Host> Outlive<H> {
         match self.caller.call(Request::Cancel { job }).await? {
             Reply::Cancelled { at_once } => Ok(at_once),
             other => Err(calls::unexpected("cancel", &other)),
+        }
+    }
+
+    /// Sets the limits of a queue, instead of those that it had: awaiting it puts them into the file, where they stand for all
+    /// workers until somebody sets others. What is not chosen has no limit. To set them at each start of a program is well.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use std::time::Duration;
+    /// outlive.limit("mail").at_once(10).at_once_per_key(1).rate(100, Duration::from_secs(60)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] beyond a limit, or on a disk that is nearly full; [`Error::Unknown`] if the answer was lost and
+    /// could not be had again.
+    pub fn limit(&self, queue: impl Into<String>) -> LimitQueue {
+        LimitQueue::new(self.caller.clone(), queue.into())
+    }
+
+    /// Lets no job of a queue or of a kind begin any more, until somebody [resumes](Self::resume) it: over restarts too.
+    /// What runs goes on. `by` and `why` are for people: whoever asks why a job waits is told them.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use outlive::job::Gate;
+    /// outlive.pause(Gate::kind("charge"), "Ada", "the bank counts each charge twice").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] beyond a limit, or on a disk that is nearly full; [`Error::Unknown`] if the answer was lost and
+    /// could not be had again.
+    pub async fn pause(&self, gate: Gate, by: impl Into<String>, why: impl Into<String>) -> Result<(), Error> {
+        match self.caller.call(Request::Pause { gate, by: by.into(), why: why.into() }).await? {
+            Reply::Done => Ok(()),
+            other => Err(calls::unexpected("pause", &other)),
+        }
+    }
+
+    /// Lets jobs of a queue or of a kind begin again, whoever paused it: also if it was a handler that had found a service
+    /// down. Whether it was paused.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if the answer was lost and could not be had again.
+    pub async fn resume(&self, gate: Gate) -> Result<bool, Error> {
+        match self.caller.call(Request::Resume { gate }).await? {
+            Reply::Resumed { was_paused } => Ok(was_paused),
+            other => Err(calls::unexpected("resume", &other)),
+        }
+    }
+
+    /// The limits of all queues and how near they are to them, what is paused, and which workers were seen.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the queue can't be asked.
+    pub async fn gates(&self) -> Result<GatesView, Error> {
+        match self.caller.call(Request::Gates).await? {
+            Reply::Gated(view) => Ok(view),
+            other => Err(calls::unexpected("gates", &other)),
         }
     }
 

@@ -1,8 +1,12 @@
 //! Why a job is not running: always an answer, as a value, as JSON, and as a sentence.
 
-use super::{Attempt, AttemptEnd, Failure, How, Job, JobId, Now, State, Unmet, Wait, WaitOn, Wall};
+use super::{
+    Attempt, AttemptEnd, Failure, Gate, How, Job, JobId, LimitRow, Now, PauseRow, Probe, Rate, State, Unmet, Wait,
+    WaitOn, Wall, milliseconds,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a job is doing, and what it waits for if it waits.
@@ -123,6 +127,58 @@ pub enum Reason {
         /// Who had it.
         worker: String,
     },
+    /// Somebody has paused its queue, or its kind.
+    Paused {
+        /// What is paused.
+        gate: Gate,
+        /// By whom.
+        by: String,
+        /// Why.
+        why: String,
+        /// Since when.
+        since: Wall,
+    },
+    /// A service is down that its kind needs.
+    ServiceDown {
+        /// The worker that found it down last.
+        by: String,
+        /// What is wrong.
+        why: String,
+        /// Since when.
+        since: Wall,
+        /// The job that finds out whether it is back.
+        probe: Option<JobId>,
+        /// How long until one may, if none does, in milliseconds.
+        probe_in_ms: u64,
+    },
+    /// As many jobs of its queue are leased as may be at once; or as many of its concurrency key.
+    Slots {
+        /// The lane.
+        queue: String,
+        /// Its concurrency key, if it is about that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        concurrency_key: Option<String>,
+        /// How many may be leased at once.
+        at_once: u32,
+        /// How many are.
+        held: u64,
+        /// Which ones, the first of them.
+        holders: Vec<JobId>,
+        /// The time until the first of these leases expires unless it is renewed, in milliseconds.
+        first_expires_in_ms: u64,
+        /// Jobs of the same key that go first, if it is about that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ahead: Option<Place>,
+    },
+    /// As many jobs of its queue have begun as may in some time.
+    Rate {
+        /// The lane.
+        queue: String,
+        /// How many may.
+        rate: Rate,
+        /// How long until the next one may, in milliseconds.
+        next_in_ms: u64,
+    },
     /// It could run at once: it waits for its turn.
     Line {
         /// The lane.
@@ -133,6 +189,9 @@ pub enum Reason {
         ahead: Place,
         /// Claims for its kind and queue that wait for work at this moment.
         claims_waiting: u64,
+        /// How long ago somebody claimed jobs of its kind and queue, in milliseconds; none if nobody has since the
+        /// file was opened.
+        asked_ms_ago: Option<u64>,
     },
 }
 
@@ -161,6 +220,14 @@ pub enum Until {
     Claim,
     /// Somebody sends a signal of that name.
     Signal,
+    /// Somebody resumes what is paused.
+    Resume,
+    /// A job of its kind completes that is let through.
+    Probe,
+    /// One of those that hold a slot ends, or its lease expires.
+    Slot,
+    /// The rate lets one more begin.
+    Rate,
     /// All of these jobs have ended.
     Ends,
     /// The engine writes down that the lease is lost: before the next answer it gives.
@@ -205,27 +272,77 @@ pub struct Line {
     pub ahead: Place,
     /// Claims that wait for its like.
     pub claims_waiting: u64,
+    /// How long ago somebody asked for its like, in milliseconds.
+    pub asked_ms_ago: Option<u64>,
 }
 
-/// Explains a job. `latest` is its latest attempt; `open` are the jobs for which it waits, if it waits for any; `line` is asked for only if it waits for its turn.
+/// What a job's explanation needs to know beside its own rows.
+#[derive(Clone, Debug)]
+pub struct Around<'a> {
+    /// The jobs for which it waits, if it waits for any.
+    pub open: &'a [JobId],
+    /// What keeps it from running, beside its time and its turn.
+    pub obstacles: Vec<Obstacle>,
+    /// Crashes after which it is quarantined.
+    pub crashes_max: u32,
+}
+
+/// Something that keeps a job from running, beside its time and its turn.
+#[derive(Clone, Debug)]
+pub enum Obstacle {
+    /// Its queue or its kind is paused.
+    Paused(PauseRow),
+    /// A service is down.
+    Down {
+        /// The pause of its kind.
+        row: PauseRow,
+        /// How that ends.
+        probe: Probe,
+    },
+    /// No slot is free.
+    Slots(Slots),
+    /// No more of its queue may begin yet.
+    Rate(LimitRow),
+}
+
+/// Slots of which none is free.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    /// The concurrency key whose slots they are, and how many jobs of it go first; none if they are the queue's.
+    pub key: Option<(Arc<str>, Place)>,
+    /// How many there are.
+    pub at_once: u32,
+    /// Who holds them.
+    pub holders: Vec<JobId>,
+    /// The time until the first of their leases expires unless it is renewed.
+    pub first_expires_in: Duration,
+}
+
+/// Explains a job. `latest` is its latest attempt; `line` is asked for only if it waits for its turn.
 pub fn explain(
     job: &Job,
     latest: Option<&Attempt>,
     last_failure: Option<&Failure>,
-    crashes_max: u32,
-    open: &[JobId],
+    around: Around<'_>,
     now: Now,
     line: impl FnOnce() -> Line,
 ) -> Explanation {
+    let Around { open, obstacles, crashes_max } = around;
+    let obstacles = || obstacles.iter().map(|it| obstacle(job, it, now));
     let doing = match (job.state, latest) {
         (State::Waiting, _) if matches!(job.wait, Wait::Signal | Wait::Jobs) => {
             let until_due = || until_due(job, crashes_max, now);
             let has_a_time = matches!(job.wait_on, Some(WaitOn::Before { .. })) && !job.due.is_due(now);
             let blockers = std::iter::once(held(job, open, now)).chain(has_a_time.then(until_due));
+            Doing::Waiting { blockers: blockers.chain(obstacles()).collect() }
+        }
+        (State::Waiting, _) if job.due.is_due(now) => {
+            Doing::Waiting { blockers: obstacles().chain([in_line(job, line())]).collect() }
+        }
+        (State::Waiting, _) => {
+            let blockers = [until_due(job, crashes_max, now)].into_iter().chain(obstacles());
             Doing::Waiting { blockers: blockers.collect() }
         }
-        (State::Waiting, _) if job.due.is_due(now) => Doing::Waiting { blockers: vec![in_line(job, line())] },
-        (State::Waiting, _) => Doing::Waiting { blockers: vec![until_due(job, crashes_max, now)] },
         (State::Running, Some(attempt)) if attempt.expires <= now.steady => {
             Doing::Waiting { blockers: vec![lease_expired(attempt)] }
         }
@@ -311,13 +428,62 @@ fn until_due(job: &Job, crashes_max: u32, now: Now) -> Blocker {
 }
 
 fn in_line(job: &Job, line: Line) -> Blocker {
-    let Line { ahead, claims_waiting } = line;
+    let Line { ahead, claims_waiting, asked_ms_ago } = line;
     Blocker {
-        reason: Reason::Line { queue: job.new.queue.to_string(), priority: job.new.priority, ahead, claims_waiting },
+        reason: Reason::Line {
+            queue: job.new.queue.to_string(),
+            priority: job.new.priority,
+            ahead,
+            claims_waiting,
+            asked_ms_ago,
+        },
         until: Until::Claim,
         holds_while: format!("no claim of kind {:?} from queue {:?} has reached it", &*job.new.kind, &*job.new.queue),
         bound: Bound::Claims { claims: ahead.plus_one() },
     }
+}
+
+fn obstacle(job: &Job, obstacle: &Obstacle, now: Now) -> Blocker {
+    let queue = || job.new.queue.to_string();
+    let whole_ms = |duration| milliseconds(duration).cast_unsigned();
+    let (reason, until, holds_while) = match obstacle {
+        Obstacle::Paused(PauseRow { gate, by, why, at, .. }) => {
+            let (by, why) = (by.to_string(), why.to_string());
+            let reason = Reason::Paused { gate: gate.clone(), by, why, since: *at };
+            (reason, Until::Resume, format!("{gate} is paused"))
+        }
+        Obstacle::Down { row: PauseRow { gate, by, why, at, .. }, probe } => {
+            let reason = Reason::ServiceDown {
+                by: by.to_string(),
+                why: why.to_string(),
+                since: *at,
+                probe: probe.under_way.map(|(job, _)| job),
+                probe_in_ms: if probe.under_way.is_some() { 0 } else { whole_ms(probe.due.wait(now)) },
+            };
+            (reason, Until::Probe, format!("no job of {gate} that was let through has completed"))
+        }
+        Obstacle::Slots(Slots { key, at_once, holders, first_expires_in }) => {
+            let (key, ahead) = key.as_ref().map(|(key, ahead)| (key.to_string(), *ahead)).unzip();
+            let of_key = key.as_ref().map_or(String::new(), |key| format!(" with key {key:?}"));
+            let holds_while = format!("{at_once} jobs of queue {:?}{of_key} are leased", &*job.new.queue);
+            let reason = Reason::Slots {
+                queue: queue(),
+                concurrency_key: key,
+                at_once: *at_once,
+                held: holders.len() as u64,
+                holders: holders.iter().take(NAMED_MAX).copied().collect(),
+                first_expires_in_ms: whole_ms(*first_expires_in),
+                ahead,
+            };
+            (reason, Until::Slot, holds_while)
+        }
+        Obstacle::Rate(row) => {
+            let rate = row.rate.expect("it has a rate, or it is no obstacle");
+            let reason = Reason::Rate { queue: queue(), rate, next_in_ms: whole_ms(row.wait(now)) };
+            (reason, Until::Rate, format!("the bucket of queue {:?} has no room for one more", &*job.new.queue))
+        }
+    };
+    Blocker { reason, until, holds_while, bound: Bound::Event }
 }
 
 fn lease_expired(attempt: &Attempt) -> Blocker {
@@ -436,13 +602,59 @@ impl fmt::Display for Blocker {
             Reason::LeaseExpired { worker } => {
                 return write!(f, "has lost its worker {worker}: its lease expired, and it is about to be given away.");
             }
-            Reason::Line { queue, ahead, claims_waiting, .. } => {
+            Reason::Paused { gate, by, why, since } => {
+                return write!(f, "may not start: {by} has paused {gate} at {}: {why}.", date(*since));
+            }
+            Reason::ServiceDown { by, why, since, probe, probe_in_ms } => {
+                write!(
+                    f,
+                    "may not start: a service that its kind needs is down, says {by} since {}: {why}.",
+                    date(*since)
+                )?;
+                return match (probe, probe_in_ms) {
+                    (Some(job), _) => write!(f, " Job {job} was let through to find out whether it is back."),
+                    (None, 0) => {
+                        f.write_str(" The next job of the kind is let through to find out whether it is back.")
+                    }
+                    (None, ms) => {
+                        write!(f, " In {} a job of the kind is let through to find out.", seconds(ms.cast_signed()))
+                    }
+                };
+            }
+            Reason::Slots { queue, concurrency_key, at_once, held, holders, first_expires_in_ms, ahead } => {
+                write!(f, "waits for a free slot of queue {queue:?}")?;
+                if let Some(key) = concurrency_key {
+                    write!(f, " for key {key:?}")?;
+                }
+                let names: Vec<String> = holders.iter().map(|job| format!("job {job}")).collect();
+                write!(f, ": {held} of {at_once} are held by {}", names.join(", "))?;
+                if *held > holders.len() as u64 {
+                    write!(f, " and {} more", held - holders.len() as u64)?;
+                }
+                if let Some(ahead) = ahead.filter(|ahead| *ahead != Place::Exactly(0)) {
+                    write!(f, ", and {ahead} other jobs of the key go first")?;
+                }
+                let expires = seconds(first_expires_in_ms.cast_signed());
+                return write!(f, ". The first of these leases expires in {expires} unless it is renewed.");
+            }
+            Reason::Rate { queue, rate: Rate { jobs, per_ms, .. }, next_in_ms } => {
+                let (period, next) = (seconds(per_ms.cast_signed()), seconds(next_in_ms.cast_signed()));
+                return write!(
+                    f,
+                    "waits because queue {queue:?} lets {jobs} jobs begin in {period}: the next one in {next}."
+                );
+            }
+            Reason::Line { queue, ahead, claims_waiting, asked_ms_ago, .. } => {
                 match ahead {
                     Place::Exactly(0) => write!(f, "is next in line in queue {queue}")?,
                     ahead => write!(f, "waits in line in queue {queue} behind {ahead} other jobs")?,
                 }
-                return match claims_waiting {
-                    0 => f.write_str(", but no worker is asking for its kind at the moment."),
+                return match (claims_waiting, asked_ms_ago) {
+                    (0, Some(ms)) => {
+                        let ago = seconds(ms.cast_signed());
+                        write!(f, ", but no worker is asking for its kind at the moment; one did {ago} ago.")
+                    }
+                    (0, None) => f.write_str(", but no worker has asked for its kind since the file was opened."),
                     _ => write!(f, ", and {} for its kind.", workers_asking(*claims_waiting)),
                 };
             }

@@ -5,8 +5,14 @@ use crate::job::{Due, Holder, Limits, NewJob, Nonce, Steady, Token};
 const NOW: Now = Now { steady: Steady(90_000), wall: Wall(1_767_225_600_000) };
 
 fn waiting(wait: Wait, due: Due) -> Job {
-    let new =
-        NewJob { queue: "mail".into(), kind: "send".into(), priority: 5, max_attempts: 25, payload: "null".into() };
+    let new = NewJob {
+        queue: "mail".into(),
+        kind: "send".into(),
+        priority: 5,
+        max_attempts: 25,
+        concurrency_key: None,
+        payload: "null".into(),
+    };
     life::enqueue(JobId(17), new, wait, due, NOW)
 }
 
@@ -22,13 +28,14 @@ fn running() -> (Job, Attempt) {
 }
 
 fn check(job: &Job, latest: Option<&Attempt>, failure: Option<&Failure>, now: Now, line: Line) -> String {
-    let explanation = explain(job, latest, failure, 5, &[JobId(3), JobId(5)], now, || line);
+    let around = Around { open: &[JobId(3), JobId(5)], obstacles: Vec::new(), crashes_max: 5 };
+    let explanation = explain(job, latest, failure, around, now, || line);
     let json = serde_json::to_string(&explanation).unwrap();
     assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "JSON reads back");
     format!("{explanation}\n{json}")
 }
 
-const NOBODY: Line = Line { ahead: Place::Exactly(0), claims_waiting: 0 };
+const NOBODY: Line = Line { ahead: Place::Exactly(0), claims_waiting: 0, asked_ms_ago: None };
 
 #[test]
 fn every_wait_has_a_sentence() {
@@ -62,11 +69,53 @@ fn a_job_in_line_says_who_is_ahead_and_whether_anybody_asks() {
     let job = waiting(Wait::Line, Due::now(NOW));
     let lines = [
         NOBODY,
-        Line { ahead: Place::Exactly(12), claims_waiting: 1 },
-        Line { ahead: Place::AtLeast(10_000), claims_waiting: 3 },
+        Line { ahead: Place::Exactly(12), claims_waiting: 0, asked_ms_ago: Some(200_000) },
+        Line { ahead: Place::Exactly(12), claims_waiting: 1, asked_ms_ago: Some(0) },
+        Line { ahead: Place::AtLeast(10_000), claims_waiting: 3, asked_ms_ago: Some(0) },
     ];
     let all: Vec<String> = lines.into_iter().map(|line| check(&job, None, None, NOW, line)).collect();
     insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn what_keeps_a_job_from_running_is_all_said() {
+    let pause = |gate, probe| PauseRow {
+        gate,
+        by: if probe == None::<Probe> { "Ada" } else { "pid 4711" }.into(),
+        why: "the mail server refuses connections".into(),
+        at: NOW.wall,
+        probe,
+    };
+    let probe = |under_way| {
+        let due = Due::after(NOW, Duration::from_secs(12));
+        Probe { every_ms: 30_000, due, under_way }
+    };
+    let down = |probe| Obstacle::Down { row: pause(Gate::kind("send"), Some(probe)), probe };
+    let slots = |key, holders: &[i64]| {
+        let holders: Vec<JobId> = holders.iter().copied().map(JobId).collect();
+        let at_once = u32::try_from(holders.len()).unwrap();
+        Obstacle::Slots(Slots { key, at_once, holders, first_expires_in: Duration::from_secs(12) })
+    };
+    let rate = Some(Rate { jobs: 100, per_ms: 60_000, burst: 1 });
+    let full_at_ns = (NOW.steady.0 + 420) * 1_000_000;
+    let limit = LimitRow { queue: "mail".into(), at_once: None, at_once_per_key: None, rate, full_at_ns };
+    let all = [
+        vec![Obstacle::Paused(pause(Gate::queue("mail"), None)), Obstacle::Paused(pause(Gate::kind("send"), None))],
+        vec![down(probe(None))],
+        vec![down(Probe { due: Due::now(NOW), ..probe(None) })],
+        vec![down(probe(Some((JobId(7), Token(9)))))],
+        vec![slots(None, &[4, 5, 6]), Obstacle::Rate(limit)],
+        vec![slots(Some(("customer 7".into(), Place::Exactly(2))), &[4])],
+        vec![slots(None, &(1..=12).collect::<Vec<_>>())],
+    ];
+    let says = all.map(|obstacles| {
+        let around = Around { open: &[], obstacles, crashes_max: 5 };
+        let explanation = explain(&waiting(Wait::Line, Due::now(NOW)), None, None, around, NOW, || NOBODY);
+        let json = serde_json::to_string(&explanation).unwrap();
+        assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "JSON reads back");
+        format!("{explanation}\n{json}\n")
+    });
+    insta::assert_snapshot!(says.join("\n"));
 }
 
 #[test]

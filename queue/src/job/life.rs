@@ -189,13 +189,13 @@ pub fn snooze(job: &mut Job, attempt: &mut Attempt, delay: Duration, now: Now) {
 }
 
 /// Ends the attempt until something happens, or until `due` at the latest; no attempt is spent.
-pub fn suspend(job: &mut Job, attempt: &mut Attempt, (wait, on): (Wait, WaitOn), due: Due, now: Now) {
+pub fn suspend(job: &mut Job, attempt: &mut Attempt, (wait, on): (Wait, Option<WaitOn>), due: Due, now: Now) {
     end(attempt, AttemptEnd::Suspended, now);
     if job.cancel_requested {
         advance(job, Event::Cancel, now);
     } else {
         advance(job, Event::Retry, now);
-        (job.wait, job.wait_on, job.due) = (wait, Some(on), due);
+        (job.wait, job.wait_on, job.due) = (wait, on, due);
     }
 }
 

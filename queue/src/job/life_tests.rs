@@ -9,7 +9,14 @@ fn later(duration: Duration) -> Now {
 }
 
 fn waiting(max_attempts: u32) -> Job {
-    let new = NewJob { queue: "default".into(), kind: "k".into(), priority: 0, max_attempts, payload: "null".into() };
+    let new = NewJob {
+        queue: "default".into(),
+        kind: "k".into(),
+        priority: 0,
+        max_attempts,
+        concurrency_key: None,
+        payload: "null".into(),
+    };
     enqueue(JobId(7), new, Wait::Line, Due::now(START), START)
 }
 

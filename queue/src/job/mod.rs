@@ -5,6 +5,7 @@
 //! [`order`](crate::order).
 
 pub mod explain;
+mod gate;
 mod id;
 pub mod life;
 mod record;
@@ -15,6 +16,7 @@ mod text;
 mod time;
 
 pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
+pub use gate::{Gate, LimitRow, PauseRow, Probe, Rate};
 pub(crate) use id::identity;
 pub use id::{JobId, Lease, Nonce, RequestId, Token};
 pub use record::{

@@ -52,6 +52,8 @@ pub struct NewJob {
     pub priority: i16,
     /// Failures after which it is discarded.
     pub max_attempts: u32,
+    /// With which others of its queue it shares slots, if the queue has so many for each such key.
+    pub concurrency_key: Option<Arc<str>>,
     /// Its arguments, as canonical JSON.
     pub payload: Arc<str>,
 }

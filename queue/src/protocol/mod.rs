@@ -5,7 +5,8 @@ mod transaction;
 pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Said};
 
 use crate::Effect;
-use crate::job::{Explanation, Holder, JobId, Lease, Next, Refusal, RequestId, State, Unmet, Wall};
+use crate::job::{Explanation, Gate, Holder, JobId, Lease, Next, Rate, Refusal, RequestId, State, Unmet, Wall};
+use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -100,6 +101,22 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// Set the limits of a queue, instead of those that it had.
+    Limit(QueueLimits),
+    /// Let no job of a queue or of a kind begin any more, until somebody resumes it.
+    Pause {
+        /// What.
+        gate: Gate,
+        /// Who says so, for people.
+        by: String,
+        /// Why, for people.
+        why: String,
+    },
+    /// Let jobs of a queue or of a kind begin again, whoever paused it.
+    Resume {
+        /// What.
+        gate: Gate,
+    },
     /// What became of the transaction of this name? If nothing did, nothing ever will: its name is taken.
     Settle,
     /// Why is this job not running?
@@ -112,6 +129,8 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// Which limits and pauses are there, and which workers were seen?
+    Gates,
     /// What the job results in, as soon as it has ended.
     Await {
         /// The job.
@@ -140,6 +159,42 @@ pub struct Enqueue {
     pub key: Option<Key>,
     /// For which jobs it waits.
     pub after: Option<After>,
+    /// With which others of its queue it shares slots, if the queue has so many for each such key.
+    pub concurrency_key: Option<String>,
+}
+
+impl Enqueue {
+    /// A job that is like most.
+    pub fn new(kind: impl Into<String>, payload: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            queue: "default".to_owned(),
+            priority: 0,
+            max_attempts: limits::ATTEMPTS_DEFAULT,
+            payload: payload.into(),
+            when: When::Now,
+            key: None,
+            after: None,
+            concurrency_key: None,
+        }
+    }
+}
+
+/// The limits of a queue. What is left out has no limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueLimits {
+    /// Which queue.
+    pub queue: String,
+    /// How many of its jobs may be leased at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<u32>,
+    /// How many of its jobs with the same concurrency key may be leased at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once_per_key: Option<u32>,
+    /// How many attempts may begin in some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
 }
 
 /// Jobs that must have ended before another one may run.
@@ -178,6 +233,14 @@ pub enum On {
         what: String,
         /// After how many milliseconds.
         again_ms: u64,
+    },
+    /// A service that all jobs of the kind need. None of them begins until it is back: every now and then one is let
+    /// through, and if that completes, it is.
+    Service {
+        /// What is wrong with it, for people.
+        why: String,
+        /// The rest before one is let through, in milliseconds.
+        probe_ms: u64,
     },
 }
 
@@ -335,6 +398,11 @@ pub enum Reply {
         /// Whether it took effect at once; otherwise its worker hears of it.
         at_once: bool,
     },
+    /// It goes on.
+    Resumed {
+        /// Whether it was paused.
+        was_paused: bool,
+    },
     /// What became of a transaction, for good.
     Settled {
         /// Whether it is in the file; otherwise nothing of it has happened, nor ever will.
@@ -344,6 +412,8 @@ pub enum Reply {
     Explained(Explanation),
     /// All that is kept of a job.
     Looked(Box<JobView>),
+    /// The limits and pauses that are there, and the workers that were seen.
+    Gated(GatesView),
     /// The job has ended, or the time to wait for that is over.
     Awaited {
         /// The job's result, as JSON, if it has completed with one.
@@ -390,6 +460,68 @@ pub enum Renewal {
         /// Why.
         why: Refusal,
     },
+}
+
+/// Limits and pauses, and the workers that were seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatesView {
+    /// The queues that have limits, by name.
+    pub limits: Vec<LimitView>,
+    /// What is paused.
+    pub pauses: Vec<PauseView>,
+    /// Who has claimed since the file was opened, by name. Nobody keeps that: it is what was seen, and nothing is decided by
+    /// it.
+    pub workers: Vec<WorkerView>,
+}
+
+/// The limits of a queue, and how near it is to them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// The limits.
+    #[serde(flatten)]
+    pub limits: QueueLimits,
+    /// How many of its jobs are leased.
+    pub leased: u64,
+    /// How long until its rate lets one more begin, in milliseconds.
+    pub rate_wait_ms: u64,
+}
+
+/// Something that is paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// What.
+    pub gate: Gate,
+    /// Who paused it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub since: Wall,
+    /// How it ends by itself, if it does because a service is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeView>,
+}
+
+/// How a pause ends by itself: one job is let through now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeView {
+    /// How long until one is let through, in milliseconds.
+    pub in_ms: u64,
+    /// The one that was let through, and has not ended.
+    pub job: Option<JobId>,
+}
+
+/// A worker that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// Its name.
+    pub worker: String,
+    /// Of which queues it asked for jobs the last time.
+    pub queues: Vec<String>,
+    /// Of which kinds.
+    pub kinds: Vec<String>,
+    /// How long ago, in milliseconds of steady time.
+    pub ago_ms: u64,
 }
 
 /// All that is kept of a job.
@@ -565,16 +697,20 @@ impl Request {
             Self::Signal(_) => "signal",
             Self::Obey { .. } => "obey",
             Self::Cancel { .. } => "cancel",
+            Self::Limit(_) => "limit",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
             Self::Settle => "settle",
             Self::Explain { .. } => "explain",
             Self::Look { .. } => "look",
+            Self::Gates => "gates",
             Self::Await { .. } => "await",
         }
     }
 
     /// Whether it changes nothing.
     pub const fn is_read(&self) -> bool {
-        matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Await { .. })
+        matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Gates | Self::Await { .. })
     }
 
     /// Whether its answer is remembered for repeats. A heartbeat, a start, a step and a report of progress need not

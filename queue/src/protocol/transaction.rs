@@ -85,6 +85,10 @@ impl Request {
             | Self::Start { .. }
             | Self::Wait { .. }
             | Self::Obey { .. }
+            | Self::Limit(_)
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Gates
             | Self::Settle
             | Self::Explain { .. }
             | Self::Look { .. }

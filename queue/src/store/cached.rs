@@ -6,7 +6,8 @@
 
 use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow,
+    Token, WaitRow,
 };
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
@@ -107,6 +108,14 @@ impl<S: Store> Store for Cached<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.store.waits(job).await
+    }
+
+    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
+        self.store.limits().await
+    }
+
+    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
+        self.store.pauses().await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

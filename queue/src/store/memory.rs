@@ -4,7 +4,8 @@
 use super::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
 use crate::Options;
 use crate::job::{
-    Attempt, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, ProgressRow, RequestId, SignalRow, Steady,
+    StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,8 @@ struct Rows {
     progress: BTreeMap<JobId, ProgressRow>,
     signals: BTreeMap<i64, SignalRow>,
     waits: BTreeSet<WaitRow>,
+    limits: BTreeMap<Arc<str>, LimitRow>,
+    pauses: BTreeMap<(Gate, bool), PauseRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
@@ -60,6 +63,8 @@ impl Default for Rows {
             progress: BTreeMap::new(),
             signals: BTreeMap::new(),
             waits: BTreeSet::new(),
+            limits: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -137,6 +142,14 @@ impl Store for MemoryStore {
         Ok(self.rows().waits.iter().filter(|row| row.job == job).cloned().collect())
     }
 
+    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
+        Ok(self.rows().limits.values().cloned().collect())
+    }
+
+    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
+        Ok(self.rows().pauses.values().cloned().collect())
+    }
+
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         Ok(self.rows().requests.get(&id).cloned())
     }
@@ -205,6 +218,11 @@ impl Rows {
             Change::InsertSignal(row) => self.signals.insert(row.id, row).is_none(),
             Change::UpdateSignal(row) => self.signals.insert(row.id, row).is_some(),
             Change::InsertWait(row) => self.waits.insert(row),
+            Change::InsertLimit(row) => self.limits.insert(row.queue.clone(), row).is_none(),
+            Change::UpdateLimit(row) => self.limits.insert(row.queue.clone(), row).is_some(),
+            Change::InsertPause(row) => self.pauses.insert(row.key(), row).is_none(),
+            Change::UpdatePause(row) => self.pauses.insert(row.key(), row).is_some(),
+            Change::DeletePause { gate, is_down } => self.pauses.remove(&(gate, is_down)).is_some(),
             Change::InsertRequest(row) => {
                 self.requests_in_order.push(row.id);
                 self.requests.insert(row.id, row).is_none()

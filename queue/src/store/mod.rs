@@ -7,8 +7,8 @@ pub mod turso;
 
 use crate::Options;
 use crate::job::{
-    Attempt, Due, Failure, Job, JobId, KeyRow, Nonce, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token,
-    Wait, WaitOn, WaitRow,
+    Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, ProgressRow, RequestId, SignalRow,
+    State, Steady, StepRow, Token, Wait, WaitOn, WaitRow,
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;
@@ -73,6 +73,12 @@ pub trait Store: 'static {
 
     /// The jobs for which a job waits or has waited.
     fn waits(&mut self, job: JobId) -> impl Future<Output = Result<Vec<WaitRow>, StoreError>>;
+
+    /// All limits of queues.
+    fn limits(&mut self) -> impl Future<Output = Result<Vec<LimitRow>, StoreError>>;
+
+    /// All pauses.
+    fn pauses(&mut self) -> impl Future<Output = Result<Vec<PauseRow>, StoreError>>;
 
     /// The remembered answer to a request.
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
@@ -152,6 +158,8 @@ pub struct Live {
     pub kind: Arc<str>,
     /// Higher runs first.
     pub priority: i16,
+    /// With which others of its queue it shares slots.
+    pub concurrency_key: Option<Arc<str>>,
     /// For what it waits, if it waits.
     pub wait: Wait,
     /// What else there is to know of that.
@@ -167,8 +175,9 @@ impl Live {
     pub fn of(job: &Job) -> Self {
         let leased = job.token.filter(|_| job.state == State::Running);
         let (queue, kind) = (job.new.queue.clone(), job.new.kind.clone());
+        let (priority, concurrency_key) = (job.new.priority, job.new.concurrency_key.clone());
         let (wait, wait_on) = (job.wait, job.wait_on.clone());
-        Self { id: job.id, queue, kind, priority: job.new.priority, wait, wait_on, due: job.due, leased }
+        Self { id: job.id, queue, kind, priority, concurrency_key, wait, wait_on, due: job.due, leased }
     }
 }
 
@@ -233,6 +242,21 @@ pub enum Change {
     UpdateSignal(SignalRow),
     /// A job waits for another one.
     InsertWait(WaitRow),
+    /// Limits of a queue that had none.
+    InsertLimit(LimitRow),
+    /// Other limits of a queue, or another state of its bucket.
+    UpdateLimit(LimitRow),
+    /// A pause.
+    InsertPause(PauseRow),
+    /// A pause that changed.
+    UpdatePause(PauseRow),
+    /// A pause that is over.
+    DeletePause {
+        /// What was paused.
+        gate: Gate,
+        /// Whether because a service was down.
+        is_down: bool,
+    },
     /// A remembered answer.
     InsertRequest(RequestRow),
     /// Forgets up to `most` of the oldest remembered answers, if they were given before `before`.

@@ -1,7 +1,9 @@
 //! What comes back: replies and errors.
 
 use crate::job::{Explanation, Lease, Next, Refusal, State, Wall};
-use crate::protocol::{AttemptView, CallError, Granted, JobView, ProgressView, Renewal, Reply, Request, StepView};
+use crate::protocol::{
+    AttemptView, CallError, GatesView, Granted, JobView, ProgressView, Renewal, Reply, Request, StepView,
+};
 use crate::{Effect, JobId};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,11 @@ struct FailReply {
 #[derive(Serialize, Deserialize)]
 struct CancelReply {
     at_once: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ResumeReply {
+    was_paused: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -200,6 +207,8 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Done => serde_json::to_vec(&Empty {}),
         Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
+        Reply::Resumed { was_paused } => serde_json::to_vec(&ResumeReply { was_paused }),
+        Reply::Gated(view) => serde_json::to_vec(&view),
         Reply::Settled { committed } => serde_json::to_vec(&SettleReply { committed }),
         Reply::Explained(explanation) => {
             serde_json::to_vec(&ExplainReply { says: explanation.to_string(), explanation })
@@ -307,6 +316,10 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         Request::Signal(_) => Reply::Signalled { fresh: serde_json::from_slice::<SignalReply>(body)?.fresh },
         Request::Fail { .. } => Reply::Failed { next: serde_json::from_slice::<FailReply>(body)?.next },
         Request::Cancel { .. } => Reply::Cancelled { at_once: serde_json::from_slice::<CancelReply>(body)?.at_once },
+        Request::Resume { .. } => {
+            Reply::Resumed { was_paused: serde_json::from_slice::<ResumeReply>(body)?.was_paused }
+        }
+        Request::Gates => Reply::Gated(serde_json::from_slice::<GatesView>(body)?),
         Request::Settle => Reply::Settled { committed: serde_json::from_slice::<SettleReply>(body)?.committed },
         Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),
         Request::Await { .. } => {
@@ -319,6 +332,8 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         | Request::Complete { .. }
         | Request::Release { .. }
         | Request::Snooze { .. }
+        | Request::Limit(_)
+        | Request::Pause { .. }
         | Request::Obey { .. } => {
             let Empty {} = serde_json::from_slice(body)?;
             Reply::Done

@@ -1,7 +1,7 @@
 //! The bodies of mutations. What most callers would choose need not be said; a field that nobody
 //! knows is refused, because it is a typing error.
 
-use crate::job::{Holder, How, JobId, Lease, Unmet, Wall};
+use crate::job::{Gate, Holder, How, JobId, Lease, Unmet, Wall};
 use crate::limits;
 use crate::protocol::{After, Claim, Enqueue, Key, On, Progress, Reported, Request, Scope, Signal, When};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub const NAMES: &[&str] = &[
     "signal",
     "obey",
     "cancel",
+    "limit",
+    "pause",
+    "resume",
     "settle",
 ];
 
@@ -50,6 +53,8 @@ struct EnqueueBody {
     after: Option<Vec<JobId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmet: Option<Unmet>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concurrency_key: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +163,43 @@ struct SignalBody {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct PauseBody {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    by: String,
+    why: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResumeBody {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+}
+
+/// The queue or the kind that a gate is of.
+fn of_gate(gate: Gate) -> (Option<String>, Option<String>) {
+    match gate {
+        Gate::Queue(name) => (Some(name), None),
+        Gate::Kind(name) => (None, Some(name)),
+    }
+}
+
+fn read_gate(queue: Option<String>, kind: Option<String>) -> Result<Gate, String> {
+    match (queue, kind) {
+        (Some(name), None) => Ok(Gate::Queue(name)),
+        (None, Some(name)) => Ok(Gate::Kind(name)),
+        (Some(_), Some(_)) => Err("queue and kind are both there; ask for each by a request of its own".into()),
+        (None, None) => Err("say what it is about: \"queue\":\"mail\", or \"kind\":\"send\"".into()),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct JobBody {
     job: JobId,
 }
@@ -205,7 +247,17 @@ const fn error() -> How {
 pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
     let raw = |json: &str| RawValue::from_string(json.to_owned());
     match request.clone() {
-        Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key, after }) => {
+        Request::Enqueue(Enqueue {
+            kind,
+            queue,
+            priority,
+            max_attempts,
+            payload,
+            when,
+            key,
+            after,
+            concurrency_key,
+        }) => {
             let (delay_ms, at_ms) = match when {
                 When::Now => (None, None),
                 When::After(ms) => (Some(ms), None),
@@ -230,6 +282,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
                 key_scope,
                 after,
                 unmet,
+                concurrency_key,
             })
         }
         Request::Claim(Claim { worker, holder: _, queues, kinds, most, lease_ms, wait_ms }) => {
@@ -256,8 +309,17 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             serde_json::to_vec(&SignalBody { name, key, payload: raw(&payload)? })
         }
         Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
+        Request::Limit(limits) => serde_json::to_vec(&limits),
+        Request::Pause { gate, by, why } => {
+            let (queue, kind) = of_gate(gate);
+            serde_json::to_vec(&PauseBody { queue, kind, by, why })
+        }
+        Request::Resume { gate } => {
+            let (queue, kind) = of_gate(gate);
+            serde_json::to_vec(&ResumeBody { queue, kind })
+        }
         Request::Settle => serde_json::to_vec(&NoBody {}),
-        Request::Explain { .. } | Request::Look { .. } | Request::Await { .. } => Ok(Vec::new()),
+        Request::Explain { .. } | Request::Look { .. } | Request::Gates | Request::Await { .. } => Ok(Vec::new()),
     }
 }
 
@@ -297,8 +359,18 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
                 (None, Some(ms)) => When::At(Wall(ms)),
                 (Some(_), Some(_)) => return Err("delay_ms and at_ms both say when; leave one out".into()),
             };
-            let payload = payload.get().to_owned();
-            Request::Enqueue(Enqueue { kind, queue, priority, max_attempts, payload, when, key, after })
+            let (payload, concurrency_key) = (payload.get().to_owned(), body.concurrency_key);
+            Request::Enqueue(Enqueue {
+                kind,
+                queue,
+                priority,
+                max_attempts,
+                payload,
+                when,
+                key,
+                after,
+                concurrency_key,
+            })
         }
         "claim" => {
             let ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms } = read(body)?;
@@ -342,6 +414,15 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         }
         "obey" => Request::Obey { lease: read::<LeaseBody>(body)?.lease },
         "cancel" => Request::Cancel { job: read::<JobBody>(body)?.job },
+        "limit" => Request::Limit(read(body)?),
+        "pause" => {
+            let PauseBody { queue, kind, by, why } = read(body)?;
+            Request::Pause { gate: read_gate(queue, kind)?, by, why }
+        }
+        "resume" => {
+            let ResumeBody { queue, kind } = read(body)?;
+            Request::Resume { gate: read_gate(queue, kind)? }
+        }
         "settle" => {
             let NoBody {} = read(body)?;
             Request::Settle

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
 //! | `POST /v1/transactions`, `/v1/transactions/NAME` | opens a transaction, says something in it |
-//! | `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
+//! | `GET /v1/gates`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
 //!
@@ -49,6 +49,7 @@ pub(crate) fn present<'de, D: serde::Deserializer<'de>>(
 /// The version of the paths and bodies.
 const PREFIX: &str = "/v1/";
 const TRANSACTIONS: &str = "transactions";
+const GATES: &str = "gates";
 
 /// Where to send a request.
 pub fn route(request: &Request) -> (Method, String) {
@@ -56,6 +57,7 @@ pub fn route(request: &Request) -> (Method, String) {
         Request::Look { job } => (Method::GET, format!("{PREFIX}jobs/{job}")),
         Request::Explain { job } => (Method::GET, format!("{PREFIX}jobs/{job}/explain")),
         Request::Await { job, wait_ms } => (Method::GET, format!("{PREFIX}jobs/{job}/result?wait_ms={wait_ms}")),
+        Request::Gates => (Method::GET, format!("{PREFIX}{GATES}")),
         mutation => (Method::POST, format!("{PREFIX}{}", mutation.name())),
     }
 }
@@ -98,6 +100,7 @@ impl Route {
                 Some(Self::Question(Request::Await { job: job(number)?, wait_ms }))
             }
             ["jobs", number, "explain"] => Some(Self::Question(Request::Explain { job: job(number)? })),
+            [GATES] => Some(Self::Question(Request::Gates)),
             [TRANSACTIONS] => Some(Self::Begin),
             [TRANSACTIONS, name] => name.replace('-', "").parse().ok().map(Self::Line),
             [name] if bodies::NAMES.contains(&name) => Some(Self::Mutation(name.to_owned())),

@@ -1,20 +1,28 @@
 use super::*;
 use crate::Effect;
 use crate::job::explain::{Doing, Explanation};
-use crate::job::{Holder, How, JobId, Lease, Nonce, Refusal, Token, Unmet, Wall};
+use crate::job::{Gate, Holder, How, JobId, Lease, Nonce, Rate, Refusal, Token, Unmet, Wall};
 use crate::protocol::{
-    After, CallError, Claim, Enqueue, Granted, Key, On, Progress, Renewal, Reply, Reported, Request, Scope, Signal,
-    When,
+    After, CallError, Claim, Enqueue, GatesView, Granted, Key, LimitView, On, PauseView, ProbeView, Progress,
+    QueueLimits, Renewal, Reply, Reported, Request, Scope, Signal, When, WorkerView,
 };
 
 const LEASE: Lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
 
 fn enqueue(payload: &str, when: When) -> Request {
-    let (kind, queue) = ("a".into(), "default".into());
     let key =
         Some(Key { name: "k".into(), scope: if when == When::Now { Scope::PeriodMs(5) } else { Scope::Forever } });
     let after = (when == When::Now).then(|| After { jobs: vec![JobId(1), JobId(2)], unmet: Unmet::Discard });
-    Request::Enqueue(Enqueue { kind, queue, priority: -3, max_attempts: 4, payload: payload.into(), when, key, after })
+    let concurrency_key = after.as_ref().map(|_| "customer 7".into());
+    Request::Enqueue(Enqueue {
+        priority: -3,
+        max_attempts: 4,
+        when,
+        key,
+        after,
+        concurrency_key,
+        ..Enqueue::new("a", payload)
+    })
 }
 
 fn progress() -> Progress {
@@ -66,6 +74,18 @@ fn requests() -> Vec<Request> {
         Request::Complete { lease: LEASE, result: Some("null".into()) },
         Request::Progress { lease: LEASE, progress: Progress { checkpoint: Some("null".into()), ..progress() } },
         Request::Signal(Signal { name: "a".into(), key: Some("k".into()), payload: "[1.10]".into() }),
+        Request::Wait { lease: LEASE, on: On::Service { why: "no smtp".into(), probe_ms: 5_000 } },
+        Request::Limit(QueueLimits {
+            queue: "mail".into(),
+            at_once: Some(3),
+            at_once_per_key: None,
+            rate: Some(Rate { jobs: 7, per_ms: 1_000, burst: 2 }),
+        }),
+        Request::Pause { gate: Gate::queue("mail"), by: "Ada".into(), why: "because".into() },
+        Request::Pause { gate: Gate::kind("send"), by: "Ada".into(), why: "because".into() },
+        Request::Resume { gate: Gate::queue("mail") },
+        Request::Resume { gate: Gate::kind("send") },
+        Request::Gates,
     ]
 }
 
@@ -111,6 +131,10 @@ fn little_need_be_said_and_typing_errors_are_told() {
             "wait",
             r#"{"lease":{"job":1,"token":2,"nonce":"0000000000000001"},"on":{"for":"signal","name":"a","step":"a","limit":5}}"#,
         ),
+        ("limit", r#"{"queue":"mail","rate":{"jobs":1,"per":"minute"}}"#),
+        ("pause", r#"{"queue":"mail","kind":"send","by":"Ada","why":"no"}"#),
+        ("pause", r#"{"by":"Ada","why":"no"}"#),
+        ("resume", r#"{"lane":"mail"}"#),
         ("fail", r#"{"lease":{"job":1,"token":2,"nonce":"x"},"message":"m"}"#),
         ("complete", ""),
         ("complain", "{}"),
@@ -152,6 +176,18 @@ fn every_reply_arrives_as_it_was_sent() {
         last_failure: None,
         doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5), unmet: None },
     };
+    let rate = Some(Rate { jobs: 7, per_ms: 1_000, burst: 2 });
+    let limits = QueueLimits { queue: "mail".into(), at_once: None, at_once_per_key: Some(2), rate };
+    let pause = |gate, probe| PauseView { gate, by: "Ada".into(), why: "because".into(), since: Wall(5), probe };
+    let worker = WorkerView { worker: "w".into(), queues: vec!["mail".into()], kinds: vec!["a".into()], ago_ms: 7 };
+    let gates = GatesView {
+        limits: vec![LimitView { limits, leased: 3, rate_wait_ms: 9 }],
+        pauses: vec![
+            pause(Gate::queue("mail"), None),
+            pause(Gate::kind("a"), Some(ProbeView { in_ms: 5, job: Some(JobId(7)) })),
+        ],
+        workers: vec![worker],
+    };
     let awaited = Reply::Awaited { result: Some("[1.10]".into()), explanation: explanation.clone() };
     let replies = [
         (0, Reply::Enqueued { job: JobId(1), fresh: true }),
@@ -169,6 +205,11 @@ fn every_reply_arrives_as_it_was_sent() {
         (24, Reply::Signalled { fresh: false }),
         (17, Reply::Awaited { result: Some("null".into()), explanation }),
         (14, Reply::Settled { committed: true }),
+        (25, Reply::Suspended),
+        (26, Reply::Done),
+        (27, Reply::Done),
+        (29, Reply::Resumed { was_paused: true }),
+        (31, Reply::Gated(gates)),
     ];
     let requests = requests();
     for (request, reply) in replies {

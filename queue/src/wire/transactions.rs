@@ -296,7 +296,7 @@ fn blob(text: &str) -> Result<Value, String> {
 mod tests {
     use super::*;
     use crate::job::{JobId, Lease, Nonce, Token};
-    use crate::protocol::{Enqueue, Reply, When};
+    use crate::protocol::{Enqueue, Reply};
 
     fn values() -> Vec<Value> {
         let integers = [0, -1, 1 << 53, (1 << 53) + 1, i64::MIN, i64::MAX].map(Value::Integer);
@@ -310,8 +310,7 @@ mod tests {
         let lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
         let (kind, queue) = ("a".into(), "default".into());
         let payload = r#"{"n":12345678901234567890123}"#.into();
-        let enqueue =
-            Enqueue { kind, queue, priority: 0, max_attempts: 3, payload, when: When::Now, key: None, after: None };
+        let enqueue = Enqueue { queue, max_attempts: 3, ..Enqueue::new(kind, payload) };
         vec![
             Said::Statement(Statement { sql: "SELECT ?1".into(), parameters: values() }),
             Said::Command(Request::Enqueue(enqueue)),

@@ -222,6 +222,10 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
             let again_ms = milliseconds(after).cast_unsigned();
             Request::Wait { lease, on: On::Condition { what, again_ms } }
         }
+        Verdict::Returned(Ok(Ok(Done::ServiceDown { why, probe }))) => {
+            let probe_ms = milliseconds(probe).cast_unsigned();
+            Request::Wait { lease, on: On::Service { why, probe_ms } }
+        }
         Verdict::Returned(Ok(Err(failure))) => fail(How::Error, failure),
         Verdict::Returned(Err(panic)) => fail(How::Panic, Failure::retry(panic)),
         Verdict::Undecodable(error) => fail(How::Undecodable, Failure::retry(error)),

@@ -89,6 +89,7 @@ fn encode<J: Job>(outcome: Result<Done<J::Output>, Failure>) -> Outcome {
     match outcome? {
         Done::Snooze(delay) => Ok(Done::Snooze(delay)),
         Done::LookAgain { after, what } => Ok(Done::LookAgain { after, what }),
+        Done::ServiceDown { why, probe } => Ok(Done::ServiceDown { why, probe }),
         Done::Committed(_) => Ok(Done::Committed(String::new())),
         Done::Complete(output) => match serde_json::to_value(&output) {
             Ok(value) => Ok(Done::Complete(canonical::text(&value))),

@@ -17,6 +17,13 @@ pub enum Done<T> {
         /// What is not as it must be, for people.
         what: String,
     },
+    /// With a service that all jobs of the kind need and that is down. No attempt is spent.
+    ServiceDown {
+        /// What is wrong with it, for people.
+        why: String,
+        /// The rest before a job is let through to find out whether it is back.
+        probe: Duration,
+    },
     /// With a result that [`Transaction::complete`](crate::Transaction::complete) has stored already.
     Committed(T),
 }
@@ -41,6 +48,26 @@ impl<T> Done<T> {
     /// ```
     pub fn look_again(after: Duration, what: impl Into<String>) -> Self {
         Self::LookAgain { after, what: what.into() }
+    }
+
+    /// The job is put back because a service is down that all jobs of its kind need. None of them begins any more, until
+    /// it is back: every `probe` one is let through, and if that completes, it is. Whoever asks why one of them waits is
+    /// told that, and what this says. An attempt is not spent.
+    ///
+    /// ```
+    /// # use outlive::{Context, Done, Failure};
+    /// # use std::time::Duration;
+    /// # enum Sent { Yes, NobodyListens }
+    /// # async fn post() -> Sent { Sent::Yes }
+    /// # async fn send(_: Context) -> Result<Done<()>, Failure> {
+    /// match post().await {
+    ///     Sent::Yes => Ok(Done::complete(())),
+    ///     Sent::NobodyListens => Ok(Done::service_down(Duration::from_secs(30), "nobody listens at the mail server")),
+    /// }
+    /// # }
+    /// ```
+    pub fn service_down(probe: Duration, why: impl Into<String>) -> Self {
+        Self::ServiceDown { why: why.into(), probe }
     }
 
     /// The job is put back, to run again after `delay`.

@@ -4,7 +4,7 @@ use crate::host::{HandClock, HandHost};
 use outlive::host::Host;
 use outlive::job::{Holder, How, JobId, Lease, Next, Refusal, RequestId};
 use outlive::protocol::{
-    Answering, Call, CallError, Claim, Enqueue, Granted, JobView, Renewal, Reply, Reported, Request, Service, When,
+    Answering, Call, CallError, Claim, Enqueue, Granted, JobView, Renewal, Reply, Reported, Request, Service,
 };
 use outlive::store::memory::Memory;
 use outlive::store::turso::TursoStorage;
@@ -249,16 +249,7 @@ impl Bench {
 
 /// A job of this kind with nothing particular about it.
 pub fn job(kind: &str) -> Enqueue {
-    Enqueue {
-        kind: kind.into(),
-        queue: "default".into(),
-        priority: 0,
-        max_attempts: 3,
-        payload: "{}".into(),
-        when: When::Now,
-        key: None,
-        after: None,
-    }
+    Enqueue { max_attempts: 3, ..Enqueue::new(kind, "{}") }
 }
 
 pub const LEASE: Duration = Duration::from_secs(30);

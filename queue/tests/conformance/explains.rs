@@ -35,7 +35,13 @@ fn until(reason: Reason, due_ms: i64, left_ms: u64) -> Doing {
 
 fn in_line(ahead: u64, claims_waiting: u64) -> Doing {
     waiting(Blocker {
-        reason: Reason::Line { queue: "default".into(), priority: 0, ahead: Place::Exactly(ahead), claims_waiting },
+        reason: Reason::Line {
+            queue: "default".into(),
+            priority: 0,
+            ahead: Place::Exactly(ahead),
+            claims_waiting,
+            asked_ms_ago: None,
+        },
         until: Until::Claim,
         holds_while: r#"no claim of kind "a" from queue "default" has reached it"#.into(),
         bound: Bound::Claims { claims: Place::Exactly(ahead + 1) },

@@ -3,9 +3,10 @@
 use crate::bench::block_on;
 use crate::host::HandHost;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token,
+    WaitRow,
 };
-use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service, When};
+use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service};
 use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
@@ -101,6 +102,14 @@ impl<S: Store> Store for Lossy<S> {
         self.answered.waits(job).await
     }
 
+    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
+        self.answered.limits().await
+    }
+
+    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
+        self.answered.pauses().await
+    }
+
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         self.answered.request(id).await
     }
@@ -154,16 +163,7 @@ impl<S: Store> Store for Lossy<S> {
 }
 
 async fn enqueue(local: &Local, number: u8) -> Result<Reply, CallError> {
-    let enqueue = Enqueue {
-        kind: "a".into(),
-        queue: "default".into(),
-        priority: 0,
-        max_attempts: 1,
-        payload: "[]".into(),
-        when: When::Now,
-        key: None,
-        after: None,
-    };
+    let enqueue = Enqueue { max_attempts: 1, ..Enqueue::new("a", "[]") };
     local.call(Call { id: RequestId([number; 16]), request: Request::Enqueue(enqueue) }).await
 }
 

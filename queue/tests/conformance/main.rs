@@ -6,6 +6,7 @@ mod bench;
 mod claims;
 mod ends;
 mod explains;
+mod gates;
 mod history;
 mod host;
 mod keys;

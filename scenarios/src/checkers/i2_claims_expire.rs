@@ -1,5 +1,7 @@
 //! I2: claims expire without cooperation.
 
+mod limits;
+
 use super::{Checker, Facts, Finding, Grant, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
@@ -20,6 +22,8 @@ pub const CHECKER: Checker = Checker {
         ("I2.d", "a stale, forged or foreign lease changes nothing"),
         ("I2.e", "one process at a time has the file"),
         ("I2.f", "no handler begins or goes on once its lease is not trusted any more, unless its process slept"),
+        ("I2.g", "no more leases of a queue, or of a key in it, are held at once than its limits allow"),
+        ("I2.h", "in no time do more attempts of a queue begin than its rate allows"),
     ],
     check,
 };
@@ -30,6 +34,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     foreign(facts, report);
     one_process(evidence, facts, report);
     handlers(evidence, facts, report);
+    limits::check(evidence, facts, report);
 }
 
 /// A timer may be this late.

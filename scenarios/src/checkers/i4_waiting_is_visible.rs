@@ -1,6 +1,7 @@
 //! I4: waiting is a valid and visible state.
 
 mod ends;
+mod gates;
 mod holds;
 
 use super::{Checker, Facts, Finding, Report};
@@ -30,6 +31,8 @@ pub const CHECKER: Checker = Checker {
             "I4.h",
             "what waits for other jobs runs after they have ended, or ends as was asked for, and is told how they ended",
         ),
+        ("I4.i", "what is paused does not begin before it is resumed"),
+        ("I4.j", "while a service is down one job of its kind at a time finds out whether it is back"),
     ],
     check,
 };
@@ -46,6 +49,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     cancels(evidence, facts, report);
     ends::check(evidence, facts, report);
     holds::check(evidence, facts, report);
+    gates::check(evidence, facts, report);
 }
 
 fn blockers(explanation: &Explanation) -> Option<&[Blocker]> {
@@ -103,7 +107,14 @@ fn agree(blocker: &Blocker) -> bool {
         (Reason::Jobs { open, .. }, Until::Ends, Bound::Event) => *open > 0,
         (Reason::LeaseExpired { .. }, Until::Pass, Bound::Milliseconds { .. }) => true,
         (Reason::Schedule, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_none(),
+        (Reason::Paused { .. }, Until::Resume, Bound::Event) => true,
+        (Reason::ServiceDown { .. }, Until::Probe, Bound::Event) => true,
+        (Reason::Slots { held, at_once, .. }, Until::Slot, Bound::Event) => *held >= u64::from(*at_once),
+        (Reason::Rate { .. }, Until::Rate, Bound::Event) => true,
         (Reason::Line { .. } | Reason::LeaseExpired { .. }, _, _) => false,
+        (Reason::Paused { .. } | Reason::ServiceDown { .. } | Reason::Slots { .. } | Reason::Rate { .. }, _, _) => {
+            false
+        }
         (Reason::Signal { .. } | Reason::Jobs { .. }, _, _) => false,
         (_, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_some(),
         _ => false,
@@ -191,7 +202,7 @@ fn judge_census(evidence: &Evidence, census: &Census, at: Duration, since: Durat
         };
         let expected = match row.state.as_str() {
             "running" => continue,
-            "waiting" => match expected_blocker(evidence, &rows, moment, job.0, row) {
+            "waiting" => match expected_blockers(evidence, &rows, moment, job.0, row) {
                 Some(expected) => expected,
                 None => continue,
             },
@@ -232,6 +243,10 @@ fn in_short(blocker: &Blocker) -> String {
         Until::Pass => "until written".into(),
         Until::Signal => "until sent".into(),
         Until::Ends => "until ended".into(),
+        Until::Resume => "until resumed".into(),
+        Until::Probe => "until probed".into(),
+        Until::Slot => "until free".into(),
+        Until::Rate => "until filled".into(),
     };
     let reason = match &blocker.reason {
         Reason::Delay => "delay".into(),
@@ -243,13 +258,28 @@ fn in_short(blocker: &Blocker) -> String {
         Reason::Signal { name } => format!("signal {name}"),
         Reason::Jobs { open, .. } => format!("jobs {open}"),
         Reason::LeaseExpired { .. } => "lease expired".into(),
+        Reason::Paused { gate, by, why, .. } => format!("{gate} paused by {by} for {why}"),
+        Reason::ServiceDown { why, probe, .. } => format!("service down for {why}, probed by {probe:?}"),
+        Reason::Slots { concurrency_key, at_once, held, .. } => {
+            format!("slots of {concurrency_key:?} {held} of {at_once}")
+        }
+        Reason::Rate { rate, .. } => format!("rate of {} in {}", rate.jobs, rate.per_ms),
         Reason::Line { queue, ahead: Place::Exactly(ahead), .. } => format!("line in {queue} behind {ahead}"),
         Reason::Line { queue, ahead, .. } => format!("line in {queue} behind {ahead}"),
     };
     format!("{reason} {until}")
 }
 
-/// What a waiting job must say; none where the moment is too close to call.
+/// All that a waiting job must say; none where the moment is too close to call.
+fn expected_blockers(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, row: &JobRow) -> Option<String> {
+    let is_due = !is_held(row) && is_due(rows, moment, row)?;
+    let own = expected_blocker(evidence, rows, moment, id, row)?;
+    let gates = gates::expected(rows, moment, row, is_due)?;
+    let (first, last) = if is_due { (None, Some(own)) } else { (Some(own), None) };
+    Some(first.into_iter().chain(gates).chain(last).collect::<Vec<_>>().join(" and "))
+}
+
+/// What a waiting job must say of its time, its turn, and what else it waits for; none where the moment is too close to call.
 fn expected_blocker(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, row: &JobRow) -> Option<String> {
     if let Some(held) = expected_hold(rows, moment, id, row) {
         return held;

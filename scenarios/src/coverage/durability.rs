@@ -87,6 +87,10 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::Signal(_)
         | Request::Claim(_)
         | Request::Heartbeat { .. }
+        | Request::Limit(_)
+        | Request::Pause { .. }
+        | Request::Resume { .. }
+        | Request::Gates
         | Request::Settle
         | Request::Explain { .. }
         | Request::Look { .. }

@@ -1,7 +1,9 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
-use outlive::job::{Attempt, Failure, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow};
+use outlive::job::{
+    Attempt, Failure, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+};
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
@@ -91,6 +93,14 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.inner.waits(job).await
+    }
+
+    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
+        self.inner.limits().await
+    }
+
+    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
+        self.inner.pauses().await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

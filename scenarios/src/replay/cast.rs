@@ -9,8 +9,8 @@ use crate::workload::{
     Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, Script, Setting, WorkerPlan,
 };
 use outlive::Options;
-use outlive::job::{self, Backoff, Wall};
-use outlive::protocol::{Enqueue, Scope, When};
+use outlive::job::{self, Backoff, Rate, Wall};
+use outlive::protocol::{Enqueue, QueueLimits, Scope, When};
 use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
 
@@ -169,6 +169,7 @@ impl Cast {
             when: When::Now,
             key: None,
             after: None,
+            concurrency_key: None,
         };
         for option in &job.options {
             match option {
@@ -186,6 +187,7 @@ impl Cast {
                 JobOption::Priority { priority } => {
                     enqueue.priority = i16::try_from(priority.get()).expect("it was read within its limits");
                 }
+                JobOption::ConcurrencyKey { key } => enqueue.concurrency_key = Some(key.to_string()),
                 JobOption::MaxAttempts { attempts } => enqueue.max_attempts = count(attempts) as u32,
                 JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
                 JobOption::Work { work } => script.work_ms = ms(*work),
@@ -272,6 +274,17 @@ impl Cast {
                 WorldItem::Cancels {} => plan.features.cancels = true,
                 WorldItem::Awaits {} => plan.features.awaits = true,
                 WorldItem::Waits {} => plan.features.waits = true,
+                WorldItem::Pauses {} => plan.features.pauses = true,
+                WorldItem::AtOnce { jobs, queue } => {
+                    limits_of(&mut plan.limits, queue).at_once = Some(count(jobs) as u32)
+                }
+                WorldItem::AtOncePerKey { jobs, queue } => {
+                    limits_of(&mut plan.limits, queue).at_once_per_key = Some(count(jobs) as u32);
+                }
+                WorldItem::Rate { jobs, period, burst, queue } => {
+                    let (jobs, burst) = (count(jobs) as u32, count(burst) as u32);
+                    limits_of(&mut plan.limits, queue).rate = Some(Rate { jobs, per_ms: ms(*period), burst });
+                }
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,
                 WorldItem::Store {}
@@ -310,6 +323,7 @@ impl Cast {
             drift_ppm: vec![0; machines.all().len()],
             setting: if self.embedded { Setting::Embedded(machines.store) } else { Setting::Cluster(machines) },
             features: Features::default(),
+            limits: Vec::new(),
             options: Options { reserve_bytes: 256 << 10, ..Options::default() },
             intents: Vec::new(),
             queues: Vec::new(),
@@ -369,6 +383,7 @@ fn act(end: &AttemptScript) -> Act {
         AttemptScript::Fail {} => Act::Fail,
         AttemptScript::Discard {} => Act::Discard,
         AttemptScript::Panic {} => Act::Panic,
+        AttemptScript::ServiceDown { probe } => Act::ServiceDown(ms(*probe)),
         AttemptScript::LookAgain { after } => Act::LookAgain(ms(*after)),
         AttemptScript::Snooze { lasting } => Act::Snooze(ms(*lasting)),
         AttemptScript::Transfer {} => Act::Transfer,
@@ -380,4 +395,14 @@ fn act(end: &AttemptScript) -> Act {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The limits of a queue, among those of a plan.
+fn limits_of<'a>(limits: &'a mut Vec<QueueLimits>, queue: &Name) -> &'a mut QueueLimits {
+    let place = limits.iter().position(|limits| limits.queue == queue.as_str()).unwrap_or_else(|| {
+        let queue = queue.to_string();
+        limits.push(QueueLimits { queue, at_once: None, at_once_per_key: None, rate: None });
+        limits.len() - 1
+    });
+    &mut limits[place]
 }

@@ -4,7 +4,7 @@ use super::cast::Cast;
 use super::moment::{Moment, Numbers, learn};
 use crate::checkers::{Report, number_of};
 use crate::event::Event;
-use crate::image::{AttemptRow, JobRow, Rows};
+use crate::image::{AttemptRow, JobRow, PauseRow, Rows};
 use crate::scn::{
     Answer, Comparison, Count, Effect, Expectation, JobName, Name, On, Outcome, Process as Who, Rejection, RequestKind,
     WaitReason,
@@ -142,10 +142,18 @@ impl<'a> Scene<'a> {
                     None => true,
                     // How its latest attempt ended, whatever it rests for since.
                     Some(WaitReason::LeaseExpired) => expired,
+                    Some(WaitReason::Paused) => self.pauses(row, false),
+                    Some(WaitReason::ServiceDown) => self.pauses(row, true),
                     Some(reason) => row.wait == reason.to_string(),
                 }
         });
         (!holds).then(|| self.state(job))
+    }
+
+    /// Whether a pause keeps the job from running.
+    fn pauses(&self, row: &JobRow, is_down: bool) -> bool {
+        let keeps = |pause: &PauseRow| pause.is_down == is_down && pause.keeps(row);
+        self.rows.is_some_and(|rows| rows.pauses.iter().any(keeps))
     }
 
     fn running(&self, job: &JobName, on: Option<&On>) -> Option<String> {

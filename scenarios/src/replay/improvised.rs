@@ -10,7 +10,7 @@ use crate::scn::{
     Scenario, Step, Times, Turn, Unmet, World, WorldItem,
 };
 use crate::workload::{Act, Intent, Plan, Script, WorkerPlan};
-use outlive::job;
+use outlive::job::{self, Rate};
 use outlive::protocol::{Scope, When};
 use outlive_sim::Seed;
 use std::time::Duration;
@@ -63,6 +63,20 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.features.cancels, WorldItem::Cancels {});
     add(plan.features.awaits, WorldItem::Awaits {});
     add(plan.features.waits, WorldItem::Waits {});
+    add(plan.features.pauses, WorldItem::Pauses {});
+    for limits in &plan.limits {
+        let queue = || Name::new(&limits.queue).expect("what a plan names is a name");
+        if let Some(jobs) = limits.at_once {
+            add(true, WorldItem::AtOnce { jobs: count(jobs as usize), queue: queue() });
+        }
+        if let Some(jobs) = limits.at_once_per_key {
+            add(true, WorldItem::AtOncePerKey { jobs: count(jobs as usize), queue: queue() });
+        }
+        if let Some(Rate { jobs, per_ms, burst }) = limits.rate {
+            let (jobs, burst) = (count(jobs as usize), count(burst as usize));
+            add(true, WorldItem::Rate { jobs, period: Duration::from_millis(per_ms), burst, queue: queue() });
+        }
+    }
     add(plan.features.restarts, WorldItem::Restarts {});
     add(plan.features.rivals, WorldItem::Rivals {});
     let limits = &plan.options.limits;
@@ -110,6 +124,9 @@ fn job(intent: &Intent) -> Job {
     add(enqueue.queue != "default", JobOption::Queue { queue: name(&enqueue.queue) });
     let priority = Number::new(i64::from(enqueue.priority)).expect("a priority is within its limits");
     add(enqueue.priority != 0, JobOption::Priority { priority });
+    if let Some(key) = &enqueue.concurrency_key {
+        add(true, JobOption::ConcurrencyKey { key: name(key) });
+    }
     add(true, JobOption::MaxAttempts { attempts: count(enqueue.max_attempts as usize) });
     match enqueue.when {
         When::Now => {}
@@ -145,6 +162,7 @@ fn end(act: &Act) -> AttemptScript {
         Act::FailAfter(ms) => AttemptScript::FailAfter { after: Duration::from_millis(*ms) },
         Act::Discard => AttemptScript::Discard {},
         Act::Panic => AttemptScript::Panic {},
+        Act::ServiceDown(ms) => AttemptScript::ServiceDown { probe: Duration::from_millis(*ms) },
         Act::LookAgain(ms) => AttemptScript::LookAgain { after: Duration::from_millis(*ms) },
         Act::Snooze(ms) => AttemptScript::Snooze { lasting: Duration::from_millis(*ms) },
         Act::Transfer => AttemptScript::Transfer {},

@@ -19,6 +19,16 @@ nouns! {
         CrashBackoff = "crash-backoff",
         /// Its handler asked to be continued later.
         Snooze = "snooze",
+        /// Something outside is not as its handler needs it.
+        Condition = "condition",
+        /// Its handler waits for a signal.
+        Signal = "signal",
+        /// It waits for other jobs to end.
+        Jobs = "jobs",
+        /// Somebody has paused its queue or its kind.
+        Paused = "paused",
+        /// A service is down that its kind needs.
+        ServiceDown = "service-down",
         /// Its worker's lease has expired.
         LeaseExpired = "lease-expired" | "lease lost",
         /// It could run at once: it waits for its turn.

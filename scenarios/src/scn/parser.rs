@@ -10,8 +10,7 @@ use super::nouns::Invariant;
 use super::phrases::{Action, Anchor, Expectation, JobOption, Lapse, Rest, WorldItem, reserved};
 use super::pieces::{Name, Nth, Process, Quote};
 use super::scenario::{Block, Job, Scenario, Step, World};
-use outlive::limits::{LEASE_MAX, LEASE_MIN};
-use std::mem::discriminant;
+use outlive::limits::{LEASE_MAX, LEASE_MIN, RATE_PERIOD_MAX};
 use std::time::Duration;
 
 /// Workers and spares that a file may have.
@@ -157,7 +156,7 @@ impl Parser<'_> {
             Ok(items)
         };
         let items = self.rest_of(line, read)?;
-        check_kinds(line, &items)?;
+        check_kinds(line, &items, WorldItem::says_the_same)?;
         check_world(line, &items)?;
         for (position, item) in &items {
             let (WorldItem::Workers { names } | WorldItem::Spares { names } | WorldItem::Clients { names }) = item
@@ -196,7 +195,7 @@ impl Parser<'_> {
         };
         let (name, options) = self.rest_of(line, read)?;
         self.check_free(line, &line.tokens[1])?;
-        check_kinds(line, &options)?;
+        check_kinds(line, &options, JobOption::says_the_same)?;
         check_payload(line, &options)?;
         for (position, option) in &options {
             let JobOption::Key { key } = option else { continue };
@@ -403,6 +402,12 @@ fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<
             WorldItem::Lease { lease } if !(LEASE_MIN..=LEASE_MAX).contains(lease) => {
                 "a lease is from 100ms to 24h".into()
             }
+            WorldItem::Rate { jobs, burst, .. } if burst.get() > jobs.get() => {
+                format!("a burst of {} is more than the {} jobs of the rate", burst.get(), jobs.get())
+            }
+            WorldItem::Rate { period, .. } if !(Duration::from_millis(1)..=RATE_PERIOD_MAX).contains(period) => {
+                "the time of a rate is from 1ms to 31d".into()
+            }
             _ => continue,
         };
         return Err(SyntaxError::wrong(line, (&line.tokens[*position]).into(), problem));
@@ -427,9 +432,13 @@ fn check_payload(line: &Line<'_>, options: &[(usize, JobOption)]) -> Result<(), 
 }
 
 /// No two of `pieces`, each with the position of its first token, say the same kind of thing.
-fn check_kinds<T>(line: &Line<'_>, pieces: &[(usize, T)]) -> Result<(), Box<SyntaxError>> {
+fn check_kinds<T>(
+    line: &Line<'_>,
+    pieces: &[(usize, T)],
+    says_the_same: fn(&T, &T) -> bool,
+) -> Result<(), Box<SyntaxError>> {
     for (index, (position, piece)) in pieces.iter().enumerate() {
-        if pieces[..index].iter().any(|(_, other)| discriminant(other) == discriminant(piece)) {
+        if pieces[..index].iter().any(|(_, other)| says_the_same(other, piece)) {
             let token = &line.tokens[*position];
             return Err(SyntaxError::wrong(line, token.into(), format!("{:?} is there twice", token.text)));
         }

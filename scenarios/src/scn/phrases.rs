@@ -59,6 +59,14 @@ phrases! {
         Awaits: "awaits";
         /// Signals are sent for which jobs wait.
         Waits: "waits";
+        /// Somebody pauses queues and kinds, and resumes them.
+        Pauses: "pauses";
+        /// How many jobs of a queue may be leased at once.
+        AtOnce: "at-once" (jobs: Number<1, 1_000>) "of" (queue: Name);
+        /// How many jobs of each concurrency key of a queue may be leased at once.
+        AtOncePerKey: "at-once-per-key" (jobs: Number<1, 1_000>) "of" (queue: Name);
+        /// How many attempts of a queue may begin in some time, and how many at once after a rest.
+        Rate: "rate" (jobs: Number<1, 1_000>) "in" (period: Duration) "burst" (burst: Number<1, 1_000>) "of" (queue: Name);
         /// Workers stop and start.
         Restarts: "restarts";
         /// A second process tries to open the file now and then.
@@ -77,6 +85,8 @@ phrases! {
         Queue: "queue" "=" (queue: Name);
         /// A higher one runs first.
         Priority: "priority" "=" (priority: Number<-100, 100>);
+        /// With which others of its queue it shares slots.
+        ConcurrencyKey: "concurrency_key" "=" (key: Name);
         /// Failures after which it is discarded.
         MaxAttempts: "max_attempts" "=" (attempts: Number<1, 1_000>);
         /// How long it waits after its enqueue.
@@ -149,6 +159,8 @@ phrases! {
         Snooze: "snooze" ":" (lasting: Duration);
         /// With something outside that is not as it must be, and another look at it later.
         LookAgain: "look-again" ":" (after: Duration);
+        /// With a service that is down, and a job that looks whether it is back so much later.
+        ServiceDown: "service-down" ":" (probe: Duration);
         /// With a result, in a transaction with a row of its own and a job that follows.
         Transfer: "transfer";
         /// With a retryable error, after all that a transfer does.

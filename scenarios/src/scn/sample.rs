@@ -7,10 +7,9 @@ use super::pieces::{
     AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, Quote, WorkerName,
 };
 use super::scenario::{Block, Job, Scenario, Step, World};
-use outlive::limits::{LEASE_MAX, LEASE_MIN};
+use outlive::limits::{LEASE_MAX, LEASE_MIN, RATE_PERIOD_MAX};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use std::mem::discriminant;
 use std::time::Duration;
 
 /// What there are random values of.
@@ -150,10 +149,13 @@ impl Sample for World {
             items.retain(|item| match item {
                 WorldItem::Concurrency { jobs } => [1, WORKERS.len()].contains(&jobs.len()),
                 WorldItem::Lease { lease } => (LEASE_MIN..=LEASE_MAX).contains(lease),
+                WorldItem::Rate { jobs, burst, period, .. } => {
+                    burst.get() <= jobs.get() && (Duration::from_millis(1)..=RATE_PERIOD_MAX).contains(period)
+                }
                 WorldItem::Page { bytes } => bytes.get().cast_unsigned().is_power_of_two(),
                 _ => true,
             });
-            once_each(items)
+            once_each(items, WorldItem::says_the_same)
         });
         let world = others.prop_map(|others| {
             let declared = [
@@ -196,16 +198,16 @@ fn jobs() -> BoxedStrategy<Vec<Job>> {
             });
             options.retain(|option| !matches!(option, JobOption::After { jobs } if jobs.is_empty()));
             options.push(JobOption::Key { key: name(KEYS[number]) });
-            Job { name: name(JOBS[number]), options: once_each(options) }
+            Job { name: name(JOBS[number]), options: once_each(options, JobOption::says_the_same) }
         })
     };
     (job(0), job(1), job(2)).prop_map(|(a, b, c)| vec![a, b, c]).boxed()
 }
 
-fn once_each<T>(items: Vec<T>) -> Vec<T> {
+fn once_each<T>(items: Vec<T>, says_the_same: fn(&T, &T) -> bool) -> Vec<T> {
     let mut kept: Vec<T> = Vec::new();
     for item in items {
-        if kept.iter().all(|other| discriminant(other) != discriminant(&item)) {
+        if kept.iter().all(|other| !says_the_same(other, &item)) {
             kept.push(item);
         }
     }

@@ -3,6 +3,7 @@
 use super::nouns::Invariant;
 use super::phrases::{Action, Anchor, Expectation, JobOption, Rest, WorldItem};
 use super::pieces::{JobName, Name, Quote};
+use std::mem::discriminant;
 use std::time::Duration;
 
 /// A workload, a schedule of faults, and what must come of it.
@@ -80,9 +81,30 @@ impl WorldItem {
                 | Self::Cancels {}
                 | Self::Awaits {}
                 | Self::Waits {}
+                | Self::Pauses {}
                 | Self::Restarts {}
                 | Self::Rivals {}
         )
+    }
+
+    /// The queue that it is about, if it is about one.
+    fn queue(&self) -> Option<&Name> {
+        match self {
+            Self::AtOnce { queue, .. } | Self::AtOncePerKey { queue, .. } | Self::Rate { queue, .. } => Some(queue),
+            _ => None,
+        }
+    }
+
+    /// Whether a file that has both says something twice.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other) && self.queue() == other.queue()
+    }
+}
+
+impl JobOption {
+    /// Whether a job that has both says something twice.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other)
     }
 }
 

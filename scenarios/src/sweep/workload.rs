@@ -80,6 +80,7 @@ fn intent(number: u64, acts: Vec<Act>) -> Intent {
         when: When::Now,
         key: None,
         after: None,
+        concurrency_key: None,
     };
     Intent { number, enqueue, repeats: 0, after: None }
 }
@@ -89,6 +90,7 @@ fn plan(intents: Vec<Intent>, options: Options) -> Plan {
         setting: Setting::Embedded(MachineId(0)),
         drift_ppm: vec![0],
         features: Features::default(),
+        limits: Vec::new(),
         options: Options { reserve_bytes: 256 << 10, ..options },
         intents,
         queues: vec!["default".into()],

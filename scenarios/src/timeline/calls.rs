@@ -211,6 +211,10 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         | Request::Snooze { lease, .. }
         | Request::Wait { lease, .. }
         | Request::Obey { lease } => format!("{} {}", request.name(), of(lease)),
+        Request::Limit(limits) => format!("limit queue {}", limits.queue),
+        Request::Pause { gate, by, .. } => format!("pause {gate} (by {by})"),
+        Request::Resume { gate } => format!("resume {gate}"),
+        Request::Gates => "which limits and pauses are there?".into(),
         Request::Settle => "what became of a transaction?".into(),
     }
 }
@@ -246,6 +250,11 @@ fn answered(reply: &Reply) -> String {
         Reply::Signalled { fresh: false } => "it was sent before".into(),
         Reply::Done => "it is written".into(),
         Reply::Failed { next } => format!("it is written; what follows is {}", next.as_str()),
+        Reply::Resumed { was_paused: true } => "it goes on".into(),
+        Reply::Resumed { was_paused: false } => "it was not paused".into(),
+        Reply::Gated(view) => {
+            format!("{} of queues are limited, {} gates are paused", view.limits.len(), view.pauses.len())
+        }
         Reply::Settled { committed: true } => "it is committed".into(),
         Reply::Settled { committed: false } => "it is rolled back".into(),
         Reply::Cancelled { at_once: true } => "cancelled at once".into(),

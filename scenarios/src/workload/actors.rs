@@ -6,7 +6,7 @@ use super::transfers;
 use crate::event::{Event, Recorder};
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
-use outlive::job::{Holder, Lease, Nonce, Refusal, RequestId, Token};
+use outlive::job::{Gate, Holder, Lease, Nonce, Refusal, RequestId, Token};
 use outlive::protocol::{Call, CallError, Claim, Granted, On, Progress, Reply, Reported, Request, Service};
 use outlive::{JobId, Outlive};
 use outlive_sim::{Process, Rng};
@@ -241,6 +241,41 @@ impl<H: Host> Actor<H> {
                 // Under the same key, by another name.
                 drop(self.call(request_id(&mut rng), Request::Signal(signal)).await);
             }
+        }
+    }
+
+    /// Pauses a queue or a kind now and then, and resumes it some time later; in the end all that may be paused.
+    pub async fn pause_and_resume(self) {
+        let mut rng = self.rng("steward");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(5_000)).await;
+            let queue = || QUEUES.map(Gate::queue);
+            let gates: Vec<Gate> = queue().into_iter().chain(KINDS.map(Gate::kind)).collect();
+            let gate = rng.pick(&gates).clone();
+            self.outside.pauses(&gate);
+            let (by, why) = ("the steward".to_owned(), "to see who waits".to_owned());
+            let pause = Request::Pause { gate: gate.clone(), by, why };
+            drop(self.call_and_repeat(&mut rng, pause).await);
+            self.rest(&mut rng, Duration::from_millis(4_000)).await;
+            if rng.chance(0.9) && self.call_and_repeat(&mut rng, Request::Resume { gate: gate.clone() }).await.is_ok() {
+                self.outside.has_resumed(&gate);
+            }
+        }
+        loop {
+            for gate in self.outside.paused() {
+                if self.call(request_id(&mut rng), Request::Resume { gate: gate.clone() }).await.is_ok() {
+                    self.outside.has_resumed(&gate);
+                }
+            }
+            self.rest(&mut rng, Duration::from_millis(500)).await;
+        }
+    }
+
+    /// Sets the limits of queues, as a program does at each start.
+    pub async fn set_limits(self) {
+        let mut rng = self.rng("limits");
+        for limits in self.plan.limits.clone() {
+            drop(self.call(request_id(&mut rng), Request::Limit(limits)).await);
         }
     }
 

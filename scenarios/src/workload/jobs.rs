@@ -144,6 +144,7 @@ impl Handlers {
             Act::Discard => Err(Failure::discard("it would not help")),
             Act::Panic => panic!("the script of job {} says so", script.number),
             Act::LookAgain(ms) => Ok(Done::look_again(Duration::from_millis(ms), "the file is not mounted")),
+            Act::ServiceDown(ms) => Ok(Done::service_down(Duration::from_millis(ms), "nobody answers")),
             Act::Snooze(ms) => Ok(Done::snooze(Duration::from_millis(ms))),
             Act::Kill => {
                 self.world.crash(self.process.id());

@@ -4,7 +4,7 @@
 use super::plan::Intent;
 use super::waits::to_send;
 use outlive::JobId;
-use outlive::job::RequestId;
+use outlive::job::{Gate, RequestId};
 use outlive::protocol::{After, CallError, Reply, Signal};
 use outlive_sim::{Fork, ProcessId, true_time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +25,8 @@ struct Memory {
     given_up: BTreeSet<u64>,
     signals: VecDeque<SignalWish>,
     signals_in_flight: BTreeMap<RequestId, (ProcessId, SignalWish)>,
+    /// What may be paused.
+    paused: BTreeSet<Gate>,
     known: BTreeSet<JobId>,
     terminal: BTreeSet<JobId>,
     calm: bool,
@@ -181,6 +183,21 @@ impl Outside {
             }
             Err(_) => memory.signals.push_back(wish),
         }
+    }
+
+    /// Somebody is about to pause this.
+    pub fn pauses(&self, gate: &Gate) {
+        self.0.lock().unwrap().paused.insert(gate.clone());
+    }
+
+    /// Somebody has resumed this.
+    pub fn has_resumed(&self, gate: &Gate) {
+        self.0.lock().unwrap().paused.remove(gate);
+    }
+
+    /// What may be paused.
+    pub fn paused(&self) -> Vec<Gate> {
+        self.0.lock().unwrap().paused.iter().cloned().collect()
     }
 
     /// A process died: whatever was in flight from it is unknown, and is tried again.

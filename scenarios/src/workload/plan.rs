@@ -7,8 +7,9 @@ use super::faults;
 use super::profile::Profile;
 use super::setting::{Setting, Workload};
 use outlive::Options;
+use outlive::job::Rate;
 use outlive::job::{Backoff, Limits, Unmet};
-use outlive::protocol::{Enqueue, Scope, When};
+use outlive::protocol::{Enqueue, QueueLimits, Scope, When};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub drift_ppm: Vec<i32>,
     /// Which features take part.
     pub features: Features,
+    /// The limits that whoever opens the file sets.
+    pub limits: Vec<QueueLimits>,
     /// What the queue is opened with.
     pub options: Options,
     /// The jobs that clients want.
@@ -90,6 +93,8 @@ pub struct Features {
     pub awaits: bool,
     /// Jobs that wait for signals, for other jobs, and for something outside.
     pub waits: bool,
+    /// Somebody who pauses queues and kinds, and resumes them.
+    pub pauses: bool,
 }
 
 /// A worker of the program.
@@ -214,6 +219,8 @@ pub enum Act {
     Snooze(u64),
     /// With something outside that is not as it must be, and a look at it after this many milliseconds.
     LookAgain(u64),
+    /// With a service that is down, and a job that looks whether it is back after this many milliseconds.
+    ServiceDown(u64),
     /// With a result, in a transaction with what it does in tables of its own and with a job that follows.
     Transfer,
     /// With a retryable error, after all that a transfer does.
@@ -260,6 +267,7 @@ impl Plan {
         let faults_end = Duration::from_secs(rng.between(20..=45));
         let mut plan = Self {
             features,
+            limits: Vec::new(),
             options,
             intents,
             queues: QUEUES.map(str::to_owned).to_vec(),
@@ -317,6 +325,14 @@ impl Plan {
         if plan.features.waits {
             plan.intents.iter_mut().for_each(|intent| let_wait(intent, fork.fork("wait")));
         }
+        if fork.fork("limits").chance(0.4) {
+            plan.limits = QUEUES.iter().filter_map(|queue| limits_of(queue, fork.fork("limit"))).collect();
+            plan.intents.iter_mut().for_each(|intent| let_share(intent, fork.fork("concurrency key")));
+        }
+        plan.features.pauses = fork.fork("pauses").chance(0.3);
+        if fork.fork("services").chance(0.3) {
+            plan.intents.iter_mut().for_each(|intent| let_find_down(intent, fork.fork("service")));
+        }
         if profile == Profile::Illegal {
             plan.options.page_checksums = true;
             plan.faults.extend(faults::draw_illegal(fork.fork("illegal faults"), plan.setting.store(), faults_end));
@@ -351,6 +367,7 @@ impl Features {
             reports: false,
             awaits: false,
             waits: false,
+            pauses: false,
         }
     }
 }
@@ -400,6 +417,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
         when,
         key,
         after: None,
+        concurrency_key: None,
     };
     let repeats = u64::from(enqueue.key.is_some() && rng.chance(0.5));
     Intent { number, enqueue, repeats, after: None }
@@ -460,6 +478,38 @@ fn let_wait(intent: &mut Intent, fork: Fork) {
         4 if !recurs => script.others = rng.between(1..=3) as u32,
         5..=6 => script.acts.insert(0, Act::LookAgain(rng.between(1..=3_000))),
         _ => return,
+    }
+    intent.enqueue.payload = script.payload(true);
+}
+
+/// The limits of a queue, in most runs that have any.
+fn limits_of(queue: &str, fork: Fork) -> Option<QueueLimits> {
+    let mut rng = fork.fork(queue).rng();
+    let mut some = |chance: f64, most: u64| rng.chance(chance).then(|| rng.between(1..=most) as u32);
+    let (at_once, at_once_per_key, jobs) = (some(0.6, 4), some(0.6, 2), some(0.4, 12));
+    let rate = jobs.map(|jobs| {
+        let burst = rng.between(1..=u64::from(jobs.min(4))) as u32;
+        Rate { jobs, per_ms: rng.between(500..=4_000), burst }
+    });
+    let limits = QueueLimits { queue: queue.to_owned(), at_once, at_once_per_key, rate };
+    (at_once.is_some() || at_once_per_key.is_some() || rate.is_some()).then_some(limits)
+}
+
+/// Lets half of the jobs share slots with some others.
+fn let_share(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    intent.enqueue.concurrency_key = rng.chance(0.5).then(|| (*rng.pick(&["red", "green"])).to_owned());
+}
+
+/// Lets some jobs find a service down at first.
+fn let_find_down(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    let Some(mut script) = intent.script() else { return };
+    if script.acts == [Act::Kill] || rng.chance(0.85) {
+        return;
+    }
+    for _ in 0..rng.between(1..=2) {
+        script.acts.insert(0, Act::ServiceDown(rng.between(300..=3_000)));
     }
     intent.enqueue.payload = script.payload(true);
 }

@@ -52,6 +52,7 @@ impl Program {
         if self.plan.features.transfers {
             transfers::open_accounts(&host, &service).await;
         }
+        self.set_limits(&process, &host, &service).await;
         self.start_producers(&process, &host, &service, self.plan.producers);
         self.start_claimers(&process, &host, &service);
         self.start_onlookers(&process, &host, &service);
@@ -80,6 +81,13 @@ impl Program {
         Actor { process: process.clone(), host: host.clone(), service: service.clone(), outside, plan }
     }
 
+    /// Sets the limits of queues, if there are any.
+    pub async fn set_limits<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
+        if !self.plan.limits.is_empty() {
+            self.actor(process, host, service).set_limits().await;
+        }
+    }
+
     /// Starts clients that enqueue.
     pub fn start_producers<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>, producers: u32) {
         for _ in 0..producers {
@@ -102,6 +110,9 @@ impl Program {
         }
         if self.plan.features.waits {
             process.spawn("signaller", actor.clone().send_signals()).detach();
+        }
+        if self.plan.features.pauses {
+            process.spawn("steward", actor.clone().pause_and_resume()).detach();
         }
         if self.plan.features.awaits {
             process.spawn("awaiter", actor.clone().wait_for_ends()).detach();

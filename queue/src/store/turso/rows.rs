@@ -1,8 +1,9 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, Due, Failure, Holder, How, Job, JobId, KeyRow, KeyScope, NewJob, Next, ProgressRow, RequestId,
-    SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
+    Attempt, AttemptEnd, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, NewJob, Next,
+    PauseRow, Probe, ProgressRow, Rate, RequestId, SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow,
+    Wall,
 };
 use crate::store::{FileState, Live, RequestRow};
 use std::sync::Arc;
@@ -85,6 +86,7 @@ impl<'a> Columns<'a> {
         let wait_on = self.wait_on()?;
         let due = Due { steady: self.optional_integer()?.map(Steady), wall: Wall(self.integer()?) };
         let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
+        let concurrency_key = self.optional_text()?.map(Arc::from);
         let token = self.optional_integer()?.map(Token);
         let attempts = self.count()?;
         let max_attempts = self.count()?;
@@ -104,7 +106,7 @@ impl<'a> Columns<'a> {
             enqueued_at: Wall(self.integer()?),
             finished_at: self.optional_integer()?.map(Wall),
             result: self.optional_text()?.map(Arc::from),
-            new: NewJob { queue, kind, priority, max_attempts, payload: self.text()?.into() },
+            new: NewJob { queue, kind, priority, max_attempts, concurrency_key, payload: self.text()?.into() },
         };
         job.check().map_err(|rule| format!("job {id} breaks the rule that {rule}"))?;
         Ok(job)
@@ -117,8 +119,9 @@ impl<'a> Columns<'a> {
         let wait_on = self.wait_on()?;
         let due = Due { steady: self.optional_integer()?.map(Steady), wall: Wall(self.integer()?) };
         let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
+        let concurrency_key = self.optional_text()?.map(Arc::from);
         let leased = self.optional_integer()?.map(Token).filter(|_| state == State::Running);
-        Ok(Live { id, queue, kind, priority, wait, wait_on, due, leased })
+        Ok(Live { id, queue, kind, priority, concurrency_key, wait, wait_on, due, leased })
     }
 
     pub fn attempt(mut self) -> Result<Attempt, Wrong> {
@@ -226,6 +229,47 @@ impl<'a> Columns<'a> {
         Ok(WaitRow { job: JobId(self.integer()?), step: self.text()?.into(), on: JobId(self.integer()?) })
     }
 
+    fn optional_count(&mut self) -> Result<Option<u32>, Wrong> {
+        let value = self.optional_integer()?;
+        value.map(|value| u32::try_from(value).map_err(|_| self.wrong("a count or null"))).transpose()
+    }
+
+    pub fn limit(mut self) -> Result<LimitRow, Wrong> {
+        Ok(LimitRow {
+            queue: self.text()?.into(),
+            at_once: self.optional_count()?,
+            at_once_per_key: self.optional_count()?,
+            rate: match (self.optional_count()?, self.optional_integer()?, self.optional_count()?) {
+                (None, None, None) => None,
+                (Some(jobs), Some(per_ms), Some(burst)) if jobs > 0 && per_ms > 0 && burst > 0 => {
+                    Some(Rate { jobs, per_ms: per_ms.cast_unsigned(), burst })
+                }
+                _ => return Err(self.wrong("a rate")),
+            },
+            full_at_ns: self.integer()?,
+        })
+    }
+
+    pub fn pause(mut self) -> Result<PauseRow, Wrong> {
+        let (word, name) = (self.text()?, self.text()?);
+        let gate = Gate::parse(word, name).ok_or_else(|| self.wrong("a queue or a kind"))?;
+        let is_down = self.integer()? != 0;
+        let (by, why, at) = (self.text()?.into(), self.text()?.into(), Wall(self.integer()?));
+        let every_ms = self.optional_integer()?;
+        let due = (self.optional_integer()?, self.optional_integer()?);
+        let under_way = (self.optional_integer()?, self.optional_integer()?);
+        let probe = match (is_down, every_ms, due, under_way) {
+            (false, None, (None, None), (None, None)) => None,
+            (true, Some(every_ms), (Some(steady), Some(wall)), (job, token)) if job.is_some() == token.is_some() => {
+                let due = Due { steady: Some(Steady(steady)), wall: Wall(wall) };
+                let under_way = job.zip(token).map(|(job, token)| (JobId(job), Token(token)));
+                Some(Probe { every_ms: every_ms.max(0).cast_unsigned(), due, under_way })
+            }
+            _ => return Err(self.wrong("a pause that is of a kind with its other columns")),
+        };
+        Ok(PauseRow { gate, by, why, at, probe })
+    }
+
     pub fn request(mut self) -> Result<RequestRow, Wrong> {
         let id = self.value().to_blob().and_then(|bytes| bytes.try_into().ok());
         Ok(RequestRow {
@@ -274,7 +318,7 @@ pub fn state(state: &FileState) -> [Value; 7] {
     ]
 }
 
-pub fn new_job(job: &Job) -> [Value; 21] {
+pub fn new_job(job: &Job) -> [Value; 22] {
     [
         integer(job.id.0),
         text(&job.new.kind),
@@ -285,6 +329,7 @@ pub fn new_job(job: &Job) -> [Value; 21] {
         optional(job.due.steady.map(|steady| steady.0)),
         integer(job.due.wall.0),
         integer(i64::from(job.new.priority)),
+        job.new.concurrency_key.as_deref().map_or(Value::Null, text),
         optional(job.token.map(|token| token.0)),
         count(job.attempts),
         count(job.new.max_attempts),
@@ -419,6 +464,43 @@ pub fn progress(row: &ProgressRow) -> [Value; 7] {
 
 pub fn step(row: &StepRow) -> [Value; 5] {
     [integer(row.job.0), text(&row.name), text(&row.result), count(row.attempt), integer(row.at.0)]
+}
+
+pub fn limit(row: &LimitRow) -> [Value; 7] {
+    let LimitRow { queue, at_once, at_once_per_key, rate, full_at_ns } = row;
+    let optional_count = |value: Option<u32>| optional(value.map(i64::from));
+    [
+        text(queue),
+        optional_count(*at_once),
+        optional_count(*at_once_per_key),
+        optional_count(rate.map(|rate| rate.jobs)),
+        optional(rate.map(|rate| rate.per_ms.cast_signed())),
+        optional_count(rate.map(|rate| rate.burst)),
+        integer(*full_at_ns),
+    ]
+}
+
+pub fn pause_key(gate: &Gate, is_down: bool) -> [Value; 3] {
+    [word(gate.word()), text(gate.name()), integer(i64::from(is_down))]
+}
+
+pub fn pause(row: &PauseRow) -> [Value; 11] {
+    let PauseRow { gate, by, why, at, probe } = row;
+    let [word, name, is_down] = pause_key(gate, probe.is_some());
+    let under_way = probe.and_then(|probe| probe.under_way);
+    [
+        word,
+        name,
+        is_down,
+        text(by),
+        text(why),
+        integer(at.0),
+        optional(probe.map(|probe| probe.every_ms.cast_signed())),
+        optional(probe.and_then(|probe| probe.due.steady).map(|steady| steady.0)),
+        optional(probe.map(|probe| probe.due.wall.0)),
+        optional(under_way.map(|(job, _)| job.0)),
+        optional(under_way.map(|(_, token)| token.0)),
+    ]
 }
 
 pub fn request(row: &RequestRow) -> [Value; 4] {

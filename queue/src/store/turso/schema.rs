@@ -40,6 +40,7 @@ pub const TABLES: &[&str] = &[
         due_steady_ms INTEGER,
         due_wall_ms INTEGER NOT NULL,
         priority INTEGER NOT NULL,
+        concurrency_key TEXT,
         token INTEGER,
         attempts INTEGER NOT NULL,
         max_attempts INTEGER NOT NULL,
@@ -126,6 +127,29 @@ pub const TABLES: &[&str] = &[
         on_job INTEGER NOT NULL,
         PRIMARY KEY (job, step, on_job)
     ) STRICT",
+    "CREATE TABLE outlive_limits (
+        queue TEXT PRIMARY KEY,
+        at_once INTEGER,
+        at_once_per_key INTEGER,
+        rate_jobs INTEGER,
+        rate_per_ms INTEGER,
+        rate_burst INTEGER,
+        full_at_steady_ns INTEGER NOT NULL
+    ) STRICT",
+    "CREATE TABLE outlive_pauses (
+        gate TEXT NOT NULL,
+        name TEXT NOT NULL,
+        is_down INTEGER NOT NULL,
+        paused_by TEXT NOT NULL,
+        why TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        probe_every_ms INTEGER,
+        probe_due_steady_ms INTEGER,
+        probe_due_wall_ms INTEGER,
+        probe_job INTEGER,
+        probe_token INTEGER,
+        PRIMARY KEY (gate, name, is_down)
+    ) STRICT",
     "CREATE TABLE outlive_requests (
         id BLOB PRIMARY KEY,
         at_steady_ms INTEGER NOT NULL,
@@ -145,13 +169,13 @@ pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job =
 // All columns in their order above: to prepare named ones takes time by the square of their number.
 pub const JOB: &str = "SELECT * FROM outlive_jobs WHERE id = ?1";
 // A literal in the condition, or the partial index is not used.
-pub const LIVE: &str = "SELECT id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, priority, token \
-    FROM outlive_jobs \
+pub const LIVE: &str = "SELECT id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, priority, concurrency_key, \
+    token FROM outlive_jobs \
     WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, \
-    priority, token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, enqueued_at_ms, \
-    finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-    ?17, ?18, ?19, ?20, ?21)";
+    priority, concurrency_key, token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, \
+    enqueued_at_ms, finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
+    ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 pub const UPDATE_JOB: &str = "UPDATE outlive_jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
     finished_at_ms = ?13, result = ?14, wait_on = ?15 WHERE id = ?1";
@@ -200,6 +224,22 @@ pub const UPDATE_SIGNAL: &str = "UPDATE outlive_signals SET job = ?2, step = ?3 
 
 pub const WAITS: &str = "SELECT job, step, on_job FROM outlive_waits WHERE job = ?1";
 pub const INSERT_WAIT: &str = "INSERT INTO outlive_waits (job, step, on_job) VALUES (?1, ?2, ?3)";
+
+pub const LIMITS: &str = "SELECT queue, at_once, at_once_per_key, rate_jobs, rate_per_ms, rate_burst, full_at_steady_ns \
+    FROM outlive_limits ORDER BY queue";
+pub const INSERT_LIMIT: &str = "INSERT INTO outlive_limits (queue, at_once, at_once_per_key, rate_jobs, rate_per_ms, \
+    rate_burst, full_at_steady_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub const UPDATE_LIMIT: &str = "UPDATE outlive_limits SET at_once = ?2, at_once_per_key = ?3, rate_jobs = ?4, \
+    rate_per_ms = ?5, rate_burst = ?6, full_at_steady_ns = ?7 WHERE queue = ?1";
+
+pub const PAUSES: &str = "SELECT * FROM outlive_pauses ORDER BY gate, name, is_down";
+pub const INSERT_PAUSE: &str = "INSERT INTO outlive_pauses (gate, name, is_down, paused_by, why, at_ms, probe_every_ms, \
+    probe_due_steady_ms, probe_due_wall_ms, probe_job, probe_token) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+pub const UPDATE_PAUSE: &str = "UPDATE outlive_pauses SET paused_by = ?4, why = ?5, at_ms = ?6, probe_every_ms = ?7, \
+    probe_due_steady_ms = ?8, probe_due_wall_ms = ?9, probe_job = ?10, probe_token = ?11 \
+    WHERE gate = ?1 AND name = ?2 AND is_down = ?3";
+pub const DELETE_PAUSE: &str = "DELETE FROM outlive_pauses WHERE gate = ?1 AND name = ?2 AND is_down = ?3";
 
 pub const REQUEST: &str = "SELECT id, at_steady_ms, digest, answer FROM outlive_requests WHERE id = ?1";
 pub const INSERT_REQUEST: &str =

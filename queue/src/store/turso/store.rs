@@ -4,7 +4,10 @@ use super::database::Database;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
-use crate::job::{Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow};
+use crate::job::{
+    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token,
+    WaitRow,
+};
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
@@ -83,6 +86,13 @@ impl<H: Host> TursoStore<H> {
             Change::InsertSignal(row) => database.execute(sql::INSERT_SIGNAL, rows::new_signal(&row)).await,
             Change::UpdateSignal(row) => database.execute(sql::UPDATE_SIGNAL, rows::taken_signal(&row)).await,
             Change::InsertWait(row) => database.execute(sql::INSERT_WAIT, rows::wait(&row)).await,
+            Change::InsertLimit(row) => database.execute(sql::INSERT_LIMIT, rows::limit(&row)).await,
+            Change::UpdateLimit(row) => database.execute(sql::UPDATE_LIMIT, rows::limit(&row)).await,
+            Change::InsertPause(row) => database.execute(sql::INSERT_PAUSE, rows::pause(&row)).await,
+            Change::UpdatePause(row) => database.execute(sql::UPDATE_PAUSE, rows::pause(&row)).await,
+            Change::DeletePause { gate, is_down } => {
+                database.execute(sql::DELETE_PAUSE, rows::pause_key(&gate, is_down)).await
+            }
             Change::InsertRequest(row) => database.execute(sql::INSERT_REQUEST, rows::request(&row)).await,
             Change::ForgetRequests { before, most } => {
                 let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
@@ -160,6 +170,14 @@ impl<H: Host> Store for TursoStore<H> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.all(sql::WAITS, [rows::integer(job.0)], |row| row.wait()).await
+    }
+
+    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
+        self.all(sql::LIMITS, [], |row| row.limit()).await
+    }
+
+    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
+        self.all(sql::PAUSES, [], |row| row.pause()).await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {

@@ -4,6 +4,7 @@ mod acknowledge_before_sync;
 mod address_in_the_trace;
 mod backoff_forgotten;
 mod bound_never_shrinks;
+mod bucket_kept_in_memory;
 mod cancel_dropped;
 mod claims_unheard_after_restart;
 mod completion_called_discard;
@@ -28,16 +29,20 @@ mod lease_by_the_wall_clock;
 mod lease_never_expires;
 mod lease_nonce_ignored;
 mod lease_too_short;
+mod leases_of_keys_forgotten;
 mod lock_not_taken;
 mod log_emptied_before_file_synced;
 mod no_sync_at_open;
+mod one_more_of_a_key;
 mod page_never_turned;
+mod pause_forgotten;
 mod payload_cut;
 mod payload_cut_unnoticed;
 mod period_by_half;
 mod place_in_line_forgotten;
 mod place_run_twice;
 mod poison_never_quarantined;
+mod probe_without_a_rest;
 mod progress_runs_back;
 mod real_clock;
 mod release_counted_as_failure;
@@ -45,11 +50,13 @@ mod repeat_under_a_new_name;
 mod request_forgotten;
 mod rest_without_end;
 mod result_of_a_retry_lost;
+mod resume_forgotten;
 mod retryable_ignored;
 mod rollback_forgotten;
 mod rot_served_as_data;
 mod settle_guesses;
 mod signal_given_away_again;
+mod slots_unsaid;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
 mod stale_lease_accepted;
@@ -137,6 +144,13 @@ pub const ALL: &[&dyn Bug] = &[
     &claims_unheard_after_restart::ClaimsUnheardAfterRestart,
     &time_to_wait_forgotten::TimeToWaitForgotten,
     &waits_unheard_after_restart::WaitsUnheardAfterRestart,
+    &leases_of_keys_forgotten::LeasesOfKeysForgotten,
+    &one_more_of_a_key::OneMoreOfAKey,
+    &bucket_kept_in_memory::BucketKeptInMemory,
+    &pause_forgotten::PauseForgotten,
+    &resume_forgotten::ResumeForgotten,
+    &probe_without_a_rest::ProbeWithoutARest,
+    &slots_unsaid::SlotsUnsaid,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
     &rot_served_as_data::RotServedAsData,

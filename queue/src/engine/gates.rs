@@ -1,0 +1,293 @@
+//! Limits and pauses: how they come, how they go, and what they keep from running.
+
+use super::commands::Stop;
+use super::group::{Group, Move};
+use super::{Engine, validate};
+use crate::host::Host;
+use crate::job::explain::{Obstacle, Slots};
+use crate::job::{Attempt, AttemptEnd, Due, Gate, Job, JobId, Lease, LimitRow, Now, PauseRow, Probe, Token, Wait};
+use crate::limits;
+use crate::order::Stage;
+use crate::protocol::{Claim, GatesView, LimitView, PauseView, ProbeView, QueueLimits, Reply, WorkerView};
+use crate::store::{Storage, Store, StoreError};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Who was seen: soft, and nothing is decided by it.
+#[derive(Default)]
+pub struct Seen {
+    workers: BTreeMap<String, Sight>,
+}
+
+struct Sight {
+    queues: Vec<String>,
+    kinds: Vec<String>,
+    at: crate::job::Steady,
+}
+
+impl Seen {
+    /// A worker claims.
+    pub fn see(&mut self, claim: &Claim, now: Now) {
+        if let Some(sight) = self.workers.get_mut(&claim.worker) {
+            sight.queues.clone_from(&claim.queues);
+            sight.kinds.clone_from(&claim.kinds);
+            sight.at = now.steady;
+            return;
+        }
+        if self.workers.len() >= limits::WORKERS_SEEN_MAX
+            && let Some(first) = self.workers.iter().min_by_key(|(_, sight)| sight.at).map(|(name, _)| name.clone())
+        {
+            self.workers.remove(&first);
+        }
+        let sight = Sight { queues: claim.queues.clone(), kinds: claim.kinds.clone(), at: now.steady };
+        self.workers.insert(claim.worker.clone(), sight);
+    }
+
+    /// How long ago somebody asked for jobs of this queue and kind, in milliseconds.
+    pub fn asked_for(&self, queue: &str, kind: &str, now: Now) -> Option<u64> {
+        let has = |names: &[String], name: &str| names.iter().any(|it| it == name);
+        let asked = self.workers.values().filter(|sight| has(&sight.queues, queue) && has(&sight.kinds, kind));
+        asked.map(|sight| ago_ms(sight.at, now)).min()
+    }
+
+    fn all(&self, now: Now) -> Vec<WorkerView> {
+        let view = |(worker, Sight { queues, kinds, at }): (&String, &Sight)| WorkerView {
+            worker: worker.clone(),
+            queues: queues.clone(),
+            kinds: kinds.clone(),
+            ago_ms: ago_ms(*at, now),
+        };
+        self.workers.iter().map(view).collect()
+    }
+}
+
+fn ago_ms(at: crate::job::Steady, now: Now) -> u64 {
+    whole_ms(at.until(now.steady))
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    crate::job::milliseconds(duration).cast_unsigned()
+}
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    /// Sets the limits of a queue.
+    pub(super) fn limit(&mut self, group: &mut Group, asked: &QueueLimits, now: Now) -> Result<Reply, Stop> {
+        validate::queue_limits(asked)?;
+        let QueueLimits { queue, at_once, at_once_per_key, rate } = asked;
+        let (queue, rate) = (queue.as_str().into(), *rate);
+        let mut row = LimitRow { queue, at_once: *at_once, at_once_per_key: *at_once_per_key, rate, full_at_ns: 0 };
+        let earlier = self.gates.limit(&row.queue).cloned();
+        match &earlier {
+            Some(earlier) => row.follow(earlier, now),
+            None => self.check_room()?,
+        }
+        group.put_limit(row.clone(), earlier.is_some());
+        group.move_job(Move::Limit(row));
+        Ok(Reply::Done)
+    }
+
+    /// Lets no job of a gate begin any more.
+    pub(super) fn pause(
+        &mut self,
+        group: &mut Group,
+        gate: &Gate,
+        (by, why): (&str, &str),
+        now: Now,
+    ) -> Result<Reply, Stop> {
+        validate::gate(gate)?;
+        validate::name("pausing person", by)?;
+        let earlier = self.gates.pause(gate, false).cloned();
+        if earlier.is_none() {
+            self.check_room()?;
+        }
+        let (by, why) = (by.into(), validate::message(why));
+        // Who says it last is asked; since when it holds is what it was.
+        let at = earlier.as_ref().map_or(now.wall, |earlier| earlier.at);
+        let row = PauseRow { gate: gate.clone(), by, why, at, probe: None };
+        group.put_pause(row.clone(), earlier.is_some());
+        group.move_job(Move::Pause(row));
+        Ok(Reply::Done)
+    }
+
+    /// Lets jobs of a gate begin again.
+    pub(super) fn resume(&mut self, group: &mut Group, gate: &Gate) -> Result<Reply, Stop> {
+        validate::gate(gate)?;
+        let pauses: Vec<PauseRow> =
+            [false, true].into_iter().filter_map(|is_down| self.gates.pause(gate, is_down).cloned()).collect();
+        for row in &pauses {
+            end(group, row);
+        }
+        Ok(Reply::Resumed { was_paused: !pauses.is_empty() })
+    }
+
+    /// An attempt ends because the service is down that its kind needs: its job waits for its turn again, and no job of
+    /// the kind begins until one that is let through completes.
+    pub(super) async fn service_down(
+        &mut self,
+        group: &mut Group,
+        lease: Lease,
+        (why, probe_ms): (&str, u64),
+        now: Now,
+    ) -> Result<Reply, Stop> {
+        validate::probe(probe_ms)?;
+        let why = validate::message(why);
+        let (job, attempt) = self.held(group, lease, now).await?;
+        let gate = Gate::Kind(job.new.kind.to_string());
+        let earlier = self.gates.pause(&gate, true).cloned();
+        let mut probe = Probe { every_ms: probe_ms, due: Due::now(now), under_way: None };
+        probe.rest(now);
+        let known = earlier.as_ref().and_then(|earlier| Some((earlier.at, earlier.probe?)));
+        if let Some((_, before)) = known
+            && before.under_way.is_none_or(|(_, token)| token != lease.token)
+        {
+            // It had begun before the pause: when the next one looks stays as it is.
+            probe = Probe { every_ms: probe_ms, ..before };
+        }
+        let row = PauseRow {
+            gate,
+            by: attempt.worker.clone(),
+            why,
+            at: known.map_or(now.wall, |(at, _)| at),
+            probe: Some(probe),
+        };
+        group.put_pause(row.clone(), earlier.is_some());
+        group.move_job(Move::Pause(row));
+        self.suspend(group, lease, (Wait::Line, None), Due::now(now), now).await?;
+        Ok(Reply::Suspended)
+    }
+
+    /// Decides what follows for pauses from the ends of attempts.
+    pub(super) fn follow_probes(&mut self, group: &mut Group, now: Now) {
+        while let Some(attempt) = group.take_ended_attempt() {
+            if let Some(row) = self.gates.probed_by(attempt.token).cloned() {
+                probe_has_ended(group, row, &attempt, now);
+            }
+        }
+    }
+
+    /// Reads limits and pauses, at an opening.
+    pub(super) async fn recover_gates(&mut self) -> Result<(), StoreError> {
+        self.gates = crate::order::Gates::default();
+        for row in self.store.limits().await? {
+            self.order.limit_keys(&row.queue, row.at_once_per_key);
+            self.gates.put_limit(row);
+        }
+        for row in self.store.pauses().await? {
+            self.gates.put_pause(row);
+        }
+        Ok(())
+    }
+
+    /// Finds out, at an opening, which jobs that were let through have ended since.
+    pub(super) async fn recover_probes(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
+        let under_way = |row: &PauseRow| Some((row.clone(), row.probe?.under_way?));
+        let probed: Vec<(PauseRow, (JobId, Token))> = self.gates.pauses().filter_map(under_way).collect();
+        for (row, (job, token)) in probed {
+            let attempt = group.attempt(&mut self.store, token).await?;
+            let Some(attempt) = attempt.filter(|attempt| attempt.job == job) else {
+                let found = format!("job {job} is to find out whether a service is back, and it has no such attempt");
+                return Err(self.store.damaged(found));
+            };
+            if attempt.end.is_some() {
+                probe_has_ended(group, row, &attempt, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// What keeps a job from running, beside its time and its turn. What passes by itself while others run counts
+    /// only for one that is due.
+    pub(super) fn obstacles(&self, job: &Job, now: Now) -> Vec<Obstacle> {
+        let (queue, kind) = (&job.new.queue, &job.new.kind);
+        let pauses = self.gates.pauses_of(queue, kind).map(|row| match row.probe {
+            Some(probe) => Obstacle::Down { row: row.clone(), probe },
+            None => Obstacle::Paused(row.clone()),
+        });
+        let mut obstacles: Vec<Obstacle> = pauses.collect();
+        let is_in_line = self.order.entries().get(&job.id).is_some_and(|entry| match entry.stage {
+            Stage::Waiting(due) => due.is_due(now),
+            Stage::Held(_) | Stage::Leased(_) => false,
+        });
+        let Some(limit) = self.gates.limit(queue).filter(|_| is_in_line) else { return obstacles };
+        if let Some(at_once) = limit.at_once
+            && self.order.leased(queue) >= at_once as usize
+        {
+            let holders = self.order.holders(queue, None);
+            obstacles.push(Obstacle::Slots(self.slots(None, at_once, holders, now)));
+        }
+        if let (Some(at_once), Some(key)) = (limit.at_once_per_key, &job.new.concurrency_key)
+            && let holders = self.order.holders(queue, Some(key))
+            && holders.len() >= at_once as usize
+        {
+            let ahead = self.order.ahead_of_key(job.id, limits::LINE_COUNT_MAX);
+            obstacles.push(Obstacle::Slots(self.slots(Some((key.clone(), ahead)), at_once, holders, now)));
+        }
+        if !limit.wait(now).is_zero() {
+            obstacles.push(Obstacle::Rate(limit.clone()));
+        }
+        obstacles
+    }
+
+    fn slots(
+        &self,
+        key: Option<(std::sync::Arc<str>, crate::job::Place)>,
+        at_once: u32,
+        holders: Vec<JobId>,
+        now: Now,
+    ) -> Slots {
+        let expires = |id: &JobId| match self.order.entries().get(id)?.stage {
+            Stage::Leased(expires) => Some(now.steady.until(expires)),
+            _ => None,
+        };
+        let first_expires_in = holders.iter().filter_map(expires).min().unwrap_or_default();
+        Slots { key, at_once, holders, first_expires_in }
+    }
+
+    /// Limits, pauses and workers, for people.
+    pub(super) fn view_gates(&self, now: Now) -> GatesView {
+        let limit = |row: &LimitRow| LimitView {
+            limits: QueueLimits {
+                queue: row.queue.to_string(),
+                at_once: row.at_once,
+                at_once_per_key: row.at_once_per_key,
+                rate: row.rate,
+            },
+            leased: self.order.leased(&row.queue) as u64,
+            rate_wait_ms: whole_ms(row.wait(now)),
+        };
+        let pause = |row: &PauseRow| PauseView {
+            gate: row.gate.clone(),
+            by: row.by.to_string(),
+            why: row.why.to_string(),
+            since: row.at,
+            probe: row.probe.map(|probe| ProbeView {
+                in_ms: whole_ms(probe.due.wait(now)),
+                job: probe.under_way.map(|(job, _)| job),
+            }),
+        };
+        GatesView {
+            limits: self.gates.limits().map(limit).collect(),
+            pauses: self.gates.pauses().map(pause).collect(),
+            workers: self.seen.all(now),
+        }
+    }
+}
+
+/// The attempt has ended that was to find out whether a service is back.
+fn probe_has_ended(group: &mut Group, mut row: PauseRow, attempt: &Attempt, now: Now) {
+    if matches!(attempt.end, Some((_, AttemptEnd::Completed))) {
+        return end(group, &row);
+    }
+    // It has not found out, or nobody knows: the next one may.
+    if let Some(probe) = &mut row.probe {
+        probe.rest(now);
+    }
+    group.put_pause(row.clone(), true);
+    group.move_job(Move::Pause(row));
+}
+
+fn end(group: &mut Group, row: &PauseRow) {
+    group.delete_pause(row);
+    let (gate, is_down) = row.key();
+    group.move_job(Move::Resume(gate, is_down));
+}

@@ -1,0 +1,167 @@
+//! Pauses: what is paused does not begin; and what a waiting job must say of limits and pauses.
+
+use super::Moment;
+use crate::checkers::{CallFact, Facts, Finding, Grant, Report};
+use crate::drive::Evidence;
+use crate::image::{JobRow, LimitRow, PauseRow, Rows};
+use outlive::job::Gate;
+use outlive::protocol::{On, Reply, Request};
+use std::time::Duration;
+
+pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
+    let Ok(rows) = &evidence.rows else { return };
+    paused(facts, rows, report);
+    down(facts, rows, report);
+}
+
+/// When somebody may have resumed this, from a moment on: at the earliest. If nobody knows what became of an earlier
+/// request, at once.
+fn resumed(facts: &Facts, gate: &Gate, from: Duration) -> Duration {
+    let resumes =
+        facts.calls.iter().filter(|call| matches!(&call.what.request, Request::Resume { gate: of } if of == gate));
+    earliest_effect(facts, resumes, from)
+}
+
+/// From when on one of these calls may have taken effect that had not by `from`.
+fn earliest_effect<'a>(facts: &Facts, calls: impl Iterator<Item = &'a CallFact>, from: Duration) -> Duration {
+    // A copy of it may have been heard by anybody at any later time, if nobody was told.
+    let effect = |call: &CallFact| match call.reply() {
+        Some((answered, _)) if answered <= from => None,
+        _ => Some(facts.first_sent[&call.what.id].max(from)),
+    };
+    calls.filter_map(effect).min().unwrap_or(Duration::MAX)
+}
+
+fn is_of(rows: &Rows, grant: &Grant, gate: &Gate) -> bool {
+    rows.jobs.get(&grant.lease.job.0).is_some_and(|job| match gate {
+        Gate::Queue(name) => job.queue == *name,
+        Gate::Kind(name) => job.kind == *name,
+    })
+}
+
+/// Nobody is granted what was paused before he asked, unless it may have been resumed by then.
+fn paused(facts: &Facts, rows: &Rows, report: &mut Report) {
+    for (call, since, answer) in facts.answered() {
+        let (Request::Pause { gate, .. }, Ok(Reply::Done)) = (&call.what.request, answer) else { continue };
+        // It was done when it was answered first.
+        let until = resumed(facts, gate, facts.first_sent[&call.what.id]);
+        let asked_within = |grant: &&Grant| grant.claimed >= since && grant.answered < until;
+        for grant in facts.grants.values().filter(asked_within) {
+            report.expect("I4.i", !is_of(rows, grant, gate), || {
+                let says = format!(
+                    "job {} was granted at {:.3?}, and {gate} had been paused at {since:.3?} and not been resumed",
+                    grant.lease.job, grant.answered
+                );
+                let found = Finding::new("granted while paused", says).job(grant.lease.job);
+                found.attempt(grant.lease.token).calls([call.number, grant.call]).at(grant.answered)
+            });
+        }
+    }
+}
+
+/// While a service is down, one job of its kind at a time finds out whether it is back, and each after a rest.
+fn down(facts: &Facts, rows: &Rows, report: &mut Report) {
+    let probes = facts.calls.iter().filter_map(|call| match &call.what.request {
+        Request::Wait { lease, on: On::Service { probe_ms, .. } } => {
+            Some((rows.jobs.get(&lease.job.0)?.kind.clone(), *probe_ms))
+        }
+        _ => None,
+    });
+    let probes: Vec<(String, u64)> = probes.collect();
+    for (call, since, answer) in facts.answered() {
+        let (Request::Wait { lease, on: On::Service { .. } }, Ok(Reply::Suspended)) = (&call.what.request, answer)
+        else {
+            continue;
+        };
+        let Some(kind) = rows.jobs.get(&lease.job.0).map(|job| job.kind.clone()) else { continue };
+        let gate = Gate::Kind(kind.clone());
+        let is_of_kind = |lease: outlive::job::Lease| rows.jobs.get(&lease.job.0).is_some_and(|job| job.kind == kind);
+        let completes = facts.calls.iter().filter(|call| match &call.what.request {
+            Request::Complete { lease, .. } => is_of_kind(*lease),
+            _ => false,
+        });
+        let asked = facts.first_sent[&call.what.id];
+        let until = resumed(facts, &gate, asked).min(earliest_effect(facts, completes, asked));
+        let within = |grant: &&Grant| grant.claimed >= since && grant.answered < until && is_of(rows, grant, &gate);
+        let grants: Vec<&Grant> = facts.grants.values().filter(within).collect();
+        let rest = probes.iter().filter(|(of, _)| *of == kind).map(|(_, ms)| *ms).min().unwrap_or(0);
+        let rest = facts.least_rest(Duration::from_millis(rest));
+        for pair in grants.windows(2) {
+            let (first, second) = (pair[0], pair[1]);
+            report.expect("I4.j", first.trusted_until(facts) <= second.answered, || {
+                let says = format!(
+                    "job {} was granted at {:.3?} while job {} was to find out whether the service of kind {kind} is back",
+                    second.lease.job, second.answered, first.lease.job
+                );
+                two("two probes at once", says, first, second, call)
+            });
+            let ended = rows.attempts.get(&first.lease.token.0).and_then(|attempt| attempt.ended_ms);
+            let began = rows.attempts.get(&second.lease.token.0).map(|attempt| attempt.claimed_ms);
+            let (Some(ended), Some(began), false) = (ended, began, facts.wall_jumped) else { continue };
+            let rested = Duration::from_millis((began - ended).max(0).cast_unsigned() + 2);
+            report.expect("I4.j", rested >= rest, || {
+                let says = format!(
+                    "job {} of kind {kind} was let through {rested:.3?} after job {}, and not after {rest:.3?}",
+                    second.lease.job, first.lease.job
+                );
+                two("probe without a rest", says, first, second, call)
+            });
+        }
+    }
+}
+
+fn two(transition: &str, says: String, first: &Grant, second: &Grant, down: &CallFact) -> Finding {
+    let found = Finding::new(transition, says).job(second.lease.job).job(first.lease.job);
+    found.attempt(second.lease.token).calls([down.number, first.call, second.call]).at(second.answered)
+}
+
+/// What a waiting job must say of pauses; and of limits, if it is due. None where the moment is too close to call.
+pub fn expected(rows: &Rows, moment: Moment, row: &JobRow, is_due: bool) -> Option<Vec<String>> {
+    let of = |gate: &'static str, is_down: bool| {
+        rows.pauses.iter().find(move |it| it.gate == gate && it.is_down == is_down && it.keeps(row))
+    };
+    let pauses = [of("queue", false), of("kind", false), of("kind", true)];
+    let mut said: Vec<String> = pauses.into_iter().flatten().map(says).collect();
+    let Some(limit) = rows.limits.get(&row.queue).filter(|_| is_due) else { return Some(said) };
+    // A lease that was lost in between was held when the job was asked.
+    let ended = rows.attempts.values().filter_map(|attempt| attempt.ended_ms).max();
+    if ended.is_some_and(|ended| ended + 2 >= moment.wall_ms.0) {
+        return None;
+    }
+    let running: Vec<&JobRow> =
+        rows.jobs.values().filter(|it| it.state == "running" && it.queue == row.queue).collect();
+    let leased = |count: usize| i64::try_from(count).expect("a run is small");
+    let held = leased(running.len());
+    if let Some(at_once) = limit.at_once.filter(|at_once| held >= *at_once) {
+        said.push(format!("slots of {:?} {held} of {at_once} until free", None::<String>));
+    }
+    if let (Some(at_once), Some(key)) = (limit.at_once_per_key, &row.concurrency_key) {
+        let held = leased(running.iter().filter(|it| it.concurrency_key.as_ref() == Some(key)).count());
+        let is_full = held >= at_once;
+        said.extend(is_full.then(|| format!("slots of {:?} {held} of {at_once} until free", Some(key))));
+    }
+    if let Some((jobs, per_ms, _)) = limit.rate.filter(|_| limit.full_at_steady_ns > 0) {
+        let surely = waits(limit, rows.steady_ms + moment.since_ms + 1);
+        let perhaps = waits(limit, rows.steady_ms);
+        if surely != perhaps {
+            return None;
+        }
+        said.extend(surely.then(|| format!("rate of {jobs} in {per_ms} until filled")));
+    }
+    Some(said)
+}
+
+/// Whether a bucket has no room at this steady time.
+fn waits(limit: &LimitRow, steady_ms: i64) -> bool {
+    let Some((jobs, per_ms, burst)) = limit.rate else { return false };
+    let interval = (i128::from(per_ms) * 1_000_000 + i128::from(jobs) - 1) / i128::from(jobs);
+    i128::from(limit.full_at_steady_ns) - interval * i128::from(burst - 1) > i128::from(steady_ms) * 1_000_000
+}
+
+fn says(pause: &PauseRow) -> String {
+    let PauseRow { gate, name, is_down, by, why, probe } = pause;
+    match is_down {
+        false => format!("{gate} {name:?} paused by {by} for {why} until resumed"),
+        true => format!("service down for {why}, probed by {:?} until probed", probe.map(outlive::JobId)),
+    }
+}
