@@ -30,6 +30,7 @@ fn the_guide_shows_parts_of_the_examples_as_they_are() {
     let examples = [
         include_str!("../examples/transfer.rs"),
         include_str!("../examples/orders.rs"),
+        include_str!("../examples/letters.rs"),
         include_str!("../examples/elsewhere.rs"),
     ];
     let examples = examples.map(words);

@@ -2,7 +2,7 @@
 
 use crate::stopwatch::{Stopwatch, Work};
 use crate::tagging::{Deeds, TaggingStorage};
-use outlive::job::RequestId;
+use outlive::job::{Refusal, RequestId};
 use outlive::protocol::{
     Answering, Begin, Beginning, Call, CallError, Conversation, Heard, Hearing, Reply, Request, Said, Service,
 };
@@ -54,6 +54,8 @@ pub enum Event {
         /// Transfers that are written down.
         transfers: i64,
     },
+    /// A statement of the caller's was refused, or something else that no call was made for.
+    Refused(Refusal),
     /// A handler has ended, or was dropped.
     HandlerEnded {
         /// The job.
@@ -188,6 +190,7 @@ impl Recorder {
             Event::Counted { spent, transfers, .. } => {
                 ("client.counted", [spent.cast_unsigned(), transfers.cast_unsigned()])
             }
+            Event::Refused(_) => ("client.refused", [0, 0]),
             Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
             Event::Opening => ("queue.opening", [0, 0]),
             Event::Opened => ("queue.opened", [0, 0]),
@@ -371,6 +374,7 @@ fn digested(event: &Event) -> Vec<u8> {
         },
         Event::Census(census) => serde_json::to_vec(&census.explanations),
         Event::OpenFailed(why) | Event::RivalTurnedAway(why) => return why.clone().into_bytes(),
+        Event::Refused(why) => return why.to_string().into_bytes(),
         Event::StepRan { name, .. } => return name.clone().into_bytes(),
         Event::Counted { coins, .. } => return coins.to_be_bytes().to_vec(),
         Event::HandlerStarted { .. }

@@ -24,6 +24,14 @@ pub fn run(arguments: &[OsString]) -> anyhow::Result<Code> {
         tests.args(["--tests"]).args(rest).args(["--", "--ignored"]);
         return mutants::with_planted(|simulate| cargo::wait(tests.env(PLANTED, simulate)));
     }
+    fetch()?;
     tests.args(arguments);
     cargo::become_program(tests)
+}
+
+/// Downloads every package of the lock file, also those that only a build without `--cfg madsim` needs: the test of
+/// docs/SIMULATE_YOUR_OWN.md makes one, and downloads nothing itself. Where nothing can be downloaded, that test says
+/// what it misses.
+fn fetch() -> anyhow::Result<()> {
+    cargo::wait(cargo::cargo().args(["fetch", "--locked", "--quiet"])).map(drop)
 }

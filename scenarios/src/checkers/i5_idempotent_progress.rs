@@ -8,12 +8,12 @@ mod signals;
 mod steps;
 
 use super::facts::{is_decided_anew, may_recur, number_of};
-use super::{Checker, Facts, Finding, Report};
+use super::{CallFact, Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
 use outlive::JobId;
-use outlive::job::{Lease, RequestId};
-use outlive::protocol::{CallError, Reply, Request};
+use outlive::job::{Holder, Lease, Refusal, RequestId};
+use outlive::protocol::{CallError, Claim, Reply, Request};
 use outlive_sim::Entry;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -115,7 +115,7 @@ struct Completed<'a> {
 }
 
 fn repeats(facts: &Facts, report: &mut Report) {
-    let mut first: BTreeMap<RequestId, (u64, &Reply)> = BTreeMap::new();
+    let mut first: BTreeMap<RequestId, (&CallFact, &Reply)> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         let remembered = match &call.what.request {
             request if request.is_read() || matches!(request, Request::Settle) || is_decided_anew(request) => false,
@@ -133,19 +133,42 @@ fn repeats(facts: &Facts, report: &mut Report) {
             call.lease().into_iter().fold(found, |found, lease| found.attempt(lease.token))
         };
         match (first.get(&call.what.id), answer) {
-            (None, Ok(reply)) => drop(first.insert(call.what.id, (call.number, reply))),
-            (Some((number, before)), Ok(reply)) => report.expect("I5.b", same(before, reply), || {
+            (None, Ok(reply)) => drop(first.insert(call.what.id, (call, reply))),
+            (Some((before, _)), answer) if !same_request(&before.what.request, &call.what.request) => {
+                let is_refused = matches!(answer, Err(CallError::Refused(Refusal::RequestIdReused)));
+                report.expect(
+                    "I5.b",
+                    is_refused || matches!(answer, Err(it) if !matches!(it, CallError::Refused(_))),
+                    || {
+                        let says = format!(
+                            "{name} {} has the name of another request, and was answered {answer:?}",
+                            call.what.id
+                        );
+                        found(before.number, "under another's name", says)
+                    },
+                );
+            }
+            (Some((first, before)), Ok(reply)) => report.expect("I5.b", same(before, reply), || {
                 let says = format!("{name} {} was answered {before:?}, and at {at:.3?} {reply:?}", call.what.id);
-                found(*number, "answered anew", says)
+                found(first.number, "answered anew", says)
             }),
-            (Some((number, before)), Err(CallError::Refused(refusal))) => report.expect("I5.b", false, || {
+            (Some((first, before)), Err(CallError::Refused(refusal))) => report.expect("I5.b", false, || {
                 let says =
                     format!("{name} {} was answered {before:?}, and refused at {at:.3?}: {refusal}", call.what.id);
-                found(*number, "refused", says)
+                found(first.number, "refused", says)
             }),
             _ => {}
         }
     }
+}
+
+/// Whether one is the other. What comes over a wire is from elsewhere, whatever it said before.
+fn same_request(one: &Request, other: &Request) -> bool {
+    let from_elsewhere = |request: &Request| match request {
+        Request::Claim(claim) => Request::Claim(Claim { holder: Holder::Elsewhere, ..claim.clone() }),
+        request => request.clone(),
+    };
+    from_elsewhere(one) == from_elsewhere(other)
 }
 
 /// The one job that a call is about.

@@ -8,6 +8,7 @@ mod durability;
 mod faults;
 mod holder;
 mod life;
+mod met;
 mod rules;
 mod said;
 mod sample;
@@ -16,6 +17,7 @@ mod state;
 mod table;
 
 pub use demanded::{DEMANDED, Demanded};
+pub use met::{Met, all as all_to_meet, met};
 pub use rules::{RULES, Rule, forbidden, possible};
 pub use set::StateSet;
 pub use state::{Attempts, Durability, FAULTS, JobState, Lease, State, Worker};

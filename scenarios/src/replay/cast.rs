@@ -274,6 +274,7 @@ impl Cast {
                 WorldItem::Cancels {} => plan.features.cancels = true,
                 WorldItem::Awaits {} => plan.features.awaits = true,
                 WorldItem::Waits {} => plan.features.waits = true,
+                WorldItem::Mischief {} => plan.features.mischief = true,
                 WorldItem::Pauses {} => plan.features.pauses = true,
                 WorldItem::AtOnce { jobs, queue } => {
                     limits_of(&mut plan.limits, queue).at_once = Some(count(jobs) as u32)

@@ -63,6 +63,7 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.features.cancels, WorldItem::Cancels {});
     add(plan.features.awaits, WorldItem::Awaits {});
     add(plan.features.waits, WorldItem::Waits {});
+    add(plan.features.mischief, WorldItem::Mischief {});
     add(plan.features.pauses, WorldItem::Pauses {});
     for limits in &plan.limits {
         let queue = || Name::new(&limits.queue).expect("what a plan names is a name");

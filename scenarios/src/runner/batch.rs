@@ -3,7 +3,7 @@
 use super::Verdict;
 use super::case::Case;
 use super::result::{Ending, SeedResult};
-use crate::coverage::{DEMANDED, StateSet};
+use crate::coverage::{DEMANDED, Met, StateSet, all_to_meet};
 use crate::event::moments;
 use crate::stopwatch::Work;
 use crate::workload::{Profile, Workload};
@@ -28,6 +28,8 @@ pub struct Summary {
     pub anchors: BTreeMap<String, u64>,
     /// The states that they reached.
     pub states: StateSet,
+    /// How many seeds met each thing that can be met.
+    pub met: BTreeMap<Met, usize>,
     /// Seeds that reached something new, and how many states, in order.
     pub newest: Vec<(u64, usize)>,
     /// How many seeds reached each of the states that must be.
@@ -109,6 +111,7 @@ pub fn run_many(
         faults: BTreeMap::new(),
         anchors: BTreeMap::new(),
         states: StateSet::default(),
+        met: all_to_meet().map(|it| (it, 0)).collect(),
         newest: Vec::new(),
         demanded: [0; DEMANDED.len()],
         workload,
@@ -149,6 +152,9 @@ impl Summary {
     fn add(&mut self, mut result: SeedResult) {
         // A set is large, and a batch has many seeds.
         let states = std::mem::take(&mut result.states);
+        for it in std::mem::take(&mut result.met) {
+            *self.met.entry(it).or_default() += 1;
+        }
         let new = self.states.add(&states);
         self.newest.extend((new > 0).then_some((result.seed, new)));
         for (times, demanded) in self.demanded.iter_mut().zip(DEMANDED) {
@@ -234,7 +240,9 @@ impl Summary {
     fn states_not_reached(&self) -> impl Iterator<Item = String> {
         let all_workloads = self.workload == Workload::Both && self.seeds() >= ALL_MOMENTS_FROM;
         let missed = DEMANDED.iter().zip(&self.demanded).filter(move |(_, times)| all_workloads && **times == 0);
-        missed.map(|(demanded, _)| format!("{:?}", demanded.name))
+        let unmet = self.met.iter().filter(move |(_, seeds)| all_workloads && **seeds == 0);
+        let unmet = unmet.map(|((sort, name), _)| format!("{sort} {name:?}"));
+        missed.map(|(demanded, _)| format!("{:?}", demanded.name)).chain(unmet)
     }
 
     /// States that a batch must reach, with how many seeds did.

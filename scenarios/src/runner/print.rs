@@ -164,7 +164,9 @@ fn states(summary: &Summary) -> String {
 pub fn print_coverage(summary: &Summary) -> String {
     let demanded = summary.demanded().map(|(name, seeds)| vec![name.to_owned(), seeds.to_string()]);
     let demanded = table(&["a large batch must reach", "seeds"], demanded);
-    format!("{demanded}\n{}\n", coverage::table(&summary.states))
+    let met = summary.met.iter().map(|((sort, name), seeds)| vec![sort.clone(), name.clone(), seeds.to_string()]);
+    let met = table(&["met", "", "seeds"], met);
+    format!("{met}\n{demanded}\n{}\n", coverage::table(&summary.states))
 }
 
 /// How many runs of the illegal profile came to each end, and the first seeds of each.

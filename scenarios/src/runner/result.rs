@@ -5,14 +5,14 @@ use super::case::{Case, Variation};
 use super::judged::Judged;
 use super::qualify;
 use crate::checkers::Violation;
-use crate::coverage::StateSet;
+use crate::coverage::{self, Met, StateSet};
 use crate::damage::Damage;
 use crate::drive::{Evidence, Watch, drive};
 use crate::stopwatch::Work;
 use crate::workload::{Profile, Setting, Workload};
 use outlive_sim::{Count, Failure, FaultKind, Loss, Options, Recording, Seed, run};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct SeedResult {
     pub zombies: u64,
     /// The states that it reached.
     pub states: StateSet,
+    /// What it met, by name.
+    pub met: BTreeSet<Met>,
     /// What came of what no disk may do, if a disk did it.
     pub damage: Option<Damage>,
     /// Simulated time.
@@ -131,6 +133,7 @@ pub fn watch_case(
         crashes_that_hurt: 0,
         zombies: 0,
         states: StateSet::default(),
+        met: BTreeSet::new(),
         damage: None,
         simulated: outcome.simulated,
         wall: Duration::ZERO,
@@ -184,6 +187,7 @@ fn fill(result: &mut SeedResult, judged: &Judged) {
         result.counts.insert("jobs left out of the states".into(), coverage.left_out as u64);
     }
     result.states = coverage.reached.clone();
+    result.met = coverage::met(evidence, facts);
     result.damage = Damage::of(evidence, facts);
 }
 

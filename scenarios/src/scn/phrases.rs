@@ -67,6 +67,8 @@ phrases! {
         AtOncePerKey: "at-once-per-key" (jobs: Number<1, 1_000>) "of" (queue: Name);
         /// How many attempts of a queue may begin in some time, and how many at once after a rest.
         Rate: "rate" (jobs: Number<1, 1_000>) "in" (period: Duration) "burst" (burst: Number<1, 1_000>) "of" (queue: Name);
+        /// Somebody asks for what must be refused.
+        Mischief: "mischief";
         /// Workers stop and start.
         Restarts: "restarts";
         /// A second process tries to open the file now and then.

@@ -82,6 +82,7 @@ impl WorldItem {
                 | Self::Awaits {}
                 | Self::Waits {}
                 | Self::Pauses {}
+                | Self::Mischief {}
                 | Self::Restarts {}
                 | Self::Rivals {}
         )

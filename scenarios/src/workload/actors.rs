@@ -1,14 +1,16 @@
 //! The clients of a run, inside the program: some behave, some do not.
 
 use super::outside::{Outside, SignalWish, Wish};
-use super::plan::{KINDS, Plan, QUEUES};
+use super::plan::{Intent, KINDS, Plan, QUEUES};
 use super::transfers;
 use crate::event::{Event, Recorder};
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
 use outlive::job::{Gate, Holder, Lease, Nonce, Refusal, RequestId, Token};
-use outlive::protocol::{Call, CallError, Claim, Granted, On, Progress, Reply, Reported, Request, Service};
-use outlive::{JobId, Outlive};
+use outlive::protocol::{
+    Call, CallError, Claim, Enqueue, Granted, On, Progress, Reply, Reported, Request, Scope, Service, Signal,
+};
+use outlive::{Error, JobId, Outlive};
 use outlive_sim::{Process, Rng};
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,7 +197,8 @@ impl<H: Host> Actor<H> {
         };
         let request = match rng.between(0..=11) {
             0..=5 if self.plan.features.transfers && rng.chance(0.5) => {
-                return transfers::complete_by_hand(rng, &*self.service, lease, attempt).await;
+                let clock = self.host.clock();
+                return transfers::complete_by_hand(rng, &*self.service, (lease, attempt), clock).await;
             }
             0..=5 => {
                 let result = format!("{{\"number\":0,\"attempt\":{attempt}}}");
@@ -289,6 +292,63 @@ impl<H: Host> Actor<H> {
                 let wait_ms = rng.between(0..=6_000);
                 drop(self.call(request_id(&mut rng), Request::Await { job, wait_ms }).await);
             }
+        }
+    }
+
+    /// Asks for what must be refused, and for what nobody else asks.
+    pub async fn make_mischief(self, recorder: Recorder) {
+        let mut rng = self.rng("mischief");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(2_500)).await;
+            match rng.between(0..=4) {
+                0 => self.take_a_key(&mut rng).await,
+                1 => {
+                    let (key, id) = (Some(format!("{:016x}", rng.between(0..=u64::MAX))), request_id(&mut rng));
+                    self.send_twice(&mut rng, key, (id, None)).await;
+                }
+                2 => {
+                    let id = request_id(&mut rng);
+                    self.send_twice(&mut rng, None, (id, Some(id))).await;
+                }
+                3 => {
+                    let outlive = Outlive::on(self.host.clone(), self.service.clone());
+                    let read = outlive.read(async |tx| tx.query("SELECT nothing FROM nowhere", ()).await);
+                    if let Err(Error::Refused(why)) = read.await {
+                        recorder.record(&self.process, Event::Refused(why));
+                    }
+                }
+                _ => {
+                    drop(self.call(request_id(&mut rng), Request::Gates).await);
+                    if let Some(&job) = pick(&mut rng, &self.outside.known()) {
+                        drop(self.call(request_id(&mut rng), Request::Look { job }).await);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Enqueues something else under a key that stands for ever.
+    async fn take_a_key(&self, rng: &mut Rng) {
+        let stands = |intent: &&Intent| {
+            let key = intent.enqueue.key.as_ref();
+            key.is_some_and(|key| key.scope == Scope::Forever) && self.outside.knows(intent.number)
+        };
+        let taken: Vec<&Intent> = self.plan.intents.iter().filter(stands).collect();
+        if let Some(intent) = pick(rng, &taken) {
+            let payload = serde_json::json!({ "number": intent.number, "and": "something else" }).to_string();
+            let enqueue = Enqueue { payload, ..intent.enqueue.clone() };
+            drop(self.call(request_id(rng), Request::Enqueue(enqueue)).await);
+        }
+    }
+
+    /// Sends a signal that nobody waits for, and another one as if it were the same.
+    async fn send_twice(&self, rng: &mut Rng, key: Option<String>, (id, again): (RequestId, Option<RequestId>)) {
+        let signal = |payload: &str| {
+            let (name, key) = ("mischief".to_owned(), key.clone());
+            Request::Signal(Signal { name, key, payload: payload.to_owned() })
+        };
+        if self.call(id, signal("1")).await.is_ok() {
+            drop(self.call(again.unwrap_or_else(|| request_id(rng)), signal("2")).await);
         }
     }
 

@@ -218,6 +218,11 @@ impl Outside {
         wishes && memory.signals.is_empty() && memory.signals_in_flight.is_empty()
     }
 
+    /// Whether somebody was told of the job of this number.
+    pub fn knows(&self, number: u64) -> bool {
+        self.0.lock().unwrap().jobs.contains_key(&number)
+    }
+
     /// Jobs that somebody was told of.
     pub fn known(&self) -> Vec<JobId> {
         self.0.lock().unwrap().known.iter().copied().collect()

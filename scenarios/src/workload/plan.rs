@@ -95,6 +95,8 @@ pub struct Features {
     pub waits: bool,
     /// Somebody who pauses queues and kinds, and resumes them.
     pub pauses: bool,
+    /// Somebody who asks for what must be refused.
+    pub mischief: bool,
 }
 
 /// A worker of the program.
@@ -329,6 +331,7 @@ impl Plan {
             plan.limits = QUEUES.iter().filter_map(|queue| limits_of(queue, fork.fork("limit"))).collect();
             plan.intents.iter_mut().for_each(|intent| let_share(intent, fork.fork("concurrency key")));
         }
+        plan.features.mischief = fork.fork("mischief").chance(0.3);
         plan.features.pauses = fork.fork("pauses").chance(0.3);
         if fork.fork("services").chance(0.3) {
             plan.intents.iter_mut().for_each(|intent| let_find_down(intent, fork.fork("service")));
@@ -368,6 +371,7 @@ impl Features {
             awaits: false,
             waits: false,
             pauses: false,
+            mischief: false,
         }
     }
 }

@@ -114,6 +114,9 @@ impl Program {
         if self.plan.features.pauses {
             process.spawn("steward", actor.clone().pause_and_resume()).detach();
         }
+        if self.plan.features.mischief {
+            process.spawn("mischief", actor.clone().make_mischief(self.recorder.clone())).detach();
+        }
         if self.plan.features.awaits {
             process.spawn("awaiter", actor.clone().wait_for_ends()).detach();
         }

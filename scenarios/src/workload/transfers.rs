@@ -137,7 +137,12 @@ pub async fn take_back(context: &Context, script: &Script) -> Result<Done<Output
 }
 
 /// Completes a job by hand, with a transfer, whatever the lease is worth.
-pub async fn complete_by_hand(rng: &mut Rng, service: &dyn Service, lease: Lease, attempt: u32) {
+pub async fn complete_by_hand(
+    rng: &mut Rng,
+    service: &dyn Service,
+    (lease, attempt): (Lease, u32),
+    clock: &impl Clock,
+) {
     let mut id = [0; 16];
     rng.fill(&mut id);
     let Ok(open) = service.begin(Begin { id: RequestId(id), access: Access::Write, limit_ms: 1_000 }).await else {
@@ -154,6 +159,10 @@ pub async fn complete_by_hand(rng: &mut Rng, service: &dyn Service, lease: Lease
     ];
     for said in said {
         let is_command = matches!(said, Said::Command(_));
+        if matches!(said, Said::Commit) && rng.chance(0.4) {
+            // The lease may end meanwhile.
+            clock.sleep(Duration::from_millis(rng.between(5..=60))).await;
+        }
         // A refused statement leaves the rest as it is, and a refused completion leaves nothing: then to commit all the
         // same is harmless, and somebody must try.
         if open.say(said).await.is_err() && !(is_command && rng.chance(0.5)) {
