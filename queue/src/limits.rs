@@ -54,7 +54,15 @@ pub const RATE_PERIOD_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
 pub const PROBE_MIN: Duration = Duration::from_millis(100);
 /// Longest rest before a job is let through to find out whether a service is back: a day.
 pub const PROBE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Most workers that are remembered because they were seen; the one that was seen first is forgotten.
+/// Most queues that have limits, and most pauses.
+pub const GATES_MAX: usize = 10_000;
+/// Steady time is written at least this many times in the interval of a rate whose bucket is empty …
+pub const MARKS_PER_INTERVAL: u32 = 4;
+/// … but no more often than so …
+pub const MARK_MIN: Duration = Duration::from_secs(1);
+/// … and no more seldom.
+pub const MARK_MAX: Duration = Duration::from_secs(60);
+/// Most workers that are remembered because they were seen; the one that was seen longest ago is forgotten.
 pub const WORKERS_SEEN_MAX: usize = 1_024;
 
 /// Most jobs in one claim.

@@ -49,7 +49,10 @@ async fn letters_wait_while_the_post_office_is_closed_and_while_somebody_wants_t
     let worker = outlive.worker().queues(["mail"]).handle(example::deliver);
     let worker = worker.state(example::PostOffice::default()).start().unwrap();
     let says = waits(&outlive, letter, |it| matches!(it, Reason::Paused { .. })).await;
-    assert!(says.contains("may not start: Ada has paused queue \"mail\" at "), "{says}");
+    assert!(
+        says.contains("may not start until somebody resumes queue \"mail\", which Ada has paused (since "),
+        "{says}"
+    );
     assert!(says.contains(": the letterhead has the old address."), "{says}");
 
     assert!(example::go_on(&outlive).await.unwrap());

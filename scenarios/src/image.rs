@@ -88,7 +88,8 @@ pub struct PauseRow {
     pub is_down: bool,
     pub by: String,
     pub why: String,
-    pub probe: Option<i64>,
+    pub probe_job: Option<i64>,
+    pub probe_token: Option<i64>,
 }
 
 impl PauseRow {
@@ -273,11 +274,23 @@ impl Rows {
             let limit = LimitRow { at_once, at_once_per_key, rate, full_at_steady_ns: integer(row[6]) };
             rows.limits.insert(text(row[0]), limit);
         })?;
-        query(&connection, "SELECT gate, name, is_down, paused_by, why, probe_job FROM outlive_pauses", |row| {
-            let (gate, name) = (text(row[0]), text(row[1]));
-            let (is_down, by, why) = (integer(row[2]) != 0, text(row[3]), text(row[4]));
-            rows.pauses.push(PauseRow { gate, name, is_down, by, why, probe: row[5].as_int() });
-        })?;
+        query(
+            &connection,
+            "SELECT gate, name, is_down, paused_by, why, probe_job, probe_token FROM outlive_pauses",
+            |row| {
+                let (gate, name) = (text(row[0]), text(row[1]));
+                let (is_down, by, why) = (integer(row[2]) != 0, text(row[3]), text(row[4]));
+                rows.pauses.push(PauseRow {
+                    gate,
+                    name,
+                    is_down,
+                    by,
+                    why,
+                    probe_job: row[5].as_int(),
+                    probe_token: row[6].as_int(),
+                });
+            },
+        )?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;

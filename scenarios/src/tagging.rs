@@ -268,6 +268,7 @@ impl Deed {
             | Change::UpdateKey(_)
             | Change::InsertLimit(_)
             | Change::UpdateLimit(_)
+            | Change::DeleteLimit { .. }
             | Change::InsertPause(_)
             | Change::UpdatePause(_)
             | Change::DeletePause { .. }

@@ -1,5 +1,6 @@
 //! Claims: taking runnable jobs, and waiting for them.
 
+use super::gates::Seen;
 use super::group::Group;
 use super::replay::{self, Answer};
 use super::{Decided, Engine};
@@ -69,6 +70,12 @@ impl WaitingClaim {
         self.wish.queues.iter().any(|it| **it == *queue) && self.wish.kinds.iter().any(|it| **it == *kind)
     }
 
+    /// Whoever sent it is there.
+    pub fn is_seen(&self, seen: &mut Seen, now: Now) {
+        let Wish { worker, queues, kinds, .. } = &self.wish;
+        seen.see(worker, queues, kinds, now);
+    }
+
     /// Answers it: the store broke under its group.
     pub fn abandon(self, why: &str) {
         if let Some(sender) = self.sender {
@@ -97,6 +104,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         now: Now,
         decided: &mut [Decided],
     ) -> Result<(), StoreError> {
+        self.served = now;
         let mut claims = std::mem::take(&mut self.claims);
         // A caller that is gone would take a job with it until its lease expires.
         claims.retain(|claim| !claim.is_abandoned());
@@ -120,6 +128,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let grants = self.grant(group, claim, now).await?;
             // An answer that an earlier group decided, and the store then refused, is no answer.
             let is_over = !grants.is_empty() || claim.deadline <= now.steady;
+            if is_over {
+                claim.is_seen(&mut self.seen, now);
+            }
             claim.answer = is_over.then_some(Reply::Claimed { grants });
         }
         Ok(())
@@ -168,8 +179,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     fn next_for(&self, wish: &Wish, now: Now) -> Option<crate::job::JobId> {
-        let is_open = |queue: &str, kind: &str| self.gates.is_open(queue, kind, self.order.leased(queue), now);
-        self.order.first(&wish.queues, &wish.kinds, is_open)
+        let is_open = |queue: &str, kind: &str| self.gates.is_open(queue, kind, || self.order.leased(queue), now);
+        let first = self.order.first(&wish.queues, &wish.kinds, is_open)?;
+        let kind = &self.order.entries()[&first].kind;
+        // One that finds out whether a service is back is not the one that has tried before, if there are others.
+        let behind = self.gates.last_probe(kind).and_then(|last| self.order.behind(last, &wish.queues, kind, is_open));
+        Some(behind.unwrap_or(first))
     }
 }
 

@@ -56,8 +56,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if let Request::Claim(claim) = &call.request {
             return Ok(match validate::claim(claim, self.claims.len()) {
                 Ok(()) => {
-                    self.seen.see(claim, now);
-                    Decided::Wait(WaitingClaim::new(call, claim, now))
+                    let claim = WaitingClaim::new(call, claim, now);
+                    claim.is_seen(&mut self.seen, now);
+                    Decided::Wait(claim)
                 }
                 Err(refusal) => Decided::Answer(Err(CallError::Refused(refusal))),
             });
@@ -429,6 +430,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             id: job.id,
             kind: job.new.kind.to_string(),
             queue: job.new.queue.to_string(),
+            concurrency_key: job.new.concurrency_key.as_deref().map(str::to_owned),
             state: job.state,
             priority: job.new.priority,
             attempts: job.attempts,

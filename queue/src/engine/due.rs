@@ -153,6 +153,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     self.order.limit_keys(&row.queue, row.at_once_per_key);
                     self.gates.put_limit(row);
                 }
+                Move::Lift(queue) => {
+                    self.order.limit_keys(&queue, None);
+                    self.gates.lift(&queue);
+                }
                 Move::Pause(row) => self.gates.put_pause(row),
                 Move::Resume(gate, is_down) => self.gates.resume(&gate, is_down),
                 Move::Out(id) => {

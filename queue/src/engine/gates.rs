@@ -5,63 +5,82 @@ use super::group::{Group, Move};
 use super::{Engine, validate};
 use crate::host::Host;
 use crate::job::explain::{Obstacle, Slots};
-use crate::job::{Attempt, AttemptEnd, Due, Gate, Job, JobId, Lease, LimitRow, Now, PauseRow, Probe, Token, Wait};
+use crate::job::{
+    Attempt, AttemptEnd, Due, Gate, Job, JobId, Lease, LimitRow, Now, PauseRow, Place, Probe, Refusal, Steady, Token,
+    Wait,
+};
 use crate::limits;
 use crate::order::Stage;
-use crate::protocol::{Claim, GatesView, LimitView, PauseView, ProbeView, QueueLimits, Reply, WorkerView};
+use crate::protocol::{GatesView, LimitView, PauseView, ProbeView, QueueLimits, Reply, WorkerView};
 use crate::store::{Storage, Store, StoreError};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who was seen: soft, and nothing is decided by it.
 #[derive(Default)]
 pub struct Seen {
-    workers: BTreeMap<String, Sight>,
+    /// By name. Several workers may have the same.
+    workers: BTreeMap<Arc<str>, Vec<Sight>>,
+    count: usize,
 }
 
 struct Sight {
-    queues: Vec<String>,
-    kinds: Vec<String>,
-    at: crate::job::Steady,
+    queues: Vec<Arc<str>>,
+    kinds: Vec<Arc<str>>,
+    at: Steady,
 }
 
 impl Seen {
-    /// A worker claims.
-    pub fn see(&mut self, claim: &Claim, now: Now) {
-        if let Some(sight) = self.workers.get_mut(&claim.worker) {
-            sight.queues.clone_from(&claim.queues);
-            sight.kinds.clone_from(&claim.kinds);
+    /// A worker asks for jobs, or is given some.
+    pub fn see(&mut self, worker: &Arc<str>, queues: &[Arc<str>], kinds: &[Arc<str>], now: Now) {
+        let same = |sight: &&mut Sight| sight.queues == queues && sight.kinds == kinds;
+        if let Some(sight) = self.workers.get_mut(worker).and_then(|sights| sights.iter_mut().find(same)) {
             sight.at = now.steady;
             return;
         }
-        if self.workers.len() >= limits::WORKERS_SEEN_MAX
-            && let Some(first) = self.workers.iter().min_by_key(|(_, sight)| sight.at).map(|(name, _)| name.clone())
-        {
-            self.workers.remove(&first);
+        if self.count >= limits::WORKERS_SEEN_MAX {
+            self.forget_one();
         }
-        let sight = Sight { queues: claim.queues.clone(), kinds: claim.kinds.clone(), at: now.steady };
-        self.workers.insert(claim.worker.clone(), sight);
+        self.count += 1;
+        let sight = Sight { queues: queues.to_vec(), kinds: kinds.to_vec(), at: now.steady };
+        self.workers.entry(worker.clone()).or_default().push(sight);
+    }
+
+    /// Forgets the one that was seen longest ago.
+    fn forget_one(&mut self) {
+        let last = |sights: &[Sight]| sights.iter().map(|sight| sight.at).min();
+        let oldest = self.workers.iter().min_by_key(|(_, sights)| last(sights)).map(|(name, _)| name.clone());
+        let Some((name, sights)) = oldest.and_then(|name| self.workers.remove_entry(&name)) else { return };
+        let oldest = last(&sights);
+        let rest: Vec<Sight> = sights.into_iter().filter(|sight| Some(sight.at) != oldest).collect();
+        if !rest.is_empty() {
+            self.workers.insert(name, rest);
+        }
+        self.count = self.workers.values().map(Vec::len).sum();
     }
 
     /// How long ago somebody asked for jobs of this queue and kind, in milliseconds.
     pub fn asked_for(&self, queue: &str, kind: &str, now: Now) -> Option<u64> {
-        let has = |names: &[String], name: &str| names.iter().any(|it| it == name);
-        let asked = self.workers.values().filter(|sight| has(&sight.queues, queue) && has(&sight.kinds, kind));
+        let has = |names: &[Arc<str>], name: &str| names.iter().any(|it| **it == *name);
+        let sights = self.workers.values().flatten();
+        let asked = sights.filter(|sight| has(&sight.queues, queue) && has(&sight.kinds, kind));
         asked.map(|sight| ago_ms(sight.at, now)).min()
     }
 
     fn all(&self, now: Now) -> Vec<WorkerView> {
-        let view = |(worker, Sight { queues, kinds, at }): (&String, &Sight)| WorkerView {
-            worker: worker.clone(),
-            queues: queues.clone(),
-            kinds: kinds.clone(),
+        let names = |names: &[Arc<str>]| names.iter().map(ToString::to_string).collect();
+        let view = |worker: &Arc<str>, Sight { queues, kinds, at }: &Sight| WorkerView {
+            worker: worker.to_string(),
+            queues: names(queues),
+            kinds: names(kinds),
             ago_ms: ago_ms(*at, now),
         };
-        self.workers.iter().map(view).collect()
+        self.workers.iter().flat_map(|(worker, sights)| sights.iter().map(move |sight| view(worker, sight))).collect()
     }
 }
 
-fn ago_ms(at: crate::job::Steady, now: Now) -> u64 {
+fn ago_ms(at: Steady, now: Now) -> u64 {
     whole_ms(at.until(now.steady))
 }
 
@@ -79,10 +98,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let earlier = self.gates.limit(&row.queue).cloned();
         match &earlier {
             Some(earlier) => row.follow(earlier, now),
-            None => self.check_room()?,
+            None if row.limits_something() => check_count("queues with limits", self.gates.count().0)?,
+            None => {}
         }
-        group.put_limit(row.clone(), earlier.is_some());
-        group.move_job(Move::Limit(row));
+        if row.limits_something() {
+            group.put_limit(row.clone(), earlier.is_some());
+            group.move_job(Move::Limit(row));
+        } else if earlier.is_some() {
+            group.delete_limit(row.queue.clone());
+            group.move_job(Move::Lift(row.queue));
+        }
         Ok(Reply::Done)
     }
 
@@ -96,9 +121,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
     ) -> Result<Reply, Stop> {
         validate::gate(gate)?;
         validate::name("pausing person", by)?;
+        validate::reason(why)?;
         let earlier = self.gates.pause(gate, false).cloned();
         if earlier.is_none() {
-            self.check_room()?;
+            // Also on a disk that is nearly full: it is small, and may be what helps.
+            check_count("pauses", self.gates.count().1)?;
         }
         let (by, why) = (by.into(), validate::message(why));
         // Who says it last is asked; since when it holds is what it was.
@@ -130,15 +157,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
         now: Now,
     ) -> Result<Reply, Stop> {
         validate::probe(probe_ms)?;
+        validate::reason(why)?;
         let why = validate::message(why);
         let (job, attempt) = self.held(group, lease, now).await?;
         let gate = Gate::Kind(job.new.kind.to_string());
         let earlier = self.gates.pause(&gate, true).cloned();
-        let mut probe = Probe { every_ms: probe_ms, due: Due::now(now), under_way: None };
+        let mut probe = Probe { every_ms: probe_ms, due: Due::now(now), last: Some(lease.job), under_way: None };
         probe.rest(now);
         let known = earlier.as_ref().and_then(|earlier| Some((earlier.at, earlier.probe?)));
         if let Some((_, before)) = known
-            && before.under_way.is_none_or(|(_, token)| token != lease.token)
+            && before.under_way != Some(lease.token)
         {
             // It had begun before the pause: when the next one looks stays as it is.
             probe = Probe { every_ms: probe_ms, ..before };
@@ -181,11 +209,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Finds out, at an opening, which jobs that were let through have ended since.
     pub(super) async fn recover_probes(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
         let under_way = |row: &PauseRow| Some((row.clone(), row.probe?.under_way?));
-        let probed: Vec<(PauseRow, (JobId, Token))> = self.gates.pauses().filter_map(under_way).collect();
-        for (row, (job, token)) in probed {
-            let attempt = group.attempt(&mut self.store, token).await?;
-            let Some(attempt) = attempt.filter(|attempt| attempt.job == job) else {
-                let found = format!("job {job} is to find out whether a service is back, and it has no such attempt");
+        let probed: Vec<(PauseRow, Token)> = self.gates.pauses().filter_map(under_way).collect();
+        for (row, token) in probed {
+            let Some(attempt) = group.attempt(&mut self.store, token).await? else {
+                let found =
+                    format!("an attempt is to find out whether the service of {} is back, and is not there", row.gate);
                 return Err(self.store.damaged(found));
             };
             if attempt.end.is_some() {
@@ -228,13 +256,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         obstacles
     }
 
-    fn slots(
-        &self,
-        key: Option<(std::sync::Arc<str>, crate::job::Place)>,
-        at_once: u32,
-        holders: Vec<JobId>,
-        now: Now,
-    ) -> Slots {
+    fn slots(&self, key: Option<(Arc<str>, Place)>, at_once: u32, holders: Vec<JobId>, now: Now) -> Slots {
         let expires = |id: &JobId| match self.order.entries().get(id)?.stage {
             Stage::Leased(expires) => Some(now.steady.until(expires)),
             _ => None,
@@ -262,7 +284,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             since: row.at,
             probe: row.probe.map(|probe| ProbeView {
                 in_ms: whole_ms(probe.due.wait(now)),
-                job: probe.under_way.map(|(job, _)| job),
+                job: probe.last.filter(|_| probe.under_way.is_some()),
             }),
         };
         GatesView {
@@ -284,6 +306,14 @@ fn probe_has_ended(group: &mut Group, mut row: PauseRow, attempt: &Attempt, now:
     }
     group.put_pause(row.clone(), true);
     group.move_job(Move::Pause(row));
+}
+
+/// There is one more of something that only people should make.
+fn check_count(what: &str, count: usize) -> Result<(), Refusal> {
+    if count < limits::GATES_MAX {
+        return Ok(());
+    }
+    Err(Refusal::limit(what, count + 1, limits::GATES_MAX, "lift or resume some that nobody needs"))
 }
 
 fn end(group: &mut Group, row: &PauseRow) {

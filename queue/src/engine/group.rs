@@ -23,8 +23,8 @@ pub struct Group {
     progress: BTreeMap<JobId, Row<ProgressRow>>,
     signals: BTreeMap<i64, Row<SignalRow>>,
     waits: BTreeSet<WaitRow>,
-    limits: BTreeMap<Arc<str>, Row<LimitRow>>,
-    pauses: BTreeMap<(Gate, bool), Pausing>,
+    limits: BTreeMap<Arc<str>, Replaced<LimitRow>>,
+    pauses: BTreeMap<(Gate, bool), Replaced<PauseRow>>,
     /// Jobs that have ended, and what follows from that for others is not decided yet.
     ended: Vec<JobId>,
     /// Attempts that have ended, and what follows from that for pauses is not decided yet.
@@ -46,16 +46,34 @@ pub enum Move {
     Met(JobId, JobId),
     /// The limits of a queue are these.
     Limit(LimitRow),
+    /// A queue has no limits any more.
+    Lift(Arc<str>),
     /// A pause is there.
     Pause(PauseRow),
     /// A pause is over: of this gate, because a service was down or not.
     Resume(Gate, bool),
 }
 
-/// A pause as it was in the file and as it will be.
-struct Pausing {
+/// A row that may come and go: whether it is in the file, and what it will be.
+struct Replaced<T> {
     is_there: bool,
-    row: Option<PauseRow>,
+    row: Option<T>,
+}
+
+impl<T> Replaced<T> {
+    /// What is to be written, if anything.
+    fn change(
+        self,
+        insert: fn(T) -> Change,
+        update: fn(T) -> Change,
+        delete: impl FnOnce() -> Change,
+    ) -> Option<Change> {
+        match self {
+            Self { is_there: false, row } => row.map(insert),
+            Self { is_there: true, row: Some(row) } => Some(update(row)),
+            Self { is_there: true, row: None } => Some(delete()),
+        }
+    }
 }
 
 struct Row<T> {
@@ -385,20 +403,26 @@ impl Group {
         self.waits.insert(row);
     }
 
-    /// The limits of a queue; `is_there` says whether it had some before.
+    /// The limits of a queue; `is_there` says whether there are some in the file, unless this group has changed them before.
     pub fn put_limit(&mut self, row: LimitRow, is_there: bool) {
-        put(&mut self.limits, row.queue.clone(), row, is_there);
+        let replaced = self.limits.entry(row.queue.clone()).or_insert(Replaced { is_there, row: None });
+        replaced.row = Some(row);
+    }
+
+    /// Limits that are in the file are lifted, or those of this group.
+    pub fn delete_limit(&mut self, queue: Arc<str>) {
+        self.limits.entry(queue).or_insert(Replaced { is_there: true, row: None }).row = None;
     }
 
     /// A pause; `is_there` says whether there is one in the file, unless this group has changed it before.
     pub fn put_pause(&mut self, row: PauseRow, is_there: bool) {
-        let pausing = self.pauses.entry(row.key()).or_insert(Pausing { is_there, row: None });
-        pausing.row = Some(row);
+        let replaced = self.pauses.entry(row.key()).or_insert(Replaced { is_there, row: None });
+        replaced.row = Some(row);
     }
 
     /// A pause that is in the file is over, or one of this group.
     pub fn delete_pause(&mut self, row: &PauseRow) {
-        self.pauses.entry(row.key()).or_insert(Pausing { is_there: true, row: None }).row = None;
+        self.pauses.entry(row.key()).or_insert(Replaced { is_there: true, row: None }).row = None;
     }
 
     /// A new step.
@@ -428,11 +452,11 @@ impl Group {
         changes.extend(changed(self.progress, Change::InsertProgress, Change::UpdateProgress));
         changes.extend(changed(self.signals, Change::InsertSignal, Change::UpdateSignal));
         changes.extend(self.waits.into_iter().map(Change::InsertWait));
-        changes.extend(changed(self.limits, Change::InsertLimit, Change::UpdateLimit));
-        changes.extend(self.pauses.into_iter().filter_map(|((gate, is_down), pausing)| match pausing {
-            Pausing { is_there: false, row } => row.map(Change::InsertPause),
-            Pausing { is_there: true, row: Some(row) } => Some(Change::UpdatePause(row)),
-            Pausing { is_there: true, row: None } => Some(Change::DeletePause { gate, is_down }),
+        changes.extend(self.limits.into_iter().filter_map(|(queue, replaced)| {
+            replaced.change(Change::InsertLimit, Change::UpdateLimit, || Change::DeleteLimit { queue })
+        }));
+        changes.extend(self.pauses.into_iter().filter_map(|((gate, is_down), replaced)| {
+            replaced.change(Change::InsertPause, Change::UpdatePause, || Change::DeletePause { gate, is_down })
         }));
         changes.extend(self.requests.into_values().map(Change::InsertRequest));
         if changes.is_empty() && !self.touched {

@@ -19,7 +19,7 @@ mod wait;
 mod waits;
 
 use crate::host::Host;
-use crate::job::{Nonce, Now, Steady};
+use crate::job::{Nonce, Now, Steady, Wall};
 use crate::limits;
 use crate::options::Options;
 use crate::order::{Gates, Order, Waits};
@@ -106,6 +106,8 @@ struct Engine<H: Host, S: Storage> {
     order: Order,
     waits: Waits,
     gates: Gates,
+    /// When claims were served last.
+    served: Now,
     seen: gates::Seen,
     claims: Vec<WaitingClaim>,
     awaits: Awaits,
@@ -219,6 +221,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             order: Order::default(),
             waits: Waits::default(),
             gates: Gates::default(),
+            served: Now { steady: Steady(0), wall: Wall(0) },
             seen: gates::Seen::default(),
             claims: Vec::new(),
             awaits: Awaits::default(),
@@ -467,7 +470,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         // The wall clock may jump over a due time while we wait for it.
         let is_timed = self.order.has_timed() || self.gates.has_timed();
         let look = (!self.claims.is_empty() && is_timed).then_some(limits::WALL_LOOK);
-        let gates = if self.claims.is_empty() { None } else { self.gates.next_event(now) };
+        let gates = if self.claims.is_empty() { None } else { self.gates.next_event(self.served, now) };
         let awaits = self.awaits.next_deadline().map(|deadline| now.steady.until(deadline));
         [self.order.next_event(now), gates, claims, awaits, mark, look].into_iter().flatten().min()
     }
@@ -479,10 +482,13 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    /// While a lease lives, steady time is written often enough that a crash loop can't hold it.
+    /// While a lease lives or the bucket of a rate is empty, steady time is written often enough that a crash loop can't
+    /// hold it.
     fn next_mark(&self, now: Now) -> Option<Duration> {
-        let lease = self.shortest_lease.filter(|_| self.order.has_leases())?;
-        Some(now.steady.until(self.state.steady.plus(lease / limits::MARKS_PER_LEASE)))
+        let lease = self.shortest_lease.filter(|_| self.order.has_leases());
+        let lease = lease.map(|lease| lease / limits::MARKS_PER_LEASE);
+        let interval = [lease, self.gates.mark_interval(now)].into_iter().flatten().min()?;
+        Some(now.steady.until(self.state.steady.plus(interval)))
     }
 
     /// Writes steady time often enough for a lease of this length.

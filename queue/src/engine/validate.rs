@@ -43,18 +43,32 @@ pub fn queue_limits(limits: &QueueLimits) -> Result<(), Refusal> {
         }
     }
     let Some(Rate { jobs, per_ms, burst }) = limits.rate else { return Ok(()) };
-    let longest = limits::RATE_PERIOD_MAX.as_millis();
-    if jobs == 0 || jobs > limits::RATE_JOBS_MAX {
-        let limit = format!("1 to {}", limits::RATE_JOBS_MAX);
-        return Err(Refusal::limit("the rate's jobs", jobs, limit, "pause the queue if none may run"));
+    let (most, longest) = (limits::RATE_JOBS_MAX, limits::RATE_PERIOD_MAX.as_millis());
+    for (what, count, if_none) in [
+        ("the rate's jobs", jobs, "pause the queue if none may run"),
+        ("the rate's burst", burst, "with 1 they are spaced evenly"),
+    ] {
+        if count == 0 || count > most {
+            let remedy = if count == 0 { if_none } else { "leave the rate out if any number may begin" };
+            return Err(Refusal::limit(what, count, format!("1 to {most}"), remedy));
+        }
     }
     if per_ms == 0 || u128::from(per_ms) > longest {
-        let remedy = "say how many jobs may begin in a shorter time";
+        let remedy = if per_ms == 0 {
+            "leave the rate out if any number may begin"
+        } else {
+            "say how many may in a shorter time"
+        };
         return Err(Refusal::limit("the rate's per_ms", per_ms, format!("1 to {longest}"), remedy));
     }
-    if burst == 0 || burst > jobs {
-        let remedy = "with 1 they are spaced evenly";
-        return Err(Refusal::limit("the rate's burst", burst, format!("1 to its jobs, {jobs}"), remedy));
+    Ok(())
+}
+
+/// Checks that a reason is given.
+pub fn reason(why: &str) -> Result<(), Refusal> {
+    if why.trim().is_empty() {
+        let remedy = "say in a few words what whoever asks why a job waits must know";
+        return Err(Refusal::limit("the reason of the pause", format!("{why:?}"), "some words", remedy));
     }
     Ok(())
 }

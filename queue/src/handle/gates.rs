@@ -34,16 +34,17 @@ impl LimitQueue {
         self
     }
 
-    /// No more of its attempts begin in any such time: after a rest a tenth of a second's worth at once, then evenly spaced.
-    /// Retries count too.
+    /// So many of its attempts begin in any such time, evenly spaced; after a rest a tenth of a second's worth at once, which
+    /// comes on top. A service with a hard quota needs [`rate_with_burst`](Self::rate_with_burst) with 1. Every attempt
+    /// counts: retries, and those that go on after a snooze or a wait. Only time in which the file is open counts.
     pub fn rate(self, jobs: u32, per: Duration) -> Self {
         let per_ms = milliseconds(per).cast_unsigned();
         let in_a_tenth = u64::from(jobs).saturating_mul(100).checked_div(per_ms).unwrap_or(0).min(u64::from(jobs));
         self.rate_with_burst(jobs, per, u32::try_from(in_a_tenth).unwrap_or(jobs).max(1))
     }
 
-    /// As [`rate`](Self::rate), with so many at once after a rest: in no time then do more begin than the rate says, and so
-    /// many beside it. With 1 they are always evenly spaced.
+    /// As [`rate`](Self::rate), with so many at once after a rest. In any time no more begin than the rate says and so many on
+    /// top. With 1 they are always evenly spaced.
     pub fn rate_with_burst(mut self, jobs: u32, per: Duration, burst: u32) -> Self {
         self.limits.rate = Some(Rate { jobs, per_ms: milliseconds(per).cast_unsigned(), burst });
         self

@@ -260,7 +260,8 @@ impl<H: Host> Outlive<H> {
     }
 
     /// Sets the limits of a queue, instead of those that it had: awaiting it puts them into the file, where they stand for all
-    /// workers until somebody sets others. What is not chosen has no limit. To set them at each start of a program is well.
+    /// workers until somebody sets others. What is not chosen has no limit, so that `limit("mail").await` lifts all. To
+    /// set them at each start of a program is well; what somebody else has set meanwhile is then gone.
     ///
     /// ```
     /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {

@@ -370,6 +370,8 @@ pub fn explain(
     Explanation { job: job.id, kind: job.new.kind.to_string(), attempts: job.attempts, last_failure, doing }
 }
 
+/// Most of somebody's words that a sentence has, in bytes.
+const SENTENCE_BYTES_MAX: usize = 300;
 /// Most jobs that an explanation names.
 const NAMED_MAX: usize = 10;
 
@@ -457,7 +459,7 @@ fn obstacle(job: &Job, obstacle: &Obstacle, now: Now) -> Blocker {
                 by: by.to_string(),
                 why: why.to_string(),
                 since: *at,
-                probe: probe.under_way.map(|(job, _)| job),
+                probe: probe.last.filter(|_| probe.under_way.is_some()),
                 probe_in_ms: if probe.under_way.is_some() { 0 } else { whole_ms(probe.due.wait(now)) },
             };
             (reason, Until::Probe, format!("no job of {gate} that was let through has completed"))
@@ -480,7 +482,7 @@ fn obstacle(job: &Job, obstacle: &Obstacle, now: Now) -> Blocker {
         Obstacle::Rate(row) => {
             let rate = row.rate.expect("it has a rate, or it is no obstacle");
             let reason = Reason::Rate { queue: queue(), rate, next_in_ms: whole_ms(row.wait(now)) };
-            (reason, Until::Rate, format!("the bucket of queue {:?} has no room for one more", &*job.new.queue))
+            (reason, Until::Rate, format!("no token is in the bucket of queue {:?}", &*job.new.queue))
         }
     };
     Blocker { reason, until, holds_while, bound: Bound::Event }
@@ -603,21 +605,24 @@ impl fmt::Display for Blocker {
                 return write!(f, "has lost its worker {worker}: its lease expired, and it is about to be given away.");
             }
             Reason::Paused { gate, by, why, since } => {
-                return write!(f, "may not start: {by} has paused {gate} at {}: {why}.", date(*since));
+                let (since, why) = (date(*since), sentence(why));
+                return write!(
+                    f,
+                    "may not start until somebody resumes {gate}, which {by} has paused (since {since}): {why}"
+                );
             }
             Reason::ServiceDown { by, why, since, probe, probe_in_ms } => {
+                let (since, why) = (date(*since), sentence(why));
                 write!(
                     f,
-                    "may not start: a service that its kind needs is down, says {by} since {}: {why}.",
-                    date(*since)
+                    "may not start: a service that its kind needs is down since {since}. {by} has found last: {why}"
                 )?;
                 return match (probe, probe_in_ms) {
-                    (Some(job), _) => write!(f, " Job {job} was let through to find out whether it is back."),
-                    (None, 0) => {
-                        f.write_str(" The next job of the kind is let through to find out whether it is back.")
-                    }
+                    (Some(job), _) => write!(f, " Job {job} is let through, to find out whether it is back."),
+                    (None, 0) => f.write_str(" One of the kind is let through next, to find out whether it is back."),
                     (None, ms) => {
-                        write!(f, " In {} a job of the kind is let through to find out.", seconds(ms.cast_signed()))
+                        let wait = seconds(ms.cast_signed());
+                        write!(f, " In {wait} one of the kind is let through, to find out whether it is back.")
                     }
                 };
             }
@@ -627,27 +632,29 @@ impl fmt::Display for Blocker {
                     write!(f, " for key {key:?}")?;
                 }
                 let names: Vec<String> = holders.iter().map(|job| format!("job {job}")).collect();
-                write!(f, ": {held} of {at_once} are held by {}", names.join(", "))?;
-                if *held > holders.len() as u64 {
-                    write!(f, " and {} more", held - holders.len() as u64)?;
-                }
+                let more = held.saturating_sub(holders.len() as u64);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let slots = if *at_once == 1 { "the one that there is".into() } else { format!("all {at_once}") };
+                write!(f, ": {} {slots}", if *held == 1 { "one job has" } else { "others have" })?;
+                write!(f, " ({}{more})", names.join(", "))?;
                 if let Some(ahead) = ahead.filter(|ahead| *ahead != Place::Exactly(0)) {
-                    write!(f, ", and {ahead} other jobs of the key go first")?;
+                    write!(f, ", and {} go first of those of the key", others(ahead))?;
                 }
                 let expires = seconds(first_expires_in_ms.cast_signed());
                 return write!(f, ". The first of these leases expires in {expires} unless it is renewed.");
             }
             Reason::Rate { queue, rate: Rate { jobs, per_ms, .. }, next_in_ms } => {
                 let (period, next) = (seconds(per_ms.cast_signed()), seconds(next_in_ms.cast_signed()));
+                let jobs = count(u64::from(*jobs), "attempt");
                 return write!(
                     f,
-                    "waits because queue {queue:?} lets {jobs} jobs begin in {period}: the next one in {next}."
+                    "waits because queue {queue:?} lets {jobs} begin in {period}; the next one may in {next}."
                 );
             }
             Reason::Line { queue, ahead, claims_waiting, asked_ms_ago, .. } => {
                 match ahead {
                     Place::Exactly(0) => write!(f, "is next in line in queue {queue}")?,
-                    ahead => write!(f, "waits in line in queue {queue} behind {ahead} other jobs")?,
+                    ahead => write!(f, "waits in line in queue {queue} behind {}", others(*ahead))?,
                 }
                 return match (claims_waiting, asked_ms_ago) {
                     (0, Some(ms)) => {
@@ -661,6 +668,19 @@ impl fmt::Display for Blocker {
         }
         when(f)
     }
+}
+
+/// So many other jobs.
+fn others(count: Place) -> String {
+    if count == Place::Exactly(1) { "1 other job".into() } else { format!("{count} other jobs") }
+}
+
+/// What somebody has written, as the end of a sentence: in one line, not too long, and with a full stop.
+fn sentence(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut = words.floor_char_boundary(SENTENCE_BYTES_MAX);
+    let (start, more) = (&words[..cut], if cut < words.len() { " …" } else { "" });
+    if more.is_empty() && start.ends_with(['.', '!', '?']) { start.to_owned() } else { format!("{start}{more}.") }
 }
 
 fn workers_asking(count: u64) -> String {

@@ -88,7 +88,7 @@ fn what_keeps_a_job_from_running_is_all_said() {
     };
     let probe = |under_way| {
         let due = Due::after(NOW, Duration::from_secs(12));
-        Probe { every_ms: 30_000, due, under_way }
+        Probe { every_ms: 30_000, due, last: Some(JobId(7)), under_way }
     };
     let down = |probe| Obstacle::Down { row: pause(Gate::kind("send"), Some(probe)), probe };
     let slots = |key, holders: &[i64]| {
@@ -103,7 +103,7 @@ fn what_keeps_a_job_from_running_is_all_said() {
         vec![Obstacle::Paused(pause(Gate::queue("mail"), None)), Obstacle::Paused(pause(Gate::kind("send"), None))],
         vec![down(probe(None))],
         vec![down(Probe { due: Due::now(NOW), ..probe(None) })],
-        vec![down(probe(Some((JobId(7), Token(9)))))],
+        vec![down(probe(Some(Token(9))))],
         vec![slots(None, &[4, 5, 6]), Obstacle::Rate(limit)],
         vec![slots(Some(("customer 7".into(), Place::Exactly(2))), &[4])],
         vec![slots(None, &(1..=12).collect::<Vec<_>>())],

@@ -67,8 +67,13 @@ pub struct Rate {
     pub jobs: u32,
     /// … in so many milliseconds of steady time.
     pub per_ms: u64,
-    /// How many of them may begin at once after a rest. With 1 they are spaced evenly.
+    /// How many of them may begin at once after a rest. With 1, as it is if nothing is said, they are spaced evenly.
+    #[serde(default = "one")]
     pub burst: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 impl Rate {
@@ -95,8 +100,8 @@ pub struct LimitRow {
     pub at_once_per_key: Option<u32>,
     /// How many attempts may begin in some time.
     pub rate: Option<Rate>,
-    /// The bucket of the rate: the steady time, in nanoseconds, at which it will be full again if no attempt begins until then. With
-    /// each attempt that begins it is later.
+    /// The bucket of the rate, from which each attempt that begins takes a token: the steady time, in nanoseconds, at which it
+    /// will be full again if none begins until then.
     ///
     /// This is the generic cell rate algorithm, in which one number is the whole state (ITU-T I.371).
     pub full_at_ns: i64,
@@ -115,6 +120,16 @@ impl LimitRow {
         let Some(rate) = self.rate else { return false };
         self.full_at_ns = self.full_at_ns.max(nanoseconds(now.steady)).saturating_add(rate.interval_ns());
         true
+    }
+
+    /// The time from one attempt to the next, if it has a rate.
+    pub fn interval(&self) -> Option<Duration> {
+        self.rate.map(|rate| Duration::from_nanos(rate.interval_ns().cast_unsigned()))
+    }
+
+    /// Whether it limits anything.
+    pub const fn limits_something(&self) -> bool {
+        self.at_once.is_some() || self.at_once_per_key.is_some() || self.rate.is_some()
     }
 
     /// Follows another row of the same queue: what has begun under that one counts for this one too, as far as
@@ -159,8 +174,11 @@ pub struct Probe {
     pub every_ms: u64,
     /// When the next one may begin.
     pub due: Due,
-    /// The one that is under way.
-    pub under_way: Option<(JobId, Token)>,
+    /// The job that was let through last, or that found the service down first: the next one is the one behind it in line,
+    /// so that none can keep all others from finding out.
+    pub last: Option<JobId>,
+    /// Its attempt, if that has not ended.
+    pub under_way: Option<Token>,
 }
 
 impl Probe {

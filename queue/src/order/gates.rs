@@ -1,7 +1,8 @@
 //! Which queues and kinds let jobs through: their limits and pauses. An index over rows, as the order is.
 
 use crate::job::{Gate, JobId, LimitRow, Now, PauseRow, Token};
-use std::collections::BTreeMap;
+use crate::limits;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Gates {
     limits: BTreeMap<Arc<str>, LimitRow>,
+    /// The queues that have a rate.
+    rated: BTreeSet<Arc<str>>,
     queues: BTreeMap<Arc<str>, PauseRow>,
     kinds: BTreeMap<Arc<str>, PauseRow>,
     /// Kinds whose service is down.
@@ -18,7 +21,18 @@ pub struct Gates {
 impl Gates {
     /// Puts a row there, instead of the one that was.
     pub fn put_limit(&mut self, row: LimitRow) {
+        if row.rate.is_some() {
+            self.rated.insert(row.queue.clone());
+        } else {
+            self.rated.remove(&row.queue);
+        }
         self.limits.insert(row.queue.clone(), row);
+    }
+
+    /// Takes the limits of a queue away.
+    pub fn lift(&mut self, queue: &str) {
+        self.limits.remove(queue);
+        self.rated.remove(queue);
     }
 
     /// Puts a row there, instead of the one that was.
@@ -70,10 +84,10 @@ impl Gates {
         pauses.into_iter().flatten()
     }
 
-    /// Whether a job of this queue and kind may be claimed now, while so many of the queue are leased.
-    pub fn is_open(&self, queue: &str, kind: &str, leased: usize, now: Now) -> bool {
+    /// Whether a job of this queue and kind may be claimed now, while so many of the queue are leased as `leased` says.
+    pub fn is_open(&self, queue: &str, kind: &str, leased: impl Fn() -> usize, now: Now) -> bool {
         let has_room = |limit: &LimitRow| {
-            limit.at_once.is_none_or(|at_once| leased < at_once as usize) && limit.wait(now).is_zero()
+            limit.at_once.is_none_or(|at_once| leased() < at_once as usize) && limit.wait(now).is_zero()
         };
         let may_probe = |pause: &PauseRow| pause.probe.is_some_and(|probe| probe.may_begin(now));
         !self.queues.contains_key(queue)
@@ -93,7 +107,7 @@ impl Gates {
         let limit = self.limits.get_mut(queue).and_then(|limit| limit.take(now).then(|| limit.clone()));
         let probe = self.down.get_mut(kind).map(|pause| {
             if let Some(probe) = &mut pause.probe {
-                probe.under_way = Some((job, token));
+                (probe.last, probe.under_way) = (Some(job), Some(token));
             }
             pause.clone()
         });
@@ -102,22 +116,98 @@ impl Gates {
 
     /// The pause of a kind whose service is down, if this attempt is to find out whether it is back.
     pub fn probed_by(&self, token: Token) -> Option<&PauseRow> {
-        let is_probe = |pause: &&PauseRow| {
-            pause.probe.and_then(|probe| probe.under_way).is_some_and(|(_, under_way)| under_way == token)
-        };
-        self.down.values().find(is_probe)
+        self.down.values().find(|pause| pause.probe.is_some_and(|probe| probe.under_way == Some(token)))
     }
 
-    /// How long until one of them opens by itself that is closed now.
-    pub fn next_event(&self, now: Now) -> Option<Duration> {
-        let rates = self.limits.values().map(|limit| limit.wait(now));
+    /// If a kind is paused because its service is down, the job that was let through last.
+    pub fn last_probe(&self, kind: &str) -> Option<JobId> {
+        self.down.get(kind)?.probe?.last
+    }
+
+    /// How long until one of them opens by itself that was closed when claims were served last: none at all, if it has
+    /// opened since.
+    pub fn next_event(&self, served: Now, now: Now) -> Option<Duration> {
+        let rates = self.rates().filter(|limit| !limit.wait(served).is_zero()).map(|limit| limit.wait(now));
         let probes = self.down.values().filter_map(|pause| pause.probe);
-        let probes = probes.filter(|probe| probe.under_way.is_none()).map(|probe| probe.due.wait(now));
-        rates.chain(probes).filter(|wait| !wait.is_zero()).min()
+        let probes = probes.filter(|probe| probe.under_way.is_none() && !probe.due.is_due(served));
+        rates.chain(probes.map(|probe| probe.due.wait(now))).min()
+    }
+
+    /// How often steady time must be written, so that a rate goes on however often the file is opened anew.
+    pub fn mark_interval(&self, now: Now) -> Option<Duration> {
+        let slow = self.rates().filter(|limit| !limit.wait(now).is_zero()).filter_map(LimitRow::interval);
+        slow.map(|interval| (interval / limits::MARKS_PER_INTERVAL).clamp(limits::MARK_MIN, limits::MARK_MAX)).min()
+    }
+
+    fn rates(&self) -> impl Iterator<Item = &LimitRow> {
+        self.rated.iter().filter_map(|queue| self.limits.get(queue))
+    }
+
+    /// How many limits there are, and how many pauses.
+    pub fn count(&self) -> (usize, usize) {
+        (self.limits.len(), self.queues.len() + self.kinds.len() + self.down.len())
     }
 
     /// Whether any of them waits for a time that the wall clock may bring.
     pub fn has_timed(&self) -> bool {
         self.down.values().any(|pause| pause.probe.is_some_and(|probe| probe.under_way.is_none()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Due, Probe, Rate, Steady, Wall};
+
+    fn at(ms: i64) -> Now {
+        Now { steady: Steady(ms), wall: Wall(ms) }
+    }
+
+    fn gates(full_at_ms: i64) -> Gates {
+        let rate = Some(Rate { jobs: 10, per_ms: 1_000, burst: 1 });
+        let full_at_ns = full_at_ms * 1_000_000;
+        let mut gates = Gates::default();
+        gates.put_limit(LimitRow { queue: "q".into(), at_once: None, at_once_per_key: None, rate, full_at_ns });
+        gates
+    }
+
+    #[test]
+    fn what_has_opened_since_claims_were_served_wakes_at_once() {
+        let gates = gates(1_000);
+        assert_eq!(gates.next_event(at(990), at(990)), Some(Duration::from_millis(10)));
+        assert_eq!(gates.next_event(at(990), at(1_005)), Some(Duration::ZERO), "the commit took its time");
+        assert_eq!(gates.next_event(at(1_005), at(1_005)), None, "nobody is woken again and again");
+    }
+
+    #[test]
+    fn a_probe_that_has_come_due_since_claims_were_served_wakes_at_once() {
+        let mut gates = Gates::default();
+        let probe = |under_way| {
+            let due = Due { steady: Some(Steady(1_000)), wall: Wall(1_000) };
+            Some(Probe { every_ms: 500, due, last: None, under_way })
+        };
+        let pause = |under_way| {
+            let (by, why) = ("w".into(), "down".into());
+            PauseRow { gate: Gate::kind("k"), by, why, at: Wall(0), probe: probe(under_way) }
+        };
+        gates.put_pause(pause(None));
+        assert_eq!(gates.next_event(at(400), at(400)), Some(Duration::from_millis(600)));
+        assert_eq!(gates.next_event(at(400), at(1_200)), Some(Duration::ZERO));
+        assert_eq!(gates.next_event(at(1_200), at(1_200)), None);
+        gates.put_pause(pause(Some(Token(7))));
+        assert_eq!(gates.next_event(at(400), at(1_200)), None, "one is under way");
+    }
+
+    #[test]
+    fn steady_time_is_written_while_a_slow_bucket_is_empty() {
+        let mut gates = gates(90_000_000);
+        assert_eq!(gates.mark_interval(at(0)), Some(limits::MARK_MIN));
+        assert_eq!(gates.mark_interval(at(90_000_000)), None);
+        let mut slow = gates.limit("q").unwrap().clone();
+        slow.rate = Some(Rate { jobs: 1, per_ms: 86_400_000, burst: 1 });
+        gates.put_limit(slow);
+        assert_eq!(gates.mark_interval(at(0)), Some(limits::MARK_MAX));
+        gates.lift("q");
+        assert_eq!(gates.mark_interval(at(0)), None);
     }
 }

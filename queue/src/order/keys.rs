@@ -44,11 +44,16 @@ pub struct Shift {
 impl Keys {
     /// Lets so many jobs of a key run at once in a queue.
     pub fn limit(&mut self, queue: &Arc<str>, at_once: Option<usize>) -> Vec<Shift> {
-        match at_once {
-            Some(at_once) => drop(self.at_once.insert(queue.clone(), at_once)),
-            None => drop(self.at_once.remove(queue)),
+        let before = match at_once {
+            Some(at_once) => self.at_once.insert(queue.clone(), at_once),
+            None => self.at_once.remove(queue),
+        };
+        if before == at_once {
+            return Vec::new();
         }
-        let names: Vec<Name> = self.groups.keys().filter(|(of, _)| of == queue).cloned().collect();
+        let first: Name = (queue.clone(), "".into());
+        let names = self.groups.range(first..).map(|(name, _)| name).take_while(|(of, _)| of == queue);
+        let names: Vec<Name> = names.cloned().collect();
         names.iter().flat_map(|name| self.settle(name)).collect()
     }
 
@@ -113,13 +118,16 @@ impl Keys {
             let mut shift = |rank, comes| shifts.push(Shift { kind: kind.clone(), rank, comes });
             loop {
                 let (last, first) = (due.in_line.last().copied(), due.back.first().copied());
+                let is_full = due.in_line.len() >= free;
                 match (last, first) {
-                    (Some(last), first) if due.in_line.len() > free || first.is_some_and(|first| first < last) => {
+                    (Some(last), first)
+                        if due.in_line.len() > free || (is_full && first.is_some_and(|first| first < last)) =>
+                    {
                         due.in_line.remove(&last);
                         due.back.insert(last);
                         shift(last, false);
                     }
-                    (_, Some(first)) if due.in_line.len() < free => {
+                    (_, Some(first)) if !is_full => {
                         due.back.remove(&first);
                         due.in_line.insert(first);
                         shift(first, true);

@@ -14,6 +14,7 @@ use crate::job::{Due, JobId, Now, Place, Steady, Wall};
 use keys::{Keys, Shift};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,6 +159,21 @@ impl Order {
         let of_kinds = |(queue, line)| kinds.iter().filter_map(move |kind| Some((queue, kind, front(line, kind)?)));
         let fronts = lines.flat_map(of_kinds).filter(|(queue, kind, _)| is_open(queue, kind));
         fronts.map(|(_, _, rank)| rank).min().map(|(_, id)| id)
+    }
+
+    /// The job of this kind that stands next behind `job`, among the queues that let any through.
+    pub fn behind(
+        &self,
+        job: JobId,
+        queues: &[Arc<str>],
+        kind: &Arc<str>,
+        is_open: impl Fn(&str, &str) -> bool,
+    ) -> Option<JobId> {
+        let rank = self.entries.get(&job)?.rank(job);
+        let lines =
+            queues.iter().filter(|queue| is_open(queue, kind)).filter_map(|queue| self.lines.get(queue)?.get(kind));
+        let next = |line: &BTreeSet<Rank>| line.range((Bound::Excluded(rank), Bound::Unbounded)).next().copied();
+        lines.filter_map(next).min().map(|(_, id)| id)
     }
 
     /// Jobs of the same queue that go before `id`, counted up to `most`.

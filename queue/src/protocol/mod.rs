@@ -533,6 +533,8 @@ pub struct JobView {
     pub kind: String,
     /// The lane.
     pub queue: String,
+    /// With which others of its queue it shares slots.
+    pub concurrency_key: Option<String>,
     /// Where it is in its life.
     pub state: State,
     /// Higher goes first.

@@ -220,6 +220,7 @@ impl Rows {
             Change::InsertWait(row) => self.waits.insert(row),
             Change::InsertLimit(row) => self.limits.insert(row.queue.clone(), row).is_none(),
             Change::UpdateLimit(row) => self.limits.insert(row.queue.clone(), row).is_some(),
+            Change::DeleteLimit { queue } => self.limits.remove(&queue).is_some(),
             Change::InsertPause(row) => self.pauses.insert(row.key(), row).is_none(),
             Change::UpdatePause(row) => self.pauses.insert(row.key(), row).is_some(),
             Change::DeletePause { gate, is_down } => self.pauses.remove(&(gate, is_down)).is_some(),

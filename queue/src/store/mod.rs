@@ -246,6 +246,11 @@ pub enum Change {
     InsertLimit(LimitRow),
     /// Other limits of a queue, or another state of its bucket.
     UpdateLimit(LimitRow),
+    /// A queue has no limits any more.
+    DeleteLimit {
+        /// Which one.
+        queue: Arc<str>,
+    },
     /// A pause.
     InsertPause(PauseRow),
     /// A pause that changed.

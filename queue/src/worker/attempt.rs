@@ -10,6 +10,7 @@ use crate::engine::{First, catch_panic, first_of};
 use crate::error::Error;
 use crate::host::{Clock, Host, Role, Task};
 use crate::job::{How, Lease, milliseconds};
+use crate::limits;
 use crate::protocol::{CallError, Granted, On, Reported, Request};
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,7 +224,8 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
             Request::Wait { lease, on: On::Condition { what, again_ms } }
         }
         Verdict::Returned(Ok(Ok(Done::ServiceDown { why, probe }))) => {
-            let probe_ms = milliseconds(probe).cast_unsigned();
+            let why = if why.trim().is_empty() { "its handler did not say why".into() } else { why };
+            let probe_ms = milliseconds(probe.clamp(limits::PROBE_MIN, limits::PROBE_MAX)).cast_unsigned();
             Request::Wait { lease, on: On::Service { why, probe_ms } }
         }
         Verdict::Returned(Ok(Err(failure))) => fail(How::Error, failure),

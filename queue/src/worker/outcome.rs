@@ -21,7 +21,8 @@ pub enum Done<T> {
     ServiceDown {
         /// What is wrong with it, for people.
         why: String,
-        /// The rest before a job is let through to find out whether it is back.
+        /// The rest before a job is let through to find out whether it is back: from [`PROBE_MIN`](crate::limits::PROBE_MIN)
+        /// to [`PROBE_MAX`](crate::limits::PROBE_MAX), whatever is said.
         probe: Duration,
     },
     /// With a result that [`Transaction::complete`](crate::Transaction::complete) has stored already.

@@ -33,6 +33,7 @@ pub const CHECKER: Checker = Checker {
         ),
         ("I4.i", "what is paused does not begin before it is resumed"),
         ("I4.j", "while a service is down one job of its kind at a time finds out whether it is back"),
+        ("I4.k", "no pause waits for an attempt that has ended"),
     ],
     check,
 };
@@ -191,6 +192,7 @@ fn judge_census(evidence: &Evidence, census: &Census, at: Duration, since: Durat
         }
     };
     holds::unheard(&rows, report);
+    gates::unheard(&rows, report);
     let since_ms = i64::try_from(since.as_millis()).expect("a run is short");
     let moment = Moment { wall_ms: census.wall_ms, since_ms };
     for (job, explanation) in &census.explanations {

@@ -8,7 +8,8 @@ use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
 use outlive::job::{Gate, Holder, Lease, Nonce, Refusal, RequestId, Token};
 use outlive::protocol::{
-    Call, CallError, Claim, Enqueue, Granted, On, Progress, Reply, Reported, Request, Scope, Service, Signal,
+    Call, CallError, Claim, Enqueue, Granted, On, Progress, QueueLimits, Reply, Reported, Request, Scope, Service,
+    Signal,
 };
 use outlive::{Error, JobId, Outlive};
 use outlive_sim::{Process, Rng};
@@ -252,6 +253,9 @@ impl<H: Host> Actor<H> {
         let mut rng = self.rng("steward");
         while !self.outside.is_calm() {
             self.rest(&mut rng, Duration::from_millis(5_000)).await;
+            if !self.plan.limits.is_empty() && rng.chance(0.4) {
+                self.lower_limits(&mut rng).await;
+            }
             let queue = || QUEUES.map(Gate::queue);
             let gates: Vec<Gate> = queue().into_iter().chain(KINDS.map(Gate::kind)).collect();
             let gate = rng.pick(&gates).clone();
@@ -272,6 +276,17 @@ impl<H: Host> Actor<H> {
             }
             self.rest(&mut rng, Duration::from_millis(500)).await;
         }
+    }
+
+    /// Lowers the limits of a queue, and sets them as they were some time later.
+    async fn lower_limits(&self, rng: &mut Rng) {
+        let usual = rng.pick(&self.plan.limits).clone();
+        let lower = |jobs: Option<u32>| jobs.map(|jobs| jobs.saturating_sub(1).max(1));
+        let (at_once, at_once_per_key) = (lower(usual.at_once), lower(usual.at_once_per_key));
+        let lowered = QueueLimits { at_once, at_once_per_key, ..usual.clone() };
+        drop(self.call_and_repeat(rng, Request::Limit(lowered)).await);
+        self.rest(rng, Duration::from_millis(3_000)).await;
+        drop(self.call_and_repeat(rng, Request::Limit(usual)).await);
     }
 
     /// Sets the limits of queues, as a program does at each start.

@@ -260,10 +260,10 @@ impl<'a> Columns<'a> {
         let under_way = (self.optional_integer()?, self.optional_integer()?);
         let probe = match (is_down, every_ms, due, under_way) {
             (false, None, (None, None), (None, None)) => None,
-            (true, Some(every_ms), (Some(steady), Some(wall)), (job, token)) if job.is_some() == token.is_some() => {
+            (true, Some(every_ms), (Some(steady), Some(wall)), (job, token)) if job.is_some() || token.is_none() => {
                 let due = Due { steady: Some(Steady(steady)), wall: Wall(wall) };
-                let under_way = job.zip(token).map(|(job, token)| (JobId(job), Token(token)));
-                Some(Probe { every_ms: every_ms.max(0).cast_unsigned(), due, under_way })
+                let (last, under_way) = (job.map(JobId), token.map(Token));
+                Some(Probe { every_ms: every_ms.max(0).cast_unsigned(), due, last, under_way })
             }
             _ => return Err(self.wrong("a pause that is of a kind with its other columns")),
         };
@@ -487,7 +487,6 @@ pub fn pause_key(gate: &Gate, is_down: bool) -> [Value; 3] {
 pub fn pause(row: &PauseRow) -> [Value; 11] {
     let PauseRow { gate, by, why, at, probe } = row;
     let [word, name, is_down] = pause_key(gate, probe.is_some());
-    let under_way = probe.and_then(|probe| probe.under_way);
     [
         word,
         name,
@@ -498,8 +497,8 @@ pub fn pause(row: &PauseRow) -> [Value; 11] {
         optional(probe.map(|probe| probe.every_ms.cast_signed())),
         optional(probe.and_then(|probe| probe.due.steady).map(|steady| steady.0)),
         optional(probe.map(|probe| probe.due.wall.0)),
-        optional(under_way.map(|(job, _)| job.0)),
-        optional(under_way.map(|(_, token)| token.0)),
+        optional(probe.and_then(|probe| probe.last).map(|job| job.0)),
+        optional(probe.and_then(|probe| probe.under_way).map(|token| token.0)),
     ]
 }
 

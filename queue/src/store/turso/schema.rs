@@ -232,6 +232,8 @@ pub const INSERT_LIMIT: &str = "INSERT INTO outlive_limits (queue, at_once, at_o
 pub const UPDATE_LIMIT: &str = "UPDATE outlive_limits SET at_once = ?2, at_once_per_key = ?3, rate_jobs = ?4, \
     rate_per_ms = ?5, rate_burst = ?6, full_at_steady_ns = ?7 WHERE queue = ?1";
 
+pub const DELETE_LIMIT: &str = "DELETE FROM outlive_limits WHERE queue = ?1";
+
 pub const PAUSES: &str = "SELECT * FROM outlive_pauses ORDER BY gate, name, is_down";
 pub const INSERT_PAUSE: &str = "INSERT INTO outlive_pauses (gate, name, is_down, paused_by, why, at_ms, probe_every_ms, \
     probe_due_steady_ms, probe_due_wall_ms, probe_job, probe_token) \

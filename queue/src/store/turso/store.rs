@@ -88,6 +88,7 @@ impl<H: Host> TursoStore<H> {
             Change::InsertWait(row) => database.execute(sql::INSERT_WAIT, rows::wait(&row)).await,
             Change::InsertLimit(row) => database.execute(sql::INSERT_LIMIT, rows::limit(&row)).await,
             Change::UpdateLimit(row) => database.execute(sql::UPDATE_LIMIT, rows::limit(&row)).await,
+            Change::DeleteLimit { queue } => database.execute(sql::DELETE_LIMIT, [rows::text(&queue)]).await,
             Change::InsertPause(row) => database.execute(sql::INSERT_PAUSE, rows::pause(&row)).await,
             Change::UpdatePause(row) => database.execute(sql::UPDATE_PAUSE, rows::pause(&row)).await,
             Change::DeletePause { gate, is_down } => {

@@ -25,17 +25,20 @@ pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
                 few(&format!("{queue} with key {of}"), grant, &held, at_once, report);
             }
         }
-        rate(evidence, facts, rows, (&queue, since, limits), report);
+        rate(evidence, facts, rows, (&queue, since, &limits), report);
     }
 }
 
-/// The limits that stand in a run, and since when: whoever opens the file sets them, and nobody changes them.
-fn limits(facts: &Facts) -> BTreeMap<String, (Duration, &QueueLimits)> {
+/// The loosest limits that stand in a run, and since when: whoever opens the file sets them, and somebody lowers them now and
+/// then. Rates stay.
+fn limits(facts: &Facts) -> BTreeMap<String, (Duration, QueueLimits)> {
     let mut limits = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         if let (Request::Limit(asked), Ok(Reply::Done)) = (&call.what.request, answer) {
-            let known = limits.entry(asked.queue.clone()).or_insert((at, asked));
-            known.0 = known.0.min(at);
+            let (since, known) = limits.entry(asked.queue.clone()).or_insert((at, asked.clone()));
+            *since = (*since).min(at);
+            known.at_once = known.at_once.zip(asked.at_once).map(|(one, other)| one.max(other));
+            known.at_once_per_key = known.at_once_per_key.zip(asked.at_once_per_key).map(|(one, other)| one.max(other));
         }
     }
     limits

@@ -4,14 +4,39 @@ use super::Moment;
 use crate::checkers::{CallFact, Facts, Finding, Grant, Report};
 use crate::drive::Evidence;
 use crate::image::{JobRow, LimitRow, PauseRow, Rows};
-use outlive::job::Gate;
+use crate::wall::Wall;
+use outlive::JobId;
+use outlive::job::{Gate, Lease};
 use outlive::protocol::{On, Reply, Request};
 use std::time::Duration;
 
+/// Rows have whole milliseconds, and the end of one is meant.
+const TICK: Duration = Duration::from_millis(1);
+
 pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let Ok(rows) = &evidence.rows else { return };
-    paused(facts, rows, report);
-    down(facts, rows, report);
+    paused(evidence, facts, rows, report);
+    down(evidence, facts, rows, report);
+    unheard(rows, report);
+}
+
+/// No pause waits for an attempt that has ended.
+pub fn unheard(rows: &Rows, report: &mut Report) {
+    for PauseRow { gate, name, probe_token, .. } in &rows.pauses {
+        let attempt = probe_token.and_then(|token| rows.attempts.get(&token));
+        let ended = attempt.filter(|attempt| attempt.ended.is_some());
+        report.expect("I4.k", ended.is_none(), || {
+            let says = format!("the pause of {gate} {name} waits for an attempt that has ended: {ended:?}");
+            let found = Finding::new("end of a probe unheard", says);
+            ended.into_iter().fold(found, |found, attempt| found.job(JobId(attempt.job)))
+        });
+    }
+}
+
+/// When a job was granted, as far as its row tells: the latest moment at which that may have been.
+fn granted(evidence: &Evidence, rows: &Rows, grant: &Grant) -> Option<Duration> {
+    let claimed_ms = rows.attempts.get(&grant.lease.token.0)?.claimed_ms;
+    Wall(&evidence.wall_history).true_time(claimed_ms, (grant.claimed, grant.answered))
 }
 
 /// When somebody may have resumed this, from a moment on: at the earliest. If nobody knows what became of an earlier
@@ -39,14 +64,16 @@ fn is_of(rows: &Rows, grant: &Grant, gate: &Gate) -> bool {
     })
 }
 
-/// Nobody is granted what was paused before he asked, unless it may have been resumed by then.
-fn paused(facts: &Facts, rows: &Rows, report: &mut Report) {
+/// Nobody is granted what was paused before, unless it may have been resumed by then.
+fn paused(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     for (call, since, answer) in facts.answered() {
         let (Request::Pause { gate, .. }, Ok(Reply::Done)) = (&call.what.request, answer) else { continue };
         // It was done when it was answered first.
         let until = resumed(facts, gate, facts.first_sent[&call.what.id]);
-        let asked_within = |grant: &&Grant| grant.claimed >= since && grant.answered < until;
-        for grant in facts.grants.values().filter(asked_within) {
+        let within = |grant: &&Grant| {
+            grant.answered < until && granted(evidence, rows, grant).is_some_and(|at| at > since + TICK)
+        };
+        for grant in facts.grants.values().filter(within) {
             report.expect("I4.i", !is_of(rows, grant, gate), || {
                 let says = format!(
                     "job {} was granted at {:.3?}, and {gate} had been paused at {since:.3?} and not been resumed",
@@ -60,31 +87,48 @@ fn paused(facts: &Facts, rows: &Rows, report: &mut Report) {
 }
 
 /// While a service is down, one job of its kind at a time finds out whether it is back, and each after a rest.
-fn down(facts: &Facts, rows: &Rows, report: &mut Report) {
-    let probes = facts.calls.iter().filter_map(|call| match &call.what.request {
+fn down(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    let kind_of = |lease: Lease| rows.jobs.get(&lease.job.0).map(|job| job.kind.clone());
+    let reports = facts.calls.iter().filter_map(|call| match &call.what.request {
         Request::Wait { lease, on: On::Service { probe_ms, .. } } => {
-            Some((rows.jobs.get(&lease.job.0)?.kind.clone(), *probe_ms))
+            Some(Down { kind: kind_of(*lease)?, call, asked: facts.first_sent[&call.what.id], probe_ms: *probe_ms })
         }
         _ => None,
     });
-    let probes: Vec<(String, u64)> = probes.collect();
+    let reports: Vec<Down<'_>> = reports.collect();
     for (call, since, answer) in facts.answered() {
         let (Request::Wait { lease, on: On::Service { .. } }, Ok(Reply::Suspended)) = (&call.what.request, answer)
         else {
             continue;
         };
-        let Some(kind) = rows.jobs.get(&lease.job.0).map(|job| job.kind.clone()) else { continue };
+        let Some(kind) = kind_of(*lease) else { continue };
+        let of_kind = || reports.iter().filter(|it| it.kind == kind);
+        let first = of_kind().map(|it| it.asked).min().unwrap_or_default();
         let gate = Gate::Kind(kind.clone());
-        let is_of_kind = |lease: outlive::job::Lease| rows.jobs.get(&lease.job.0).is_some_and(|job| job.kind == kind);
+        // Only what was granted after a service was found down can be what finds it back.
+        let may_end_it = |lease: Lease| {
+            let row = rows.attempts.get(&lease.token.0);
+            let completed = row.is_some_and(|row| row.ended.as_deref() == Some("completed"));
+            let grant = facts.grants.get(&lease.token);
+            let at = grant.and_then(|grant| granted(evidence, rows, grant));
+            completed && kind_of(lease).as_ref() == Some(&kind) && at.is_none_or(|at| at >= first)
+        };
         let completes = facts.calls.iter().filter(|call| match &call.what.request {
-            Request::Complete { lease, .. } => is_of_kind(*lease),
+            Request::Complete { lease, .. } => may_end_it(*lease),
             _ => false,
         });
         let asked = facts.first_sent[&call.what.id];
         let until = resumed(facts, &gate, asked).min(earliest_effect(facts, completes, asked));
-        let within = |grant: &&Grant| grant.claimed >= since && grant.answered < until && is_of(rows, grant, &gate);
+        let within = |grant: &&Grant| {
+            let later = granted(evidence, rows, grant).is_some_and(|at| at > since + TICK);
+            later && grant.answered < until && is_of(rows, grant, &gate)
+        };
         let grants: Vec<&Grant> = facts.grants.values().filter(within).collect();
-        let rest = probes.iter().filter(|(of, _)| *of == kind).map(|(_, ms)| *ms).min().unwrap_or(0);
+        // The last report says how long the rest is.
+        let may_stand = |it: &&Down<'_>| {
+            it.asked <= until && it.call.answer.as_ref().is_none_or(|(answered, _)| *answered >= asked)
+        };
+        let rest = of_kind().filter(may_stand).map(|it| it.probe_ms).min().unwrap_or(0);
         let rest = facts.least_rest(Duration::from_millis(rest));
         for pair in grants.windows(2) {
             let (first, second) = (pair[0], pair[1]);
@@ -108,6 +152,14 @@ fn down(facts: &Facts, rows: &Rows, report: &mut Report) {
             });
         }
     }
+}
+
+/// That somebody has found a service down.
+struct Down<'a> {
+    kind: String,
+    call: &'a CallFact,
+    asked: Duration,
+    probe_ms: u64,
 }
 
 fn two(transition: &str, says: String, first: &Grant, second: &Grant, down: &CallFact) -> Finding {
@@ -159,9 +211,12 @@ fn waits(limit: &LimitRow, steady_ms: i64) -> bool {
 }
 
 fn says(pause: &PauseRow) -> String {
-    let PauseRow { gate, name, is_down, by, why, probe } = pause;
+    let PauseRow { gate, name, is_down, by, why, probe_job, probe_token } = pause;
     match is_down {
         false => format!("{gate} {name:?} paused by {by} for {why} until resumed"),
-        true => format!("service down for {why}, probed by {:?} until probed", probe.map(outlive::JobId)),
+        true => {
+            let probe = probe_job.filter(|_| probe_token.is_some()).map(JobId);
+            format!("service down for {why}, probed by {probe:?} until probed")
+        }
     }
 }

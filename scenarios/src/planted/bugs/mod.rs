@@ -34,6 +34,7 @@ mod lock_not_taken;
 mod log_emptied_before_file_synced;
 mod no_sync_at_open;
 mod one_more_of_a_key;
+mod one_more_of_a_queue;
 mod page_never_turned;
 mod pause_forgotten;
 mod payload_cut;
@@ -42,6 +43,7 @@ mod period_by_half;
 mod place_in_line_forgotten;
 mod place_run_twice;
 mod poison_never_quarantined;
+mod probe_end_unheard;
 mod probe_without_a_rest;
 mod progress_runs_back;
 mod real_clock;
@@ -151,6 +153,8 @@ pub const ALL: &[&dyn Bug] = &[
     &resume_forgotten::ResumeForgotten,
     &probe_without_a_rest::ProbeWithoutARest,
     &slots_unsaid::SlotsUnsaid,
+    &one_more_of_a_queue::OneMoreOfAQueue,
+    &probe_end_unheard::ProbeEndUnheard,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
     &rot_served_as_data::RotServedAsData,
