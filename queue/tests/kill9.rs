@@ -5,7 +5,7 @@
 
 use outlive::host::Os;
 use outlive::job::{Holder, JobId, RequestId, State};
-use outlive::protocol::{Call, Claim, Enqueue, Reply, Request, Service, When};
+use outlive::protocol::{Call, Claim, Enqueue, Reply, Request, Service};
 use outlive::store::turso::TursoStorage;
 use outlive::{Local, Options, Outlive};
 use std::collections::BTreeSet;

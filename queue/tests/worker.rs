@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
 use outlive::job::{AttemptEnd, Backoff, How, JobId, Limits, RequestId, State};
-use outlive::protocol::{Call, Enqueue, FailureView, JobView, Reply, Request, When};
+use outlive::protocol::{Call, Enqueue, FailureView, JobView, Reply, Request};
 use outlive::{Context, Done, Error, Failure, Job, Options, Outlive};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -74,6 +74,7 @@ fn result(ending: Ending) -> SeedResult {
         crashes_that_hurt: 6,
         zombies: 1,
         states: StateSet::default(),
+        met: BTreeSet::new(),
         damage: None,
         simulated: Duration::from_millis(34_182),
         wall: Duration::from_millis(41),

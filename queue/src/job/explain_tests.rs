@@ -79,9 +79,9 @@ fn a_job_in_line_says_who_is_ahead_and_whether_anybody_asks() {
 
 #[test]
 fn what_keeps_a_job_from_running_is_all_said() {
-    let pause = |gate, probe| PauseRow {
+    let pause = |gate, probe: Option<Probe>| PauseRow {
         gate,
-        by: if probe == None::<Probe> { "Ada" } else { "pid 4711" }.into(),
+        by: if probe.is_none() { "Ada" } else { "pid 4711" }.into(),
         why: "the mail server refuses connections".into(),
         at: NOW.wall,
         probe,

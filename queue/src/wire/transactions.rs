@@ -308,9 +308,8 @@ mod tests {
 
     fn said() -> Vec<Said> {
         let lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
-        let (kind, queue) = ("a".into(), "default".into());
-        let payload = r#"{"n":12345678901234567890123}"#.into();
-        let enqueue = Enqueue { queue, max_attempts: 3, ..Enqueue::new(kind, payload) };
+        let payload = r#"{"n":12345678901234567890123}"#;
+        let enqueue = Enqueue { max_attempts: 3, ..Enqueue::new("a", payload) };
         vec![
             Said::Statement(Statement { sql: "SELECT ?1".into(), parameters: values() }),
             Said::Command(Request::Enqueue(enqueue)),

@@ -197,6 +197,13 @@ impl Parser<'_> {
         self.check_free(line, &line.tokens[1])?;
         check_kinds(line, &options, JobOption::says_the_same)?;
         check_payload(line, &options)?;
+        let improvised = self.found.world.as_ref().is_some_and(|world| world.improvised().is_some());
+        let idle = options.iter().find(|(_, option)| option.is_of_the_improvised() && !improvised);
+        if let Some((position, _)) = idle {
+            let token = &line.tokens[*position];
+            return Err(SyntaxError::wrong(line, token.into(), format!("{:?} does nothing in this world", token.text))
+                .with_help("it is for those who improvise: add `improvised until 30s` to the world, or take it out"));
+        }
         for (position, option) in &options {
             let JobOption::Key { key } = option else { continue };
             if self.declared.keys.iter().any(|other| other == key.as_str()) {

@@ -183,20 +183,13 @@ fn jobs() -> BoxedStrategy<Vec<Job>> {
                         JobOption::Work { .. }
                             | JobOption::Steps { .. }
                             | JobOption::Reports { .. }
-                            | JobOption::Signals { .. }
-                            | JobOption::Others { .. }
                             | JobOption::Attempts { .. }
                     )
                 };
                 options.retain(|option| !of_a_handler(option));
             }
-            // A job waits for earlier ones.
-            options.iter_mut().for_each(|option| {
-                if let JobOption::After { jobs } = option {
-                    jobs.retain(|job| JOBS[..number].iter().any(|earlier| *earlier == job.0.as_str()));
-                }
-            });
-            options.retain(|option| !matches!(option, JobOption::After { jobs } if jobs.is_empty()));
+            // These worlds are not improvised.
+            options.retain(|option| !option.is_of_the_improvised());
             options.push(JobOption::Key { key: name(KEYS[number]) });
             Job { name: name(JOBS[number]), options: once_each(options, JobOption::says_the_same) }
         })

@@ -103,6 +103,14 @@ impl WorldItem {
 }
 
 impl JobOption {
+    /// Whether it says what only clients do that improvise: they know of each other's jobs, and send signals.
+    pub fn is_of_the_improvised(&self) -> bool {
+        matches!(
+            self,
+            Self::Asked { .. } | Self::Signals { .. } | Self::Others { .. } | Self::After { .. } | Self::Unmet { .. }
+        )
+    }
+
     /// Whether a job that has both says something twice.
     pub fn says_the_same(&self, other: &Self) -> bool {
         discriminant(self) == discriminant(other)

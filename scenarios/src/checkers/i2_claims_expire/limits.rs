@@ -67,7 +67,7 @@ fn rate(
     report: &mut Report,
 ) {
     let Some(rate) = limits.rate.filter(|_| !facts.wall_jumped) else { return };
-    let (set, shown) = evidence.wall_history[0];
+    let Some((set, shown)) = evidence.wall_history.first().copied() else { return };
     let since_ms = i64::try_from((shown + since.saturating_sub(set)).as_millis()).expect("a date of our time");
     let of_queue = |job: Option<&JobRow>| job.is_some_and(|job| job.queue == queue);
     let attempts = rows.attempts.values().filter(|attempt| of_queue(rows.jobs.get(&attempt.job)));
