@@ -613,10 +613,7 @@ impl fmt::Display for Blocker {
             }
             Reason::ServiceDown { by, why, since, probe, probe_in_ms } => {
                 let (since, why) = (date(*since), sentence(why));
-                write!(
-                    f,
-                    "may not start: a service that its kind needs is down since {since}. {by} has found last: {why}"
-                )?;
+                write!(f, "may not start: a service that its kind needs is down since {since}. {by} said last: {why}")?;
                 return match (probe, probe_in_ms) {
                     (Some(job), _) => write!(f, " Job {job} is let through, to find out whether it is back."),
                     (None, 0) => f.write_str(" One of the kind is let through next, to find out whether it is back."),
@@ -627,18 +624,20 @@ impl fmt::Display for Blocker {
                 };
             }
             Reason::Slots { queue, concurrency_key, at_once, held, holders, first_expires_in_ms, ahead } => {
-                write!(f, "waits for a free slot of queue {queue:?}")?;
-                if let Some(key) = concurrency_key {
-                    write!(f, " for key {key:?}")?;
+                let key = concurrency_key.as_ref().map_or(String::new(), |key| format!(" for key {key:?}"));
+                let names = named(holders, *held);
+                match (at_once, held) {
+                    (1, 1) => write!(f, "waits for the only slot of queue {queue:?}{key}, which {names} has")?,
+                    (slots, held) if *held > u64::from(*slots) => {
+                        write!(f, "waits for a free slot of queue {queue:?}{key}: {held} jobs have leases for ")?;
+                        write!(f, "{} ({names})", count(u64::from(*slots), "slot"))?;
+                    }
+                    (slots, _) => {
+                        write!(f, "waits for a free slot of queue {queue:?}{key}: all {slots} are taken ({names})")?;
+                    }
                 }
-                let names: Vec<String> = holders.iter().map(|job| format!("job {job}")).collect();
-                let more = held.saturating_sub(holders.len() as u64);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let slots = if *at_once == 1 { "the one that there is".into() } else { format!("all {at_once}") };
-                write!(f, ": {} {slots}", if *held == 1 { "one job has" } else { "others have" })?;
-                write!(f, " ({}{more})", names.join(", "))?;
                 if let Some(ahead) = ahead.filter(|ahead| *ahead != Place::Exactly(0)) {
-                    write!(f, ", and {} go first of those of the key", others(ahead))?;
+                    write!(f, "; {} of the key go first", others(ahead))?;
                 }
                 let expires = seconds(first_expires_in_ms.cast_signed());
                 return write!(f, ". The first of these leases expires in {expires} unless it is renewed.");
@@ -668,6 +667,14 @@ impl fmt::Display for Blocker {
         }
         when(f)
     }
+}
+
+/// These jobs, and how many more there are of `all`.
+fn named(jobs: &[JobId], all: u64) -> String {
+    let names: Vec<String> = jobs.iter().map(|job| format!("job {job}")).collect();
+    let more = all.saturating_sub(jobs.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", names.join(", "))
 }
 
 /// So many other jobs.

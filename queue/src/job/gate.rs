@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn attempts_are_spaced_evenly_after_a_burst() {
-        assert_eq!(begun(&mut row(3, 10_000, 1), 1_000, 4), [1_000, 4_334, 7_667, 11_001], "rounded up, and not more");
+        assert_eq!(begun(&mut row(3, 10_000, 1), 1_000, 4), [1_000, 4_334, 7_668, 11_002], "rounded up, and not more");
         assert_eq!(begun(&mut row(10, 1_000, 3), 1_000, 6), [1_000, 1_000, 1_000, 1_100, 1_200, 1_300]);
     }
 

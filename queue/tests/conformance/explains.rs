@@ -34,13 +34,18 @@ fn until(reason: Reason, due_ms: i64, left_ms: u64) -> Doing {
 }
 
 fn in_line(ahead: u64, claims_waiting: u64) -> Doing {
+    in_line_asked_for(ahead, claims_waiting, None)
+}
+
+/// A job in line for whose like somebody asked so long ago.
+fn in_line_asked_for(ahead: u64, claims_waiting: u64, asked_ms_ago: Option<u64>) -> Doing {
     waiting(Blocker {
         reason: Reason::Line {
             queue: "default".into(),
             priority: 0,
             ahead: Place::Exactly(ahead),
             claims_waiting,
-            asked_ms_ago: None,
+            asked_ms_ago,
         },
         until: Until::Claim,
         holds_while: r#"no claim of kind "a" from queue "default" has reached it"#.into(),
@@ -89,7 +94,7 @@ fn a_job_in_line_says_how_many_claims_wait_for_its_kind_in_its_queue() {
         drop(held);
         failing.await.unwrap();
         enqueueing.await.unwrap();
-        assert_eq!(explaining.await, Ok(Reply::Explained(explanation(JobId(2), 0, in_line(0, 2)))));
+        assert_eq!(explaining.await, Ok(Reply::Explained(explanation(JobId(2), 0, in_line_asked_for(0, 2, Some(0))))));
         let [first, ..] = claims;
         assert_eq!(ids(&grants(first.await)), [2]);
     });
@@ -215,7 +220,7 @@ fn a_released_job_is_in_line_and_says_why() {
         let lease = bench.running().await.lease;
         bench.done(Request::Release { lease, why: "bye".into() }).await;
         let last_failure = last(1, wall(0), How::Shutdown, "bye");
-        let expected = Explanation { last_failure, ..explanation(lease.job, 1, in_line(0, 0)) };
+        let expected = Explanation { last_failure, ..explanation(lease.job, 1, in_line_asked_for(0, 0, Some(0))) };
         assert_eq!(bench.explain(lease.job).await, expected);
     });
 }

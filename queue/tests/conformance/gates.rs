@@ -479,7 +479,11 @@ fn whoever_asks_hears_whether_a_worker_was_seen() {
         bench.resume(Gate::kind("rare")).await;
         assert_eq!(asked(bench).await, Some(3_000));
         let workers = bench.gates().await.workers;
-        assert_eq!(workers.iter().map(|it| it.worker.as_str()).collect::<Vec<_>>(), ["w1", "w9"]);
+        assert_eq!(
+            workers.iter().map(|it| it.worker.as_str()).collect::<Vec<_>>(),
+            ["w1", "w9", "w9"],
+            "with these queues and with those"
+        );
         assert_eq!((workers[1].ago_ms, &workers[1].kinds), (3_000, &vec!["rare".to_owned()]));
     });
 }

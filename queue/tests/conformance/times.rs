@@ -128,7 +128,7 @@ fn a_job_that_left_its_line_with_the_wall_clock_lets_others_pass_and_is_not_coun
         bench.set_wall(WALL_START).await;
         let explained = bench.explain(ready).await.to_string();
         insta::allow_duplicates! {
-            insta::assert_snapshot!(explained, @"Job 2 (a) is next in line in queue default, but no worker is asking for its kind at the moment.");
+            insta::assert_snapshot!(explained, @"Job 2 (a) is next in line in queue default, but no worker has asked for its kind since the file was opened.");
         }
         assert_eq!(claimed(bench).await, [ready.0]);
         assert_eq!(bench.look(scheduled).await.state, State::Waiting);
