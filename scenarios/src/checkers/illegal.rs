@@ -5,7 +5,7 @@ use super::{CallFact, Checker, Facts, Finding, Report};
 use crate::damage::{all_told, is_behind};
 use crate::drive::Evidence;
 use crate::event::Event;
-use crate::image::Rows;
+use crate::image::{JobRow, Rows};
 use crate::workload::PATH;
 use outlive::JobId;
 use outlive::job::{Lease, Refusal, RequestId};
@@ -39,8 +39,8 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 
 /// What clients asked for.
 struct Asked<'a> {
-    /// By the number in the payload.
-    enqueues: BTreeMap<u64, &'a Enqueue>,
+    /// By the number in the payload: somebody may ask for something else under the same.
+    enqueues: BTreeMap<u64, Vec<&'a Enqueue>>,
     /// Results that somebody reported of each job.
     results: BTreeSet<(JobId, &'a str)>,
 }
@@ -52,7 +52,7 @@ impl<'a> Asked<'a> {
             match &call.what.request {
                 Request::Enqueue(enqueue) => {
                     let number = number_of(&enqueue.payload).expect("each payload has its number");
-                    asked.enqueues.insert(number, enqueue);
+                    asked.enqueues.entry(number).or_default().push(enqueue);
                 }
                 Request::Complete { lease, result: Some(result) } => drop(asked.results.insert((lease.job, result))),
                 _ => {}
@@ -64,7 +64,8 @@ impl<'a> Asked<'a> {
     /// Whether somebody asked for a job of this payload, kind and queue.
     fn has(&self, payload: &str, kind: &str, queue: &str) -> bool {
         let asked = number_of(payload).and_then(|number| self.enqueues.get(&number));
-        asked.is_some_and(|asked| same(&asked.payload, payload) && asked.kind == kind && asked.queue == queue)
+        let is_it = |it: &&Enqueue| it.kind == kind && it.queue == queue && same(&it.payload, payload);
+        asked.is_some_and(|asked| asked.iter().any(is_it))
     }
 }
 
@@ -103,8 +104,11 @@ fn invented_in_rows(rows: &Rows, facts: &Facts, asked: &Asked<'_>, report: &mut 
         }
     }
     for ((kind, key), job) in &rows.keys {
-        let asked =
-            asked.enqueues.values().any(|it| it.key.as_ref().is_some_and(|it| it.name == *key) && it.kind == *kind);
+        let asked = asked
+            .enqueues
+            .values()
+            .flatten()
+            .any(|it| it.key.as_ref().is_some_and(|it| it.name == *key) && it.kind == *kind);
         report.expect("X.a", asked, || {
             Finding::new("key invented", format!("key {key:?} of {kind} leads to job {job}, and nobody named it"))
                 .job(JobId(*job))
@@ -213,10 +217,11 @@ fn said(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     }
     // Of a log that rots under its process the process need not know yet.
     if let (true, Ok(rows)) = (told.is_empty() && !is_behind(evidence, facts), &evidence.rows) {
-        report.expect("X.c", rows.is_settled(), || {
-            let stuck = rows.jobs.iter().filter(|(_, job)| !job.finished);
+        let open = open_for_a_reason(rows);
+        let stuck: Vec<_> = rows.jobs.iter().filter(|(id, job)| !job.finished && !open.contains(id)).collect();
+        report.expect("X.c", stuck.is_empty(), || {
             let stuck: Vec<String> =
-                stuck.map(|(id, job)| format!("job {id} is {} ({})", job.state, job.wait)).collect();
+                stuck.iter().map(|(id, job)| format!("job {id} is {} ({})", job.state, job.wait)).collect();
             let last = evidence.entries.iter().rev().find_map(|entry| match &entry.event {
                 Event::OpenFailed(why) => Some(why.clone()),
                 Event::Answer { answer, .. } => answer.as_ref().as_ref().err().map(ToString::to_string),
@@ -225,6 +230,37 @@ fn said(evidence: &Evidence, facts: &Facts, report: &mut Report) {
             let says = format!("nobody was told of damage, and {}; the last error was {last:?}", stuck.join("; "));
             Finding::new("stuck in silence", says).at(evidence.ended)
         });
+    }
+}
+
+/// Jobs that wait, and say for what, because the disk has lost what would have ended that, and nothing can tell: a signal
+/// that was sent, the end of a pause, or one of these of a job for which they wait.
+fn open_for_a_reason(rows: &Rows) -> BTreeSet<i64> {
+    let waiting = || rows.jobs.iter().filter(|(_, job)| job.state == "waiting");
+    let is_there = |name: &serde_json::Value| rows.signals.values().any(|it| it.taken.is_none() && *name == *it.name);
+    let lacks_signal =
+        |job: &JobRow| job.wait_on.as_ref().is_some_and(|on| on["on"] == "signal" && !is_there(&on["name"]));
+    let is_paused = |job: &JobRow| rows.pauses.iter().any(|pause| !pause.is_down && pause.keeps(job));
+    let mut open: BTreeSet<i64> =
+        waiting().filter(|(_, job)| lacks_signal(job) || is_paused(job)).map(|(id, _)| *id).collect();
+    loop {
+        let waits_for_them = |id: i64, job: &JobRow| {
+            let on = job.wait_on.as_ref();
+            let step = match on.and_then(|on| on["on"].as_str()) {
+                Some("before") => "",
+                Some("jobs") => on.and_then(|on| on["step"].as_str()).unwrap_or_default(),
+                _ => return false,
+            };
+            let others = rows.waits.get(&(id, step.to_owned())).into_iter().flatten();
+            let mut others = others.filter(|other| rows.jobs.get(other).is_some_and(|it| !it.finished)).peekable();
+            others.peek().is_some() && others.all(|other| open.contains(other))
+        };
+        let more: Vec<i64> =
+            waiting().filter(|(id, job)| !open.contains(id) && waits_for_them(**id, job)).map(|(id, _)| *id).collect();
+        if more.is_empty() {
+            return open;
+        }
+        open.extend(more);
     }
 }
 
