@@ -84,7 +84,7 @@ struct State {
 #[derive(Clone, Copy)]
 struct Armed {
     machine: MachineId,
-    kind: FaultKind,
+    action: Action,
     /// Its place among the faults that came.
     fired: usize,
 }
@@ -372,14 +372,14 @@ impl Nemesis {
                     self.struck(kind, fired);
                 }
             }
-            Action::SyncError | Action::WriteError | Action::LyingSync | Action::MisdirectedWrite => {
+            Action::SyncError(_) | Action::WriteError | Action::LyingSync | Action::MisdirectedWrite => {
                 if let Some(operation) = operation
                     && strikes(kind, operation)
                 {
                     self.struck(kind, fired);
-                    return verdict(kind);
+                    return verdict(action);
                 }
-                self.0.state.lock().unwrap().armed.push(Armed { machine, kind, fired });
+                self.0.state.lock().unwrap().armed.push(Armed { machine, action, fired });
             }
             Action::FullDisk(lasting) => {
                 let disk = world.disk(machine);

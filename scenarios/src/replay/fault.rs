@@ -8,7 +8,9 @@ use crate::scn::{
     Action, DiskFile, For, Jump, Keep, Message, MomentName, Nth, Number, OnFile, OneWay, Polls, Process as Who,
     RequestKind, Sent, When,
 };
-use outlive_sim::{Action as FaultAction, Fault, FaultKind, MachineId, MessageFault, OperationKind, Trigger};
+use outlive_sim::{
+    Action as FaultAction, Fault, FaultKind, MachineId, MessageFault, OperationKind, Survivors, Trigger,
+};
 use std::time::Duration;
 
 /// The fault that a line stands for, which begins to count at `now`. None if somebody is told to do something, or if
@@ -75,7 +77,10 @@ pub fn fault_of(action: &Action, cast: &Cast, now: Duration) -> Option<Fault> {
         Action::Replay { message: Sent::Next { request, nth, process }, after } => {
             message(cast, *request, *nth, process, MessageFault::Replay(*after))
         }
-        Action::SyncError { on } => (store, on_file(on, OperationKind::Sync, now), FaultAction::SyncError),
+        Action::SyncError { on, keep } => {
+            let survivors = keep.as_ref().map_or(Survivors::Subset, |Keep::Keep { survivors }| *survivors);
+            (store, on_file(on, OperationKind::Sync, now), FaultAction::SyncError(survivors))
+        }
         Action::WriteError { on } => (store, on_file(on, OperationKind::Write, now), FaultAction::WriteError),
         Action::FullDisk { lasting: For::For { lasting } } => (store, soon, FaultAction::FullDisk(*lasting)),
         Action::SlowDisk { least, most, lasting: For::For { lasting } } => {
@@ -127,7 +132,7 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
             | FaultAction::PauseLater { .. }
             | FaultAction::PowerLoss(_)
             | FaultAction::Crash
-            | FaultAction::SyncError
+            | FaultAction::SyncError(_)
             | FaultAction::WriteError
     );
     if at.is_some() && !waits {
@@ -148,7 +153,10 @@ pub fn line_of(fault: &Fault, cast: &Cast) -> Option<(Duration, Action)> {
             let polls = Polls::After { polls: Number::new(i64::from(polls))? };
             Action::Pause { process, at, polls: Some(polls), lasting: Some(lasting(long)) }
         }
-        FaultAction::SyncError => Action::SyncError { on: on(OperationKind::Sync)? },
+        FaultAction::SyncError(survivors) => {
+            let keep = (survivors != Survivors::Subset).then_some(Keep::Keep { survivors });
+            Action::SyncError { on: on(OperationKind::Sync)?, keep }
+        }
         FaultAction::WriteError => Action::WriteError { on: on(OperationKind::Write)? },
         // No story is told of what no disk may do.
         FaultAction::LyingSync | FaultAction::BitRot | FaultAction::MisdirectedWrite => return None,

@@ -289,8 +289,8 @@ phrases! {
         Late: "delay" (message: Sent) "by" (by: Duration);
         /// A request arrives, and so much later it arrives again.
         Replay: "replay" (message: Sent) "after" (after: Duration);
-        /// A sync of the store's disk fails: the next one that has something to do.
-        SyncError: "sync-error" "store" (on: Option<OnFile>);
+        /// A sync of the store's disk fails: the next one that has something to do. What is durable of it nevertheless.
+        SyncError: "sync-error" "store" (on: Option<OnFile>) (keep: Option<Keep>);
         /// A write to the store's disk fails: the next one.
         WriteError: "write-error" "store" (on: Option<OnFile>);
         /// The store's disk is full.

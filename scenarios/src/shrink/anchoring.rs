@@ -99,7 +99,7 @@ pub fn after_that(action: &Action) -> Vec<Action> {
     let mut at_once = action.clone();
     match &mut at_once {
         Action::Crash { at, .. } | Action::PowerLoss { at, .. } | Action::Pause { at, .. } => *at = None,
-        Action::SyncError { on } | Action::WriteError { on } => *on = None,
+        Action::SyncError { on, .. } | Action::WriteError { on } => *on = None,
         _ => {}
     }
     let mut all = vec![at_once];
@@ -107,7 +107,7 @@ pub fn after_that(action: &Action) -> Vec<Action> {
         action,
         Action::Crash { at: Some(When::At { .. }), .. }
             | Action::PowerLoss { at: Some(When::At { .. }), .. }
-            | Action::SyncError { on: Some(_) }
+            | Action::SyncError { on: Some(_), .. }
             | Action::WriteError { on: Some(_) }
     );
     for nth in (1..=OPERATIONS_TRIED).filter_map(Number::new).filter(|_| waits_for_the_disk) {

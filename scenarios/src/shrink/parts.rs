@@ -100,7 +100,7 @@ pub fn nth_of(action: &mut Action) -> Option<&mut Nth> {
             let (When::At { nth, .. } | When::Moment { nth, .. }) = at;
             Some(nth)
         }
-        Action::SyncError { on: Some(OnFile::On { nth, .. }) }
+        Action::SyncError { on: Some(OnFile::On { nth, .. }), .. }
         | Action::WriteError { on: Some(OnFile::On { nth, .. }) } => Some(nth),
         Action::Lose { message: Message::Request { nth, .. } | Message::Answer { nth, .. } } => Some(nth),
         Action::Duplicate { message: Sent::Next { nth, .. } }

@@ -103,7 +103,7 @@ pub fn fault_text(fault: &Fault) -> String {
         Action::Crash => "the process crashes".into(),
         Action::PowerLoss(survivors) => format!("power is lost, and of what is not synced {}", survive(survivors)),
         Action::WriteError => "a write fails, after some of its sectors".into(),
-        Action::SyncError => "the next sync fails".into(),
+        Action::SyncError(_) => "the next sync fails".into(),
         other => format!("{other:?}"),
     };
     let moment = match &fault.trigger {

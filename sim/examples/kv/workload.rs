@@ -141,8 +141,11 @@ fn draw_fault(seed: Seed, number: u64) -> Fault {
     let mut rng = seed.fork("fault").key(number).rng();
     let moment = *rng.pick(&MOMENTS);
     let nth = rng.between(1..=NTH_MAX);
-    let error =
-        if moment == Moment::Operation("/log", OperationKind::Write) { Action::WriteError } else { Action::SyncError };
+    let error = if moment == Moment::Operation("/log", OperationKind::Write) {
+        Action::WriteError
+    } else {
+        Action::SyncError(Survivors::Subset)
+    };
     let power_loss = Action::PowerLoss(*rng.pick(&Survivors::ALL));
     let action = *rng.pick(&[Action::Crash, power_loss, power_loss, error]);
     let trigger = if rng.chance(0.3) {

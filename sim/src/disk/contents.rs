@@ -149,10 +149,11 @@ impl Contents {
     /// later. No later sync retries it, because the cache no longer knows it as dirty.
     ///
     /// Source: Rebello et al., "Can applications recover from fsync failures?", 2020.
-    pub(super) fn fail_sync(&mut self, fork: Fork) -> Fate {
+    pub(super) fn fail_sync(&mut self, survivors: Survivors, fork: Fork) -> Fate {
         let mut fate = Fate::default();
+        let kept_first = survivors.kept_first(self.pending.len(), fork);
         for (ordinal, Pending { change, place }) in self.pending.drain(..).enumerate() {
-            if fork.key(ordinal as u64).chance(0.5) {
+            if survivors.keeps(ordinal, kept_first, fork.key(ordinal as u64)) {
                 apply(&mut self.durable, &change);
                 fate.kept.extend(place);
             } else {
@@ -285,7 +286,7 @@ mod tests {
                         contents.sync();
                     }
                     Step::FailSync => {
-                        contents.fail_sync(Seed(seed).fork("fail").key(ordinal as u64));
+                        contents.fail_sync(Survivors::Subset, Seed(seed).fork("fail").key(ordinal as u64));
                         expected = contents.durable.clone();
                     }
                 }
@@ -307,7 +308,7 @@ mod tests {
                     Step::Write(at, byte, count) => contents.write(*at, vec![*byte; *count].into(), None),
                     Step::SetLength(length) => contents.set_length(*length, None),
                     Step::Sync => drop(contents.sync()),
-                    Step::FailSync => drop(contents.fail_sync(Seed(seed).fork("fail"))),
+                    Step::FailSync => drop(contents.fail_sync(Survivors::Subset, Seed(seed).fork("fail"))),
                 }
             }
             let (before, durable, pending) = (contents.cache.clone(), contents.durable.to_vec(), contents.pending.clone());
@@ -358,7 +359,7 @@ mod tests {
         for seed in 0..20 {
             let mut contents = Contents::default();
             contents.write(0, b"before"[..].into(), None);
-            contents.fail_sync(Seed(seed).fork("fail"));
+            contents.fail_sync(Survivors::Subset, Seed(seed).fork("fail"));
             contents.sync();
             assert_eq!(contents.cache.to_vec(), b"before", "it stays visible until power is lost");
             let mut loss = Loss::default();

@@ -16,6 +16,7 @@ use super::faults::{OperationInfo, OperationKind, Speed, Verdict};
 use super::illegal::can_be_misdirected;
 use super::platters::Platters;
 use super::record::Author;
+use super::survivors::Survivors;
 use crate::clock::sleep_true;
 use crate::process::Life;
 use crate::seed::Fork;
@@ -66,7 +67,9 @@ struct Turn {
 #[derive(Clone, Copy)]
 struct Failure {
     error: io::ErrorKind,
-    /// Decides what was done nevertheless.
+    /// What a sync made durable nevertheless …
+    survivors: Survivors,
+    /// … and what decides on the rest.
     fork: Fork,
 }
 
@@ -241,10 +244,14 @@ impl ProcessDisk {
         let path = &*path;
         let info =
             OperationInfo { machine, process, kind, path, of_process, of_machine, nth, offset, bytes, pending, length };
+        let failure = shared.fork.fork("failure").key(of_machine);
         match faults.on_operation(&info) {
             Verdict::Pass => {}
             Verdict::Fail(error) => {
-                turn.failure = Some(Failure { error, fork: shared.fork.fork("failure").key(of_machine) });
+                turn.failure = Some(Failure { error, survivors: Survivors::Subset, fork: failure });
+            }
+            Verdict::FailSync(survivors) => {
+                turn.failure = Some(Failure { error: io::ErrorKind::Other, survivors, fork: failure });
             }
             Verdict::CrashBefore => self.crash(),
             Verdict::Lie if kind == OperationKind::Sync => turn.wrong = Some(shared.fork.fork("lie").key(of_machine)),
@@ -363,7 +370,7 @@ impl SimFile {
             let author = self.door.author();
             match (failure, turn.wrong) {
                 (Some(failure), _) => {
-                    platters.fail_sync(self.file, author, failure.fork);
+                    platters.fail_sync(self.file, author, failure.survivors, failure.fork);
                     return Err(failure.into());
                 }
                 (None, Some(fork)) => platters.lie_about_sync(self.file, author, fork),

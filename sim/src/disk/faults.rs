@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::survivors::Survivors;
 use crate::process::ProcessId;
 use crate::world::MachineId;
 
@@ -83,6 +84,9 @@ pub enum Verdict {
     /// It fails with this error. A write may have taken its first sectors, unless the disk is full;
     /// of a sync's changes some are durable, and the others are never retried; all else has no effect.
     Fail(io::ErrorKind),
+    /// A sync fails, and of its changes these are durable, none of them in part; of a directory's a prefix is, whatever
+    /// this says. Any other operation fails as well.
+    FailSync(Survivors),
     /// Its process dies at this very operation, which has no effect.
     CrashBefore,
     /// A sync of a file answers success and makes nothing durable; any other operation is performed. No disk is

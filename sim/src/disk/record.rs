@@ -12,6 +12,7 @@ use super::contents::Fate;
 use super::directory::{FileId, NameId};
 use super::pages::Image;
 use super::platters::Platters;
+use super::survivors::Survivors;
 use crate::clock::true_time;
 use crate::process::ProcessId;
 use crate::seed::Fork;
@@ -255,9 +256,9 @@ impl Platters {
         self.record.note(author, Some(file), || DiskChange::Sync { path, made_durable });
     }
 
-    pub(super) fn fail_sync(&mut self, file: FileId, author: Author, fork: Fork) {
+    pub(super) fn fail_sync(&mut self, file: FileId, author: Author, survivors: Survivors, fork: Fork) {
         let path = self.path_of(file);
-        let Fate { kept, lost: dropped, .. } = self.file_mut(file).contents.fail_sync(fork);
+        let Fate { kept, lost: dropped, .. } = self.file_mut(file).contents.fail_sync(survivors, fork);
         self.record.note(author, Some(file), || DiskChange::FailedSync { path, kept, dropped });
     }
 

@@ -79,8 +79,9 @@ pub enum Action {
         /// How long it is paused.
         lasting: Duration,
     },
-    /// This sync fails; at any other moment, the next one of the machine that has something to do.
-    SyncError,
+    /// This sync fails; at any other moment, the next one of the machine that has something to do. Of its changes, these are
+    /// durable, none of them in part.
+    SyncError(Survivors),
     /// This write fails; at any other moment, the next one of the machine.
     WriteError,
     /// The disk is full for so long.
@@ -220,7 +221,7 @@ impl Action {
             Action::Crash => FaultKind::Crash,
             Action::PowerLoss(_) => FaultKind::PowerLoss,
             Action::Pause(_) | Action::PauseLater { .. } => FaultKind::Pause,
-            Action::SyncError => FaultKind::SyncError,
+            Action::SyncError(_) => FaultKind::SyncError,
             Action::WriteError => FaultKind::WriteError,
             Action::FullDisk(_) => FaultKind::FullDisk,
             Action::SlowDisk { .. } => FaultKind::SlowDisk,

@@ -37,7 +37,7 @@ pub(super) fn words(action: Action, anchor: &str, name: impl Fn(MachineId) -> &'
         Action::PowerLoss(_) => "power loss that takes some of what was not synced".into(),
         Action::Pause(lasting) => format!("pause of {lasting:.1?}"),
         Action::PauseLater { polls, lasting } => format!("pause of {lasting:.1?}, {polls} polls later"),
-        Action::SyncError => "a sync that fails".into(),
+        Action::SyncError(_) => "a sync that fails".into(),
         Action::WriteError => "a write that fails".into(),
         Action::FullDisk(lasting) => format!("disk full for {lasting:.1?}"),
         Action::SlowDisk { least, most, lasting } => {

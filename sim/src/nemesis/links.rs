@@ -45,7 +45,7 @@ pub(super) fn peer(action: Action) -> Option<MachineId> {
         | Action::Pause(_)
         | Action::PauseLater { .. }
         | Action::Message(_)
-        | Action::SyncError
+        | Action::SyncError(_)
         | Action::WriteError
         | Action::LyingSync
         | Action::BitRot

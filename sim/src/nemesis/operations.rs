@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::fault::{Fault, FaultKind, Trigger};
+use super::fault::{Action, Fault, FaultKind, Trigger};
 use super::{Armed, Nemesis, State};
 use crate::clock::true_time;
 use crate::disk::{DiskFaults, OperationInfo, OperationKind, Verdict, can_be_misdirected};
@@ -43,15 +43,15 @@ impl Nemesis {
         }
     }
 
-    /// The kind of an armed fault that strikes this operation, and is armed no more.
-    fn strike_armed(&self, operation: &OperationInfo<'_>) -> Option<FaultKind> {
+    /// An armed fault that strikes this operation, and is armed no more.
+    fn strike_armed(&self, operation: &OperationInfo<'_>) -> Option<Action> {
         let mut state = self.0.state.lock().unwrap();
-        let struck = |armed: &Armed| armed.machine == operation.machine && strikes(armed.kind, operation);
+        let struck = |armed: &Armed| armed.machine == operation.machine && strikes(armed.action.kind(), operation);
         let index = state.armed.iter().position(struck)?;
-        let Armed { kind, fired, .. } = state.armed.remove(index);
+        let Armed { action, fired, .. } = state.armed.remove(index);
         state.fired[fired].until = Some(true_time());
-        state.struck(kind, Some(fired));
-        Some(kind)
+        state.struck(action.kind(), Some(fired));
+        Some(action)
     }
 }
 
@@ -71,12 +71,13 @@ pub(super) fn strikes(kind: FaultKind, operation: &OperationInfo<'_>) -> bool {
     }
 }
 
-/// What becomes of an operation that a fault of this kind strikes.
-pub(super) fn verdict(kind: FaultKind) -> Verdict {
-    match kind {
-        FaultKind::SyncError | FaultKind::WriteError => Verdict::Fail(io::ErrorKind::Other),
-        FaultKind::LyingSync => Verdict::Lie,
-        FaultKind::MisdirectedWrite => Verdict::Misdirect,
+/// What becomes of an operation that a fault strikes.
+pub(super) fn verdict(action: Action) -> Verdict {
+    match action {
+        Action::SyncError(survivors) => Verdict::FailSync(survivors),
+        Action::WriteError => Verdict::Fail(io::ErrorKind::Other),
+        Action::LyingSync => Verdict::Lie,
+        Action::MisdirectedWrite => Verdict::Misdirect,
         other => unreachable!("{other:?} strikes no operation"),
     }
 }
@@ -86,7 +87,7 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
     let rank = |verdict: &Verdict| match verdict {
         Verdict::Pass => 0,
         Verdict::Lie | Verdict::Misdirect => 1,
-        Verdict::Fail(_) => 2,
+        Verdict::Fail(_) | Verdict::FailSync(_) => 2,
         Verdict::CrashBefore => 3,
     };
     if rank(&other) > rank(&one) { other } else { one }
@@ -105,9 +106,9 @@ impl DiskFaults for Nemesis {
             decided = worse(decided, self.fire(place, &[operation.process], Some(operation)));
         }
         if decided == Verdict::Pass
-            && let Some(kind) = self.strike_armed(operation)
+            && let Some(action) = self.strike_armed(operation)
         {
-            decided = verdict(kind);
+            decided = verdict(action);
         }
         decided
     }

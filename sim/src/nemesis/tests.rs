@@ -113,9 +113,9 @@ fn a_power_loss_counts_only_if_something_was_lost() {
 #[test]
 fn errors_strike_their_operation_or_the_next_of_their_kind() {
     let (seen, nemesis) = met(vec![
-        fault(matching(OperationKind::Sync, 3), Action::SyncError),
+        fault(matching(OperationKind::Sync, 3), Action::SyncError(Survivors::Subset)),
         fault(matching(OperationKind::Sync, 5), Action::WriteError),
-        fault(Trigger::At(millis(75)), Action::SyncError),
+        fault(Trigger::At(millis(75)), Action::SyncError(Survivors::Subset)),
     ]);
     nemesis.assert(FaultKind::SyncError, 2, 2);
     nemesis.assert(FaultKind::WriteError, 1, 1);

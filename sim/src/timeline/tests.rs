@@ -130,7 +130,7 @@ fn seen() -> (Seen, u64) {
             vec![
                 Fault { machine, trigger: Trigger::At(at(50)), action },
                 Fault { machine, trigger: Trigger::At(at(200)), action: Action::Pause(at(30)) },
-                Fault { machine, trigger: Trigger::At(at(300)), action: Action::SyncError },
+                Fault { machine, trigger: Trigger::At(at(300)), action: Action::SyncError(Survivors::Subset) },
             ],
         );
         let process = world.boot(machine, "writer", async |process| {

@@ -10,14 +10,14 @@ pub fn draw(rng: &mut Rng, end: Duration) -> Vec<(Trigger, Action)> {
     if rng.chance(0.5) {
         for _ in 0..rng.between(1..=2) {
             let nth = rng.between(2..=60);
-            add(log_sync(nth), Action::SyncError);
+            add(log_sync(nth), Action::SyncError(Survivors::Subset));
             // What a failed sync left behind is lost with the next power loss: let it come soon.
             if rng.chance(0.7) {
                 let survivors = *rng.pick(&Survivors::ALL);
                 add(log_sync(nth + rng.between(2..=8)), Action::PowerLoss(survivors));
             }
         }
-        add(file_trigger(rng, OperationKind::Sync, 60), Action::SyncError);
+        add(file_trigger(rng, OperationKind::Sync, 60), Action::SyncError(Survivors::Subset));
     }
     if rng.chance(0.3) {
         for _ in 0..rng.between(1..=2) {
