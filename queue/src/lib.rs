@@ -62,7 +62,10 @@ mod worker;
 
 pub use engine::Local;
 pub use error::{Effect, Error};
-pub use handle::{AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, Outlive, SendSignal, Transaction};
+pub use handle::{
+    AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy, Transaction,
+};
 pub use job::{Explanation, JobId};
 pub use options::Options;
-pub use worker::{Context, Done, Ended, Failure, WaitForSignal, Worker, WorkerBuilder};
+pub use protocol::Filter;
+pub use worker::{Context, Done, Ended, Failed, Failure, WaitForSignal, Worker, WorkerBuilder};

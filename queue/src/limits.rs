@@ -29,6 +29,8 @@ pub const ATTEMPTS_MAX: u32 = 1_000;
 pub const ATTEMPTS_DEFAULT: u32 = 25;
 /// Crashes after which a job is quarantined, unless [`Options`](crate::Options) says otherwise.
 pub const CRASHES_DEFAULT: u32 = 5;
+/// Crashes from which on a job is suspected of killing its workers: it runs on no worker beside another such job.
+pub const SUSPECT_CRASHES: u32 = 2;
 /// Longest delay, snooze or backoff: ten years.
 pub const DELAY_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
@@ -77,6 +79,8 @@ pub const CLAIMS_WAITING_MAX: usize = 4_096;
 pub const AWAIT_MAX: Duration = Duration::from_secs(300);
 /// Most questions that may wait for the end of a job at once.
 pub const AWAITS_MAX: usize = 4_096;
+/// Most jobs that are looked at for one page of a list, or for one step of what is asked for many.
+pub const LIST_JOBS_MAX: u32 = 200;
 /// Most leases in one heartbeat.
 pub const HEARTBEAT_LEASES_MAX: usize = 10_000;
 

@@ -68,7 +68,7 @@ fn say(what: &str) {
 }
 
 fn job() -> Enqueue {
-    Enqueue { max_attempts: 3, ..Enqueue::new("a", format!("{:?}", "x".repeat(500))) }
+    Enqueue { max_attempts: Some(3), ..Enqueue::new("a", format!("{:?}", "x".repeat(500))) }
 }
 
 fn claim() -> Claim {

@@ -40,7 +40,7 @@ async fn queue() -> (TempDir, Outlive) {
 
 async fn queue_with(options: Options) -> (TempDir, Outlive) {
     let directory = tempfile::tempdir().unwrap();
-    let backoff = Backoff { first: MILLISECOND, longest: MILLISECOND };
+    let backoff = Backoff::Exponential { first: MILLISECOND, longest: MILLISECOND };
     let limits = Limits { backoff, crash_backoff: backoff, ..options.limits };
     let outlive = Outlive::open_with(directory.path().join("queue.db"), Options { limits, ..options }).await.unwrap();
     (directory, outlive)
@@ -164,7 +164,7 @@ async fn a_panic_is_recorded_and_takes_nothing_with_it() {
 #[tokio::test]
 async fn a_payload_that_does_not_decode_is_recorded_and_discarded_in_the_end() {
     let (_directory, outlive) = queue().await;
-    let enqueue = Enqueue { max_attempts: 2, ..Enqueue::new(Double::KIND, r#"{"number":"seven"}"#) };
+    let enqueue = Enqueue { max_attempts: Some(2), ..Enqueue::new(Double::KIND, r#"{"number":"seven"}"#) };
     let call = Call { id: RequestId([1; 16]), request: Request::Enqueue(enqueue) };
     let Ok(Reply::Enqueued { job, .. }) = outlive.service().call(call).await else { panic!("not enqueued") };
     let _worker = outlive.worker().concurrency(1).handle(double).start().unwrap();
@@ -477,4 +477,111 @@ async fn handlers_that_block_every_thread_for_three_leases_keep_their_jobs_and_t
         assert_eq!((view.state, view.attempts, view.crashes, view.releases), (State::Completed, 1, 0, 0));
         assert_eq!(view.history.len(), 1);
     }
+}
+
+// Time-outs, and what a worker decides by itself.
+
+#[tokio::test]
+async fn an_attempt_that_takes_too_long_is_dropped_and_has_failed() {
+    struct Dropped(Sender<()>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+        }
+    }
+    async fn sleep(context: Context, _: Double) -> Result<Done<String>, Failure> {
+        let _dropped = Dropped(context.state::<Mutex<Sender<()>>>().lock().unwrap().clone());
+        context.sleep(EVER).await;
+        Ok(Done::complete("never".into()))
+    }
+    let (_directory, outlive) = queue().await;
+    outlive.policy(Double::KIND).timeout(Duration::from_millis(50)).max_attempts(2).await.unwrap();
+    let job = enqueue(&outlive, 0).await;
+    let (sender, dropped) = std::sync::mpsc::channel::<()>();
+    let _worker = outlive.worker().state(Mutex::new(sender)).handle(sleep).start().unwrap();
+    let view = until(&outlive, job, State::Discarded).await;
+    let failures = failures(&view);
+    assert_eq!((failures.len(), failures[0].how), (2, How::Timeout));
+    assert_eq!(failures[0].message, "it took longer than 50ms");
+    assert_eq!(dropped.try_iter().count(), 2);
+}
+
+#[tokio::test]
+async fn a_blocking_attempt_that_takes_too_long_is_told_and_keeps_its_slot_until_it_returns() {
+    struct Gate {
+        told: Sender<bool>,
+        go_on: Receiver<()>,
+    }
+    fn block(context: Context, job: Double) -> Result<Done<String>, Failure> {
+        if job.number == 1 {
+            return Ok(Done::complete("second".into()));
+        }
+        let gate = context.state::<Mutex<Gate>>();
+        let gate = gate.lock().unwrap();
+        while !context.is_stopped() {
+            thread::yield_now();
+        }
+        gate.told.send(true).unwrap();
+        gate.go_on.recv().unwrap();
+        Ok(Done::complete("too late".into()))
+    }
+    let (_directory, outlive) = queue().await;
+    outlive.policy(Double::KIND).timeout(Duration::from_millis(50)).max_attempts(1).await.unwrap();
+    let slow = enqueue(&outlive, 0).await;
+    let (told, is_told) = std::sync::mpsc::channel();
+    let (let_go, go_on) = std::sync::mpsc::channel();
+    let gate = Mutex::new(Gate { told, go_on });
+    let _worker = outlive.worker().concurrency(1).state(gate).handle_blocking(block).start().unwrap();
+    let view = until(&outlive, slow, State::Discarded).await;
+    assert_eq!(
+        failures(&view)[0].message,
+        "it took longer than 50ms; it blocks a thread, and keeps a slot of its worker until it returns"
+    );
+    let next = enqueue(&outlive, 1).await;
+    assert!(tokio::task::spawn_blocking(move || is_told.recv().unwrap()).await.unwrap());
+    // The only slot is taken still.
+    for _ in 0..100 {
+        assert_eq!(outlive.look(next).await.unwrap().state, State::Waiting);
+    }
+    let_go.send(()).unwrap();
+    until(&outlive, next, State::Completed).await;
+    // What it returned is refused.
+    assert_eq!(outlive.look(slow).await.unwrap().result, None);
+}
+
+#[tokio::test]
+async fn a_worker_may_decide_by_itself_what_follows_a_failure() {
+    async fn fail(context: Context, job: Double) -> Result<Done<String>, Failure> {
+        if job.number == 0 && context.attempt() == 2 {
+            panic!("boom");
+        }
+        Err(Failure::retry("no"))
+    }
+    let (_directory, outlive) = queue().await;
+    let (told, mut failed) = unbounded_channel();
+    let judge = move |it: &outlive::Failed, failure: Failure| {
+        told.send((it.how, it.failures, failure.message().to_owned())).unwrap();
+        if it.failures == 1 { failure.after(MILLISECOND) } else { failure.for_good() }
+    };
+    let job = enqueue(&outlive, 0).await;
+    let _worker = outlive.worker().on_failure::<Double>(judge).handle(fail).start().unwrap();
+    let view = until(&outlive, job, State::Discarded).await;
+    assert_eq!(failures(&view).iter().map(|it| it.retryable).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(failed.recv().await.unwrap(), (How::Error, 1, "no".into()));
+    assert_eq!(failed.recv().await.unwrap(), (How::Panic, 2, "boom".into()));
+}
+
+#[tokio::test]
+async fn a_decision_that_panics_is_left_to_the_policy_and_said() {
+    async fn fail(_: Context, _: Double) -> Result<Done<String>, Failure> {
+        Err(Failure::retry("no"))
+    }
+    let (_directory, outlive) = queue().await;
+    let job = outlive.enqueue(Double { number: 0 }).max_attempts(2).await.unwrap().job;
+    let judge = |_: &outlive::Failed, _: Failure| -> Failure { panic!("I have no idea") };
+    let _worker = outlive.worker().on_failure::<Double>(judge).handle(fail).start().unwrap();
+    let view = until(&outlive, job, State::Discarded).await;
+    let failures = failures(&view);
+    assert_eq!((failures.len(), failures[0].message.as_str()), (2, "no"));
+    assert!(failures[0].causes[0].ends_with("I have no idea"), "{:?}", failures[0].causes);
 }

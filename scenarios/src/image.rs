@@ -139,6 +139,8 @@ pub struct JobRow {
     pub snoozes: i64,
     pub releases: i64,
     pub cancel_requested: bool,
+    pub deadline_wall_ms: Option<i64>,
+    pub retried_ms: Option<i64>,
     pub enqueued_ms: i64,
     pub finished: bool,
     pub finished_ms: Option<i64>,
@@ -153,6 +155,7 @@ pub struct JobRow {
 pub struct AttemptRow {
     pub job: i64,
     pub number: i64,
+    pub worker: String,
     pub claimed_ms: i64,
     pub started: bool,
     pub started_ms: Option<i64>,
@@ -167,6 +170,7 @@ pub struct AttemptRow {
 pub struct FailureRow {
     pub job: i64,
     pub attempt: i64,
+    pub at_ms: i64,
     pub how: String,
     pub message: String,
     pub retryable: bool,
@@ -190,7 +194,7 @@ impl Rows {
         query(&connection, "SELECT steady_ms FROM outlive_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
             failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on, \
-            concurrency_key FROM outlive_jobs";
+            concurrency_key, deadline_wall_ms, retried_at_ms FROM outlive_jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
                 id: integer(row[0]),
@@ -209,6 +213,8 @@ impl Rows {
                 snoozes: integer(row[12]),
                 releases: integer(row[13]),
                 cancel_requested: integer(row[14]) != 0,
+                deadline_wall_ms: row[21].as_int(),
+                retried_ms: row[22].as_int(),
                 enqueued_ms: integer(row[18]),
                 finished: row[15].as_int().is_some(),
                 finished_ms: row[15].as_int(),
@@ -220,11 +226,13 @@ impl Rows {
         })?;
         query(
             &connection,
-            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended, claimed_at_ms FROM outlive_attempts",
+            "SELECT token, job, number, started_at_ms, expires_steady_ms, ended_at_ms, ended, claimed_at_ms, \
+                worker FROM outlive_attempts",
             |row| {
                 let attempt = AttemptRow {
                     job: integer(row[1]),
                     number: integer(row[2]),
+                    worker: text(row[8]),
                     claimed_ms: integer(row[7]),
                     started: row[3].as_int().is_some(),
                     started_ms: row[3].as_int(),
@@ -236,11 +244,12 @@ impl Rows {
             },
         )?;
         let failures =
-            "SELECT token, job, attempt, how, message, retryable, decision, due_wall_ms FROM outlive_failures";
+            "SELECT token, job, attempt, how, message, retryable, decision, due_wall_ms, at_ms FROM outlive_failures";
         query(&connection, failures, |row| {
             let failure = FailureRow {
                 job: integer(row[1]),
                 attempt: integer(row[2]),
+                at_ms: integer(row[8]),
                 how: text(row[3]),
                 message: text(row[4]),
                 retryable: integer(row[5]) != 0,

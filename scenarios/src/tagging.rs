@@ -3,11 +3,12 @@
 
 use outlive::Options;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token,
-    WaitRow,
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use outlive::sql::{Rows, Statement};
-use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
+use outlive::store::{
+    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+};
 use outlive_sim::{Process, ProcessId, SimDisk, View, World, true_time};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -175,12 +176,8 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.waits(job).await
     }
 
-    fn limits(&mut self) -> impl Future<Output = Result<Vec<LimitRow>, StoreError>> {
-        self.inner.limits()
-    }
-
-    fn pauses(&mut self) -> impl Future<Output = Result<Vec<PauseRow>, StoreError>> {
-        self.inner.pauses()
+    fn settings(&mut self) -> impl Future<Output = Result<Settings, StoreError>> {
+        self.inner.settings()
     }
 
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> {
@@ -193,6 +190,10 @@ impl<S: Store> Store for TaggingStore<S> {
 
     fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Live>, StoreError>> {
         self.inner.live(after, most)
+    }
+
+    async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list(state, after, most).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -269,6 +270,9 @@ impl Deed {
             | Change::InsertLimit(_)
             | Change::UpdateLimit(_)
             | Change::DeleteLimit { .. }
+            | Change::InsertPolicy(_)
+            | Change::UpdatePolicy(_)
+            | Change::DeletePolicy { .. }
             | Change::InsertPause(_)
             | Change::UpdatePause(_)
             | Change::DeletePause { .. }

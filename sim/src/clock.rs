@@ -23,7 +23,7 @@ const MILLION: u128 = 1_000_000;
 const DRIFT_PPM_MAX: u32 = 100_000;
 /// Wall time at the start of a run, since the Unix epoch. A constant: what the wall clock says is
 /// no choice worth a seed.
-const WALL_START: Duration = Duration::from_secs(1_750_000_000);
+pub const WALL_START: Duration = Duration::from_secs(1_750_000_000);
 
 /// Time since the run began; zero outside of a simulation.
 pub fn true_time() -> Duration {

@@ -115,7 +115,7 @@ mod world;
 pub use self::{
     batch::{Answer, Batch, serve, serve_questions},
     check::{Difference, first_difference},
-    clock::{MachineClock, Sleep, sleep_true, true_time},
+    clock::{MachineClock, Sleep, WALL_START, sleep_true, true_time},
     disk::{
         DiskChange, DiskEntry, DiskFaults, FileNumber, Loss, OpenMode, OperationInfo, OperationKind, ProcessDisk, Rot,
         SimDisk, SimFile, Speed, Survivors, Verdict, View,

@@ -62,7 +62,7 @@ impl Act<'_> {
 
         let known = wait_for("asking about a job", outlive.explain(jobs[0]))?;
         story.say(&format!("What does the server know? {known}"));
-        let (lease, backoff) = (self.settings.lease(), self.settings.options().limits.crash_backoff.first);
+        let (lease, backoff) = (self.settings.lease(), self.settings.options().limits.crash_backoff.first());
         story.say(&format!(
             "Nobody helps: worker 2 gets the jobs when their leases have expired ({} s), and after the crash backoff \
              (up to {} s).",

@@ -5,6 +5,8 @@ use outlive::{Options, limits};
 use std::time::Duration;
 
 const SHORT_CRASH_BACKOFF: Duration = Duration::from_millis(400);
+/// The longest rest after a crash, as by default.
+const LONGEST_CRASH_BACKOFF: Duration = Duration::from_secs(300);
 /// Longer than a server is away, with time to spare for a machine that is busy.
 const SHORT_LEASE: Duration = Duration::from_secs(5);
 
@@ -20,7 +22,7 @@ impl Settings {
     pub fn options(self) -> Options {
         let mut options = Options::default();
         if self == Self::Shortened {
-            let crash_backoff = Backoff { first: SHORT_CRASH_BACKOFF, ..options.limits.crash_backoff };
+            let crash_backoff = Backoff::Exponential { first: SHORT_CRASH_BACKOFF, longest: LONGEST_CRASH_BACKOFF };
             options.limits = Limits { crash_backoff, ..options.limits };
         }
         options
@@ -42,7 +44,7 @@ impl Settings {
     /// The settings, as a person is told of them.
     pub fn in_words(self) -> String {
         let [short, default] = [Self::Shortened, Self::Default].map(|settings| {
-            let backoff = settings.options().limits.crash_backoff.first;
+            let backoff = settings.options().limits.crash_backoff.first();
             (backoff.as_secs_f64(), settings.lease().as_secs_f64())
         });
         match self {

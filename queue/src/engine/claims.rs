@@ -6,10 +6,11 @@ use super::replay::{self, Answer};
 use super::{Decided, Engine};
 use crate::host::Host;
 use crate::job::life::{self, Grant};
-use crate::job::{Attempt, Holder, Job, Nonce, Now, RequestId, Steady, identity};
+use crate::job::{Attempt, Holder, Job, JobId, Nonce, Now, RequestId, Steady, identity};
 use crate::order::Stage;
 use crate::protocol::{Call, CallError, Claim, Granted, Reply};
 use crate::store::{Storage, Store, StoreError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -95,6 +96,31 @@ impl WaitingClaim {
     }
 }
 
+/// The workers that run a suspect. All those in the process that has the file die with it, whatever they are called.
+#[derive(Default)]
+struct Wards {
+    here: bool,
+    elsewhere: BTreeSet<Arc<str>>,
+}
+
+impl Wards {
+    /// Whether this worker runs one.
+    fn holds(&self, holder: Holder, worker: &Arc<str>) -> bool {
+        match holder {
+            Holder::Here => self.here,
+            Holder::Elsewhere => self.elsewhere.contains(worker),
+        }
+    }
+
+    /// This worker runs one.
+    fn take(&mut self, holder: Holder, worker: &Arc<str>) {
+        match holder {
+            Holder::Here => self.here = true,
+            Holder::Elsewhere => drop(self.elsewhere.insert(worker.clone())),
+        }
+    }
+}
+
 impl<H: Host, S: Storage> Engine<H, S> {
     /// Gives work to those who wait for it, first come first served: the older claims, then the
     /// group's own.
@@ -124,8 +150,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Decided::Wait(claim) => Some(claim),
             Decided::Answer(_) | Decided::Await(_) => None,
         });
+        let mut wards = self.wards(group).await?;
+        // While more has come too late than one group writes down, nobody is served: the next group follows at once.
+        let is_behind = !self.order.too_late(now, 1).is_empty();
         for claim in claims.iter_mut().chain(arrived) {
-            let grants = self.grant(group, claim, now).await?;
+            let grants = if is_behind { Vec::new() } else { self.grant(group, claim, &mut wards, now).await? };
             // An answer that an earlier group decided, and the store then refused, is no answer.
             let is_over = !grants.is_empty() || claim.deadline <= now.steady;
             if is_over {
@@ -141,9 +170,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
         self.claims.extract_if(.., |claim| claim.is_decided()).for_each(WaitingClaim::send);
     }
 
-    async fn grant(&mut self, group: &mut Group, claim: &WaitingClaim, now: Now) -> Result<Vec<Granted>, StoreError> {
+    async fn grant(
+        &mut self,
+        group: &mut Group,
+        claim: &WaitingClaim,
+        wards: &mut Wards,
+        now: Now,
+    ) -> Result<Vec<Granted>, StoreError> {
         let wish = &claim.wish;
-        if self.next_for(wish, now).is_none() {
+        let mut with_suspects = !wards.holds(wish.holder, &wish.worker);
+        if self.next_for(wish, with_suspects, now).is_none() {
             return Ok(Vec::new());
         }
         // Its first copy may have been answered while this one waited.
@@ -154,14 +190,20 @@ impl<H: Host, S: Storage> Engine<H, S> {
             };
         }
         let mut grants = Vec::new();
-        while let Some(id) = self.next_for(wish, now).filter(|_| grants.len() < wish.most as usize) {
+        while let Some(id) = self.next_for(wish, with_suspects, now).filter(|_| grants.len() < wish.most as usize) {
             let stored = group.job(&mut self.store, id).await?;
             let mut job = stored.expect("what is in the order is in the file").job;
             let token = group.take_token();
-            let grant =
-                Grant { token, nonce: self.nonce, worker: wish.worker.clone(), holder: wish.holder, lease: wish.lease };
+            let timeout_ms = self.policies.of(&job.new.kind).timeout_ms.map(u64::cast_signed);
+            let (worker, holder, lease) = (wish.worker.clone(), wish.holder, wish.lease);
+            let grant = Grant { token, nonce: self.nonce, worker, holder, lease, timeout_ms };
             let attempt = life::claim(&mut job, grant, now);
-            self.order.put(id, super::due::entry(&job, Stage::Leased(attempt.expires)), now);
+            let entry = super::due::entry(&job, Stage::Leased(attempt.expires));
+            if entry.is_suspect {
+                wards.take(wish.holder, &wish.worker);
+                with_suspects = false;
+            }
+            self.order.put(id, entry, now);
             let (limit, pause) = self.gates.pass(&job.new.queue, &job.new.kind, (id, token), now);
             limit.into_iter().for_each(|row| group.put_limit(row, true));
             pause.into_iter().for_each(|row| group.put_pause(row, true));
@@ -178,12 +220,26 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(grants)
     }
 
-    fn next_for(&self, wish: &Wish, now: Now) -> Option<crate::job::JobId> {
+    /// The workers that run a suspect.
+    async fn wards(&mut self, group: &mut Group) -> Result<Wards, StoreError> {
+        let mut wards = Wards::default();
+        let suspects: Vec<JobId> = self.order.leased_suspects().collect();
+        for id in suspects {
+            let stored = group.job(&mut self.store, id).await?;
+            if let Some(attempt) = stored.and_then(|stored| stored.latest) {
+                wards.take(attempt.holder, &attempt.worker);
+            }
+        }
+        Ok(wards)
+    }
+
+    fn next_for(&self, wish: &Wish, with_suspects: bool, now: Now) -> Option<JobId> {
         let is_open = |queue: &str, kind: &str| self.gates.is_open(queue, kind, || self.order.leased(queue), now);
-        let first = self.order.first(&wish.queues, &wish.kinds, is_open)?;
+        let first = self.order.first(&wish.queues, &wish.kinds, with_suspects, is_open)?;
         let kind = &self.order.entries()[&first].kind;
         // One that finds out whether a service is back is not the one that has tried before, if there are others.
-        let behind = self.gates.last_probe(kind).and_then(|last| self.order.behind(last, &wish.queues, kind, is_open));
+        let behind = |last| self.order.behind(last, &wish.queues, kind, with_suspects, is_open);
+        let behind = self.gates.last_probe(kind).and_then(behind);
         Some(behind.unwrap_or(first))
     }
 }
@@ -200,5 +256,6 @@ pub(super) fn granted(job: &Job, attempt: &Attempt, failures: u32, first_opening
         lease_ms: attempt.lease_ms.max(0).cast_unsigned(),
         failures,
         max_attempts: job.new.max_attempts,
+        timeout_ms: attempt.timeout_ms.map(|ms| ms.max(0).cast_unsigned()),
     }
 }

@@ -7,7 +7,7 @@ use super::replay::{self, Answer};
 use super::{Decided, Engine, validate};
 use crate::host::{self, Host};
 use crate::job::explain::{Around, Line};
-use crate::job::life::{self, Cancelled, Report};
+use crate::job::life::{self, Report};
 use crate::job::{
     Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, NewJob, Now, ProgressRow, Refusal, StepRow, Wait,
     WaitOn, WaitRow, explain,
@@ -99,6 +99,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
             Request::Start { lease } => {
                 let (job, mut attempt) = self.held(group, *lease, now).await?;
+                life::check_overdue(&attempt, now)?;
                 life::start(&mut attempt, now);
                 renewed(group, &job, attempt);
                 Ok(Reply::Done)
@@ -139,16 +140,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 save(group, job, attempt);
                 Ok(Reply::Done)
             }
-            Request::Cancel { job } => {
-                let mut job = self.known(group, *job).await?.job;
-                let at_once = life::cancel(&mut job, now)? == Cancelled::Now;
-                if at_once {
-                    group.move_job(place(&job));
-                }
-                group.update_job(job);
-                Ok(Reply::Cancelled { at_once })
-            }
+            Request::Cancel { job } => self.cancel(group, *job, now).await,
+            Request::Retry { job } => self.retry(group, *job, now).await,
+            Request::Bulk { act, list } => self.bulk(group, *act, list, now).await,
+            Request::List(list) => self.list(group, list).await,
             Request::Limit(limits) => self.limit(group, limits, now),
+            Request::Policy(policy) => self.policy(group, policy),
             Request::Pause { gate, by, why } => self.pause(group, gate, (by, why), now),
             Request::Resume { gate } => self.resume(group, gate),
             Request::Gates => Ok(Reply::Gated(self.view_gates(now))),
@@ -186,15 +183,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
             When::After(delay_ms) => (Wait::Delay, Due::after(now, validate::delay("delay", delay_ms)?)),
             When::At(wall) => (Wait::Schedule, Due::at(wall)),
         };
+        let (max_attempts, deadline) = self.tries(enqueue, now);
         let new = NewJob {
             queue: enqueue.queue.as_str().into(),
             kind: enqueue.kind.as_str().into(),
             priority: enqueue.priority,
-            max_attempts: enqueue.max_attempts,
+            max_attempts,
             concurrency_key: enqueue.concurrency_key.as_deref().map(Into::into),
             payload: payload.into(),
         };
-        let mut job = life::enqueue(group.take_job_id(), new, wait, due, now);
+        let mut job = life::enqueue(group.take_job_id(), new, wait, due, deadline, now);
         let id = job.id;
         for &on in after.iter().flat_map(|after| &after.jobs) {
             group.insert_wait(WaitRow { job: id, step: "".into(), on });
@@ -252,11 +250,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let mut renewals = Vec::with_capacity(leases.len());
         for &lease in leases {
             renewals.push(match self.held(group, lease, now).await {
-                Ok((job, mut attempt)) => {
-                    life::renew(&mut attempt, now);
-                    renewed(group, &job, attempt);
-                    Renewal::Renewed { cancel: job.cancel_requested }
-                }
+                Ok((job, mut attempt)) => match life::check_overdue(&attempt, now) {
+                    Ok(()) => {
+                        life::renew(&mut attempt, now);
+                        renewed(group, &job, attempt);
+                        Renewal::Renewed { cancel: job.cancel_requested }
+                    }
+                    Err(why) => Renewal::Lost { why },
+                },
                 Err(Stop::Refused(why)) => {
                     if why.is_by_time() {
                         group.touch();
@@ -343,7 +344,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         };
         let (mut job, mut attempt) = self.held(group, lease, now).await?;
         let random = host::random_u64(&self.host);
-        let failure = life::fail(&mut job, &mut attempt, report, &self.options.limits, random, now);
+        let limits = self.limits_of(&job);
+        let failure = life::fail(&mut job, &mut attempt, report, &limits, random, now);
         let next = failure.next;
         group.insert_failure(failure);
         save(group, job, attempt);
@@ -363,7 +365,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 as u64,
             asked_ms_ago: self.seen.asked_for(&job.new.queue, &job.new.kind, now),
         };
-        let crashes_max = self.options.limits.crashes_max;
+        let crashes_max = self.limits_of(&job).crashes_max;
         let open: Vec<JobId> = self.waits.open(id).collect();
         Ok({
             let around = Around { open: &open, obstacles: self.obstacles(&job, now), crashes_max };
@@ -440,6 +442,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             snoozes: job.snoozes,
             releases: job.releases,
             cancel_requested: job.cancel_requested,
+            begins_by: job.deadline.map(|deadline| deadline.wall),
+            retried_at: job.retried_at,
             enqueued_at: job.enqueued_at,
             finished_at: job.finished_at,
             payload: job.new.payload.to_string(),
@@ -507,12 +511,14 @@ fn answer(reply: &Reply) -> Option<Answer> {
         Reply::Failed { next } => Some(Answer::Failed { next }),
         Reply::Resumed { was_paused } => Some(Answer::Resumed { was_paused }),
         Reply::Cancelled { at_once } => Some(Answer::Cancelled { at_once }),
+        Reply::Changed { jobs, next } => Some(Answer::Changed { jobs, next }),
         Reply::Claimed { .. }
         | Reply::Renewed { .. }
         | Reply::Stepped { .. }
         | Reply::Awaited { .. }
         | Reply::Settled { .. }
         | Reply::Gated(_)
+        | Reply::Listed { .. }
         | Reply::Explained(_)
         | Reply::Looked(_) => None,
     }

@@ -24,6 +24,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
         for id in self.order.over(now, limits::GROUP_DUE_MAX) {
             self.time_out(group, id, now).await?;
         }
+        self.conclude(group, now).await?;
+        for id in self.order.too_late(now, limits::GROUP_DUE_MAX) {
+            self.discard_late(group, id, now).await?;
+        }
         self.conclude(group, now).await
     }
 
@@ -47,7 +51,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let crate::store::FileState { next_job, next_token, next_signal, .. } = state;
         self.state = crate::store::FileState { next_job, next_token, next_signal, ..self.state };
         (self.order, self.waits) = (Order::default(), Waits::default());
-        self.recover_gates().await?;
+        self.recover_settings().await?;
         let mut held = Held::default();
         let mut after = JobId(0);
         loop {
@@ -80,7 +84,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         held: &mut Held,
         now: Now,
     ) -> Result<(), StoreError> {
-        let Live { id, queue, kind, priority, concurrency_key: key, wait, wait_on, due, leased } = live;
+        let Live { id, queue, kind, priority, concurrency_key: key, wait, wait_on, due, deadline, crashes, leased } =
+            live;
         let attempt = match leased {
             Some(token) => group.attempt(&mut self.store, token).await?,
             None => None,
@@ -98,9 +103,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 self.waits.listen(id, name.clone());
                 held.for_signals.insert(name);
             }
-            Some(WaitOn::Condition { .. } | WaitOn::Unmet { .. }) | None => {}
+            Some(WaitOn::Condition { .. } | WaitOn::Unmet { .. } | WaitOn::TooLate {}) | None => {}
         }
-        self.order.put(id, Entry { queue, kind, priority, key, stage }, now);
+        self.order.put(id, Entry { queue, kind, priority, key, deadline, is_suspect: is_suspect(crashes), stage }, now);
         match attempt {
             Some(attempt) if attempt.holder == Holder::Here && attempt.nonce != self.nonce => {
                 self.lose(group, id, GONE, now).await
@@ -119,7 +124,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             return Err(self.store.damaged(format!("job {id} is leased, but has no attempt")));
         };
         let random = host::random_u64(&self.host);
-        let failure = life::lose(&mut job, &mut attempt, why, &self.options.limits, random, now);
+        let limits = self.limits_of(&job);
+        let failure = life::lose(&mut job, &mut attempt, why, &limits, random, now);
         group.move_job(place(&job));
         self.arrange(group.take_moves(), now);
         group.insert_failure(failure);
@@ -157,6 +163,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     self.order.limit_keys(&queue, None);
                     self.gates.lift(&queue);
                 }
+                Move::Policy(row) => self.policies.put(row),
+                Move::NoPolicy(kind) => self.policies.remove(&kind),
                 Move::Pause(row) => self.gates.put_pause(row),
                 Move::Resume(gate, is_down) => self.gates.resume(&gate, is_down),
                 Move::Out(id) => {
@@ -190,9 +198,17 @@ fn stage(wait: Wait, due: Due) -> Stage {
     }
 }
 
+/// Whether a job that has crashed so often may be what kills its workers: one of those that run beside each other when
+/// that happens is, and nobody knows which. What runs beside no other one is found out.
+fn is_suspect(crashes: u32) -> bool {
+    crashes >= limits::SUSPECT_CRASHES
+}
+
 /// What the order must know of a job.
 pub(super) fn entry(job: &Job, stage: Stage) -> Entry {
     let NewJob { queue, kind, priority, concurrency_key, .. } = &job.new;
     let key = concurrency_key.clone();
-    Entry { queue: queue.clone(), kind: kind.clone(), priority: *priority, key, stage }
+    let (queue, kind) = (queue.clone(), kind.clone());
+    let is_suspect = is_suspect(job.crashes);
+    Entry { queue, kind, priority: *priority, key, deadline: job.deadline, is_suspect, stage }
 }

@@ -12,7 +12,7 @@ use crate::job::{
 use crate::limits;
 use crate::order::Stage;
 use crate::protocol::{GatesView, LimitView, PauseView, ProbeView, QueueLimits, Reply, WorkerView};
-use crate::store::{Storage, Store, StoreError};
+use crate::store::{Settings, Storage, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -193,16 +193,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    /// Reads limits and pauses, at an opening.
-    pub(super) async fn recover_gates(&mut self) -> Result<(), StoreError> {
-        self.gates = crate::order::Gates::default();
-        for row in self.store.limits().await? {
+    /// Reads what people have set, at an opening.
+    pub(super) async fn recover_settings(&mut self) -> Result<(), StoreError> {
+        (self.gates, self.policies) = Default::default();
+        let Settings { limits, pauses, policies } = self.store.settings().await?;
+        for row in limits {
             self.order.limit_keys(&row.queue, row.at_once_per_key);
             self.gates.put_limit(row);
         }
-        for row in self.store.pauses().await? {
-            self.gates.put_pause(row);
-        }
+        pauses.into_iter().for_each(|row| self.gates.put_pause(row));
+        policies.into_iter().for_each(|row| self.policies.put(row));
         Ok(())
     }
 
@@ -236,6 +236,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Stage::Waiting(due) => due.is_due(now),
             Stage::Held(_) | Stage::Leased(_) => false,
         });
+        let is_suspect = |id: &JobId| self.order.entries().get(id).is_some_and(|entry| entry.is_suspect);
+        let beside: Vec<JobId> = self.order.leased_suspects().take(limits::CLAIM_NAMES_MAX).collect();
+        if is_in_line && is_suspect(&job.id) && !beside.is_empty() {
+            obstacles.push(Obstacle::Suspect(beside));
+        }
         let Some(limit) = self.gates.limit(queue).filter(|_| is_in_line) else { return obstacles };
         if let Some(at_once) = limit.at_once
             && self.order.leased(queue) >= at_once as usize
@@ -290,6 +295,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         GatesView {
             limits: self.gates.limits().map(limit).collect(),
             pauses: self.gates.pauses().map(pause).collect(),
+            policies: self.policies.all(),
             workers: self.seen.all(now),
         }
     }
@@ -309,7 +315,7 @@ fn probe_has_ended(group: &mut Group, mut row: PauseRow, attempt: &Attempt, now:
 }
 
 /// There is one more of something that only people should make.
-fn check_count(what: &str, count: usize) -> Result<(), Refusal> {
+pub(super) fn check_count(what: &str, count: usize) -> Result<(), Refusal> {
     if count < limits::GATES_MAX {
         return Ok(());
     }

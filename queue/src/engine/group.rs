@@ -1,8 +1,8 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
 use crate::job::{
-    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Now, PauseRow, ProgressRow, RequestId, SignalRow, Steady,
-    StepRow, Token, WaitRow,
+    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Now, PauseRow, PolicyRow, ProgressRow, RequestId, SignalRow,
+    Steady, StepRow, Token, WaitRow,
 };
 use crate::limits;
 use crate::order::{Entry, Waits};
@@ -25,6 +25,7 @@ pub struct Group {
     waits: BTreeSet<WaitRow>,
     limits: BTreeMap<Arc<str>, Replaced<LimitRow>>,
     pauses: BTreeMap<(Gate, bool), Replaced<PauseRow>>,
+    policies: BTreeMap<Arc<str>, Replaced<PolicyRow>>,
     /// Jobs that have ended, and what follows from that for others is not decided yet.
     ended: Vec<JobId>,
     /// Attempts that have ended, and what follows from that for pauses is not decided yet.
@@ -48,6 +49,10 @@ pub enum Move {
     Limit(LimitRow),
     /// A queue has no limits any more.
     Lift(Arc<str>),
+    /// The policy of a kind is this.
+    Policy(PolicyRow),
+    /// A kind has no policy any more.
+    NoPolicy(Arc<str>),
     /// A pause is there.
     Pause(PauseRow),
     /// A pause is over: of this gate, because a service was down or not.
@@ -136,6 +141,7 @@ impl Group {
             waits: BTreeSet::new(),
             limits: BTreeMap::new(),
             pauses: BTreeMap::new(),
+            policies: BTreeMap::new(),
             ended: Vec::new(),
             ended_attempts: Vec::new(),
             moves: Vec::new(),
@@ -414,6 +420,17 @@ impl Group {
         self.limits.entry(queue).or_insert(Replaced { is_there: true, row: None }).row = None;
     }
 
+    /// The policy of a kind; `is_there` says whether there is one in the file, unless this group has changed it before.
+    pub fn put_policy(&mut self, row: PolicyRow, is_there: bool) {
+        let replaced = self.policies.entry(row.kind.clone()).or_insert(Replaced { is_there, row: None });
+        replaced.row = Some(row);
+    }
+
+    /// A policy that is in the file is gone, or one of this group.
+    pub fn delete_policy(&mut self, kind: Arc<str>) {
+        self.policies.entry(kind).or_insert(Replaced { is_there: true, row: None }).row = None;
+    }
+
     /// A pause; `is_there` says whether there is one in the file, unless this group has changed it before.
     pub fn put_pause(&mut self, row: PauseRow, is_there: bool) {
         let replaced = self.pauses.entry(row.key()).or_insert(Replaced { is_there, row: None });
@@ -454,6 +471,9 @@ impl Group {
         changes.extend(self.waits.into_iter().map(Change::InsertWait));
         changes.extend(self.limits.into_iter().filter_map(|(queue, replaced)| {
             replaced.change(Change::InsertLimit, Change::UpdateLimit, || Change::DeleteLimit { queue })
+        }));
+        changes.extend(self.policies.into_iter().filter_map(|(kind, replaced)| {
+            replaced.change(Change::InsertPolicy, Change::UpdatePolicy, || Change::DeletePolicy { kind })
         }));
         changes.extend(self.pauses.into_iter().filter_map(|((gate, is_down), replaced)| {
             replaced.change(Change::InsertPause, Change::UpdatePause, || Change::DeletePause { gate, is_down })

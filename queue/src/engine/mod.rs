@@ -6,11 +6,13 @@
 //! way to start.
 
 mod awaits;
+mod bulk;
 mod claims;
 mod commands;
 mod due;
 mod gates;
 mod group;
+mod policies;
 mod replay;
 mod steady;
 mod transaction;
@@ -106,6 +108,7 @@ struct Engine<H: Host, S: Storage> {
     order: Order,
     waits: Waits,
     gates: Gates,
+    policies: policies::Policies,
     /// When claims were served last.
     served: Now,
     seen: gates::Seen,
@@ -221,6 +224,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             order: Order::default(),
             waits: Waits::default(),
             gates: Gates::default(),
+            policies: policies::Policies::default(),
             served: Now { steady: Steady(0), wall: Wall(0) },
             seen: gates::Seen::default(),
             claims: Vec::new(),

@@ -31,6 +31,11 @@ pub enum Answer {
     Cancelled {
         at_once: bool,
     },
+    /// Of what was asked for many.
+    Changed {
+        jobs: u64,
+        next: Option<JobId>,
+    },
     Suspended,
     Resumed {
         was_paused: bool,
@@ -73,6 +78,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Answer::Done => Reply::Done,
             Answer::Failed { next } => Reply::Failed { next },
             Answer::Cancelled { at_once } => Reply::Cancelled { at_once },
+            Answer::Changed { jobs, next } => Reply::Changed { jobs, next },
             Answer::Suspended => Reply::Suspended,
             Answer::Resumed { was_paused } => Reply::Resumed { was_paused },
             Answer::Signalled { fresh } => Reply::Signalled { fresh },

@@ -2,11 +2,10 @@
 //! to do.
 
 use crate::canonical;
-use crate::job::{Gate, Rate};
-use crate::job::{How, JobId, Refusal};
+use crate::job::{Backoff, Event, Gate, How, JobId, Policy, Rate, Refusal, State};
 use crate::limits;
 use crate::options::Options;
-use crate::protocol::{Claim, Enqueue, Key, Progress, QueueLimits, Scope, Signal};
+use crate::protocol::{Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, Progress, QueueLimits, Scope, Signal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +18,7 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
         let limit = format!("{} to {}", limits::PRIORITY_MIN, limits::PRIORITY_MAX);
         return Err(Refusal::limit("priority", enqueue.priority, limit, "choose one in between; higher goes first"));
     }
-    if !(1..=limits::ATTEMPTS_MAX).contains(&enqueue.max_attempts) {
-        let limit = format!("1 to {}", limits::ATTEMPTS_MAX);
-        return Err(Refusal::limit("max_attempts", enqueue.max_attempts, limit, "choose one in between"));
-    }
+    tries(enqueue.max_attempts, enqueue.max_age_ms)?;
     if let Some(Key { name, scope }) = &enqueue.key {
         key(name)?;
         if let Scope::PeriodMs(ms) = scope {
@@ -31,6 +27,56 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
     }
     enqueue.concurrency_key.as_deref().map_or(Ok(()), |key| name("concurrency key", key))?;
     json("payload", &enqueue.payload, options)
+}
+
+/// Checks how often and for how long a job is tried.
+fn tries(max_attempts: Option<u32>, max_age_ms: Option<u64>) -> Result<(), Refusal> {
+    if let Some(attempts) = max_attempts.filter(|attempts| !(1..=limits::ATTEMPTS_MAX).contains(attempts)) {
+        let limit = format!("1 to {}", limits::ATTEMPTS_MAX);
+        return Err(Refusal::limit("max_attempts", attempts, limit, "choose one in between"));
+    }
+    max_age_ms.map_or(Ok(()), |ms| span("max_age_ms", ms, "leave it out if no attempt comes too late"))
+}
+
+/// Checks a time that is not none, and not too long.
+fn span(what: &str, ms: u64, remedy: &str) -> Result<(), Refusal> {
+    let longest = limits::DELAY_MAX.as_millis();
+    if ms == 0 || u128::from(ms) > longest {
+        return Err(Refusal::limit(what, ms, format!("1 to {longest}"), remedy));
+    }
+    Ok(())
+}
+
+/// Checks the policy of a kind.
+pub fn policy(asked: &KindPolicy) -> Result<(), Refusal> {
+    name("kind", &asked.kind)?;
+    let Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = asked.policy;
+    tries(max_attempts, max_age_ms)?;
+    if let Some(ms) = timeout_ms {
+        span("timeout_ms", ms, "leave it out if an attempt may take any time")?;
+    }
+    if crashes_max == Some(0) {
+        let remedy = "leave it out if what the file's options say is well";
+        return Err(Refusal::limit("crashes_max", 0, "1 or more", remedy));
+    }
+    backoff.map_or(Ok(()), self::backoff)
+}
+
+/// Checks how long jobs rest after a failure.
+pub fn backoff(backoff: Backoff) -> Result<(), Refusal> {
+    let ms = |duration| crate::job::milliseconds(duration).cast_unsigned();
+    match backoff {
+        Backoff::Fixed { rest } => span("the backoff's rest_ms", ms(rest), "rest a second at the least"),
+        Backoff::Exponential { first, longest } => {
+            span("the backoff's first_ms", ms(first), "begin with a second at the least")?;
+            span("the backoff's longest_ms", ms(longest), "choose an hour")?;
+            if longest < first {
+                let (value, limit) = (ms(longest), format!("{} or more, as first_ms", ms(first)));
+                return Err(Refusal::limit("the backoff's longest_ms", value, limit, "choose a longer one"));
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Checks the limits of a queue.
@@ -191,6 +237,29 @@ pub fn claim(claim: &Claim, waiting: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Checks which jobs are asked for.
+pub fn list(asked: &ListJobs) -> Result<(), Refusal> {
+    if !(1..=limits::LIST_JOBS_MAX).contains(&asked.most) {
+        let limit = format!("1 to {}", limits::LIST_JOBS_MAX);
+        return Err(Refusal::limit("jobs at a time", asked.most, limit, "ask again, behind the last one, for more"));
+    }
+    let Filter { kind, queue, .. } = &asked.filter;
+    kind.as_deref().map_or(Ok(()), |it| name("kind", it))?;
+    queue.as_deref().map_or(Ok(()), |it| name("queue", it))
+}
+
+/// Checks that what is asked for all jobs in a state can be done for them.
+pub fn bulk(act: Bulk, state: State) -> Result<(), Refusal> {
+    let (can, limit) = match act {
+        Bulk::Retry => (state.after(Event::Revive).is_some(), "discarded, quarantined or cancelled"),
+        Bulk::Cancel => (!state.is_terminal(), "waiting or running"),
+    };
+    if can {
+        return Ok(());
+    }
+    Err(Refusal::limit(format!("the state of jobs to {act}"), state, limit, "choose one of these"))
+}
+
 /// Checks a delay.
 pub fn delay(what: &str, delay_ms: u64) -> Result<Duration, Refusal> {
     let delay = Duration::from_millis(delay_ms);
@@ -204,11 +273,11 @@ pub fn delay(what: &str, delay_ms: u64) -> Result<Duration, Refusal> {
 /// Checks that a worker reports what a worker can know.
 pub fn how(how: How) -> Result<How, Refusal> {
     match how {
-        How::Error | How::Panic | How::Undecodable => Ok(how),
+        How::Error | How::Panic | How::Timeout | How::Undecodable => Ok(how),
         How::Crash | How::LeaseExpired | How::Shutdown | How::Cancelled => Err(Refusal::limit(
             "the failure's kind",
             how,
-            "error, panic or undecodable",
+            "error, panic, timeout or undecodable",
             "the queue records the others",
         )),
     }

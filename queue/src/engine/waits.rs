@@ -97,6 +97,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if let Some(result) = self.may_step(group, lease, step, now).await? {
             return Ok(Reply::Stepped { result });
         }
+        // One that has ended without a result, and was retried, waits again for those for which it had waited as this step.
+        let known = group.waits(&mut self.store, lease.job, step).await?;
+        let jobs: BTreeSet<JobId> = jobs.union(&known).copied().collect();
         if let Some(through) = self.waits.leading_to(&jobs, lease.job) {
             return Err(Refusal::WaitsForItself { job: lease.job, through }.into());
         }
@@ -106,7 +109,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 open.insert(other);
             }
         }
-        for &on in &jobs {
+        for &on in jobs.difference(&known) {
             group.insert_wait(WaitRow { job: lease.job, step: step.into(), on });
         }
         if open.is_empty() {
@@ -266,7 +269,28 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if group.open_waits(&self.waits, id).is_empty() { self.all_have_ended(group, job, now).await } else { Ok(()) }
     }
 
+    /// A job that was retried waits for one that waits for it: that one goes on.
+    async fn goes_on_without(
+        &mut self,
+        group: &mut Group,
+        id: JobId,
+        other: JobId,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let Some(Stored { job, .. }) = group.job(&mut self.store, id).await? else { return Ok(()) };
+        if job.state != State::Waiting || job.wait != Wait::Jobs {
+            return Ok(());
+        }
+        group.move_job(Move::Met(id, other));
+        if group.open_waits(&self.waits, id).is_empty() { self.all_have_ended(group, job, now).await } else { Ok(()) }
+    }
+
     async fn all_have_ended(&mut self, group: &mut Group, mut job: Job, now: Now) -> Result<(), StoreError> {
+        let again = self.retried_since(group, &job).await?;
+        if !again.is_empty() {
+            group.move_job(Move::WaitingFor(job.id, again));
+            return Ok(());
+        }
         if let Some(WaitOn::Jobs { step }) = job.wait_on.clone() {
             let result = self.ends(group, job.id, &step).await?;
             group.insert_step(step_row(&job, &step, &result, job.attempts, now));
@@ -277,6 +301,21 @@ impl<H: Host, S: Storage> Engine<H, S> {
         group.move_job(place(&job));
         group.update_job(job);
         Ok(())
+    }
+
+    /// Those for which a job waits that have not ended, though they may have before somebody retried them. Of two that would
+    /// wait for each other since, the first goes on.
+    pub(super) async fn retried_since(&mut self, group: &mut Group, job: &Job) -> Result<BTreeSet<JobId>, StoreError> {
+        let step = if let Some(WaitOn::Jobs { step }) = &job.wait_on { step } else { "" };
+        let mut again = BTreeSet::new();
+        for other in group.waits(&mut self.store, job.id, step).await? {
+            let stored = group.job(&mut self.store, other).await?;
+            let waits_for_it = self.waits.leading_to(&BTreeSet::from([other]), job.id).is_some();
+            if stored.is_some_and(|stored| !stored.job.state.is_terminal()) && !waits_for_it {
+                again.insert(other);
+            }
+        }
+        Ok(again)
     }
 
     /// What became of the jobs for which a job waited, as JSON.
@@ -307,8 +346,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 };
                 if state.is_terminal() {
                     self.other_has_ended(group, id, (other, state), now).await?;
-                    self.arrange(group.take_moves(), now);
+                } else if self.waits.leading_to(&BTreeSet::from([other]), id).is_some() {
+                    self.goes_on_without(group, id, other, now).await?;
                 }
+                self.arrange(group.take_moves(), now);
             }
         }
         for name in held.for_signals {

@@ -130,10 +130,17 @@ impl EnqueueJob {
         self
     }
 
-    /// Failures after which it is discarded; [`ATTEMPTS_DEFAULT`](crate::limits::ATTEMPTS_DEFAULT) if none
-    /// is chosen. Crashes, snoozes and releases do not count.
+    /// Failures after which it is discarded; if none is chosen, as the [policy](crate::Outlive::policy) of its kind says, or
+    /// [`ATTEMPTS_DEFAULT`](crate::limits::ATTEMPTS_DEFAULT). Crashes, snoozes and releases do not count.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.enqueue.max_attempts = attempts;
+        self.enqueue.max_attempts = Some(attempts);
+        self
+    }
+
+    /// After this time no attempt of it begins any more, by the wall clock or by steady time: it is discarded, and says so.
+    /// If none is chosen, as the [policy](crate::Outlive::policy) of its kind says, or never.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.enqueue.max_age_ms = Some(milliseconds(age).cast_unsigned());
         self
     }
 

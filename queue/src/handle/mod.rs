@@ -1,15 +1,19 @@
 //! The handle that programs hold.
 
+mod bulk;
 mod calls;
 mod enqueue;
 mod gates;
 mod inside;
+mod policy;
 mod result;
 mod signal;
 mod transaction;
 
+pub use bulk::List;
 pub use enqueue::{EnqueueJob, Enqueued};
 pub use gates::LimitQueue;
+pub use policy::SetPolicy;
 pub use result::AwaitResult;
 pub use signal::SendSignal;
 pub use transaction::Transaction;
@@ -19,7 +23,7 @@ use crate::error::Error;
 use crate::host::{Host, Os};
 use crate::job::{Explanation, Gate, JobId};
 use crate::options::Options;
-use crate::protocol::{GatesView, JobView, Reply, Request, Service};
+use crate::protocol::{Bulk, Filter, GatesView, JobView, Reply, Request, Service};
 use crate::store::Storage;
 use crate::store::turso::TursoStorage;
 use crate::worker::WorkerBuilder;
@@ -259,6 +263,61 @@ impl<H: Host> Outlive<H> {
         }
     }
 
+    /// Lets a job that was discarded, quarantined or cancelled be tried once more, at once and whatever its deadline was. It is
+    /// the same job: what its steps resulted in and its idempotency keys stay as they are. If its attempts were spent it has
+    /// one more. A key that stood for it until its end may stand for another job by now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such job, or if it has a result or has not ended.
+    pub async fn retry(&self, job: JobId) -> Result<(), Error> {
+        match self.caller.call(Request::Retry { job }).await? {
+            Reply::Done => Ok(()),
+            other => Err(calls::unexpected("retry", &other)),
+        }
+    }
+
+    /// The jobs in a state, page by page.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use outlive::{Filter, job::State};
+    /// let mut list = outlive.list(Filter::state(State::Discarded).kind("charge"));
+    /// while let Some(page) = list.next_page().await? {
+    ///     for job in page {
+    ///         println!("{}: {:?}", job.id, job.last_failure);
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn list(&self, filter: Filter) -> List {
+        List::new(self.caller.clone(), filter)
+    }
+
+    /// [Retries](Self::retry) all jobs of a list, some hundred with each step, so that others are served in between. For how
+    /// many it was done. If a step fails, those before it are done: ask again for the rest.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use outlive::{Filter, job::State};
+    /// let retried = outlive.retry_all(Filter::state(State::Discarded).kind("charge")).await?;
+    /// # drop(retried); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if jobs in that state can't be retried; [`Error::Unknown`] if an answer was lost and could not be
+    /// had again.
+    pub async fn retry_all(&self, filter: Filter) -> Result<u64, Error> {
+        bulk::for_all(&self.caller, Bulk::Retry, filter).await
+    }
+
+    /// [Cancels](Self::cancel) all jobs of a list, as [`retry_all`](Self::retry_all) retries them.
+    ///
+    /// # Errors
+    /// As [`retry_all`](Self::retry_all).
+    pub async fn cancel_all(&self, filter: Filter) -> Result<u64, Error> {
+        bulk::for_all(&self.caller, Bulk::Cancel, filter).await
+    }
+
     /// Sets the limits of a queue, instead of those that it had: awaiting it puts them into the file, where they stand for all
     /// workers until somebody sets others. What is not chosen has no limit, so that `limit("mail").await` lifts all. To
     /// set them at each start of a program is well; what somebody else has set meanwhile is then gone.
@@ -275,6 +334,27 @@ impl<H: Host> Outlive<H> {
     /// could not be had again.
     pub fn limit(&self, queue: impl Into<String>) -> LimitQueue {
         LimitQueue::new(self.caller.clone(), queue.into())
+    }
+
+    /// Sets the policy of a kind, instead of the one that it had: how its jobs rest after failures, how often they are tried
+    /// and for how long, and how long an attempt may take. Awaiting it puts it into the file, where it stands for all
+    /// workers, whatever they are written in, until somebody sets another one. What is not chosen is as it is for all. To set
+    /// it at each start of a program is well; what somebody else has set meanwhile is then gone.
+    ///
+    /// ```
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use outlive::job::Backoff;
+    /// use std::time::Duration;
+    /// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    /// let backoff = Backoff::Exponential { first: minutes(1), longest: minutes(60) };
+    /// outlive.policy("charge").backoff(backoff).max_attempts(8).timeout(minutes(2)).max_age(minutes(24 * 60)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] beyond a limit; [`Error::Unknown`] if the answer was lost and could not be had again.
+    pub fn policy(&self, kind: impl Into<String>) -> SetPolicy {
+        SetPolicy::new(self.caller.clone(), kind.into())
     }
 
     /// Lets no job of a queue or of a kind begin any more, until somebody [resumes](Self::resume) it: over restarts too.

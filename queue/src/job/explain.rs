@@ -20,6 +20,9 @@ pub struct Explanation {
     pub attempts: u32,
     /// Its latest failure, if any.
     pub last_failure: Option<LastFailure>,
+    /// Until when an attempt of it may begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_by: Option<Wall>,
     /// What it is doing.
     #[serde(flatten)]
     pub doing: Doing,
@@ -54,6 +57,9 @@ pub enum Doing {
         /// The job whose end without a result was the end of this one, which had waited for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unmet: Option<UnmetJob>,
+        /// Whether no attempt of it could begin in time.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        too_late: bool,
     },
 }
 
@@ -170,6 +176,14 @@ pub enum Reason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ahead: Option<Place>,
     },
+    /// It has crashed so often that it runs on no worker beside another such job, and there are some that run: their workers are
+    /// not granted it. Others are.
+    Suspect {
+        /// How often it has crashed.
+        crashes: u32,
+        /// The others, the first of them.
+        beside: Vec<JobId>,
+    },
     /// As many jobs of its queue have begun as may in some time.
     Rate {
         /// The lane.
@@ -265,6 +279,14 @@ pub struct LastFailure {
     pub message: String,
 }
 
+impl LastFailure {
+    /// What there is to show of a failure.
+    pub fn of(failure: &Failure) -> Self {
+        let Failure { attempt, at, how, message, .. } = failure;
+        Self { attempt: *attempt, at: *at, how: *how, message: message.to_string() }
+    }
+}
+
 /// What of the outside a job's explanation needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
@@ -301,6 +323,8 @@ pub enum Obstacle {
     },
     /// No slot is free.
     Slots(Slots),
+    /// It is a suspect, and these others run.
+    Suspect(Vec<JobId>),
     /// No more of its queue may begin yet.
     Rate(LimitRow),
 }
@@ -358,16 +382,13 @@ pub fn explain(
                 Some(WaitOn::Unmet { job, state }) => Some(UnmetJob { job, state }),
                 _ => None,
             };
-            Doing::Finished { outcome, at: job.finished_at.unwrap_or(job.enqueued_at), unmet }
+            let too_late = matches!(job.wait_on, Some(WaitOn::TooLate {}));
+            Doing::Finished { outcome, at: job.finished_at.unwrap_or(job.enqueued_at), unmet, too_late }
         }
     };
-    let last_failure = last_failure.map(|failure| LastFailure {
-        attempt: failure.attempt,
-        at: failure.at,
-        how: failure.how,
-        message: failure.message.to_string(),
-    });
-    Explanation { job: job.id, kind: job.new.kind.to_string(), attempts: job.attempts, last_failure, doing }
+    let last_failure = last_failure.map(LastFailure::of);
+    let (kind, begins_by) = (job.new.kind.to_string(), job.deadline.map(|deadline| deadline.wall));
+    Explanation { job: job.id, kind, attempts: job.attempts, last_failure, begins_by, doing }
 }
 
 /// Most of somebody's words that a sentence has, in bytes.
@@ -479,6 +500,15 @@ fn obstacle(job: &Job, obstacle: &Obstacle, now: Now) -> Blocker {
             };
             (reason, Until::Slot, holds_while)
         }
+        Obstacle::Suspect(others) => {
+            let beside = others.iter().take(NAMED_MAX).copied().collect();
+            let reason = Reason::Suspect { crashes: job.crashes, beside };
+            (
+                reason,
+                Until::Slot,
+                "another job that has crashed as often is leased, and its worker is not granted this one".into(),
+            )
+        }
         Obstacle::Rate(row) => {
             let rate = row.rate.expect("it has a rate, or it is no obstacle");
             let reason = Reason::Rate { queue: queue(), rate, next_in_ms: whole_ms(row.wait(now)) };
@@ -533,8 +563,11 @@ impl fmt::Display for Explanation {
                 for (i, blocker) in blockers.iter().enumerate() {
                     write!(f, "{}{blocker}", if i == 0 { "" } else { " It also " })?;
                 }
+                if let Some(by) = self.begins_by {
+                    write!(f, " It is discarded if no attempt of it begins by {}.", date(by))?;
+                }
             }
-            Doing::Finished { outcome, at, unmet } => {
+            Doing::Finished { outcome, at, unmet, too_late } => {
                 let manner = match outcome {
                     State::Completed => "completed",
                     State::Discarded => "was discarded",
@@ -543,11 +576,14 @@ impl fmt::Display for Explanation {
                     State::Waiting | State::Running => unreachable!("{outcome} is not terminal"),
                 };
                 write!(f, "{manner} at {} after {}", date(*at), count(u64::from(self.attempts), "attempt"))?;
-                match unmet {
-                    Some(UnmetJob { job, state }) => {
+                match (unmet, self.begins_by) {
+                    (Some(UnmetJob { job, state }), _) => {
                         write!(f, ", because job {job}, for which it waited, was {state}.")?
                     }
-                    None => f.write_str(".")?,
+                    (None, Some(by)) if *too_late => {
+                        write!(f, ", because no attempt of it could begin by {}.", date(by))?
+                    }
+                    (None, _) => f.write_str(".")?,
                 }
             }
         }
@@ -642,6 +678,14 @@ impl fmt::Display for Blocker {
                 let expires = seconds(first_expires_in_ms.cast_signed());
                 return write!(f, ". The first of these leases expires in {expires} unless it is renewed.");
             }
+            Reason::Suspect { crashes, beside } => {
+                let names = named(beside, beside.len() as u64);
+                write!(
+                    f,
+                    "was running when its worker died, {crashes} times, and is not granted to a worker that runs "
+                )?;
+                return write!(f, "another such job, so that the cause is found. These run now: {names}.");
+            }
             Reason::Rate { queue, rate: Rate { jobs, per_ms, .. }, next_in_ms } => {
                 let (period, next) = (seconds(per_ms.cast_signed()), seconds(next_in_ms.cast_signed()));
                 let jobs = count(u64::from(*jobs), "attempt");
@@ -700,6 +744,7 @@ impl How {
         match self {
             Self::Error => "an error",
             Self::Panic => "a panic",
+            Self::Timeout => "a time-out",
             Self::Undecodable => "a payload that does not decode",
             Self::Crash => "a crash",
             Self::LeaseExpired => "an expired lease before it had started",

@@ -13,7 +13,7 @@ fn waiting(wait: Wait, due: Due) -> Job {
         concurrency_key: None,
         payload: "null".into(),
     };
-    life::enqueue(JobId(17), new, wait, due, NOW)
+    life::enqueue(JobId(17), new, wait, due, None, NOW)
 }
 
 fn running() -> (Job, Attempt) {
@@ -21,7 +21,14 @@ fn running() -> (Job, Attempt) {
     let lease = Duration::from_secs(30);
     let attempt = life::claim(
         &mut job,
-        Grant { token: Token(1), nonce: Nonce(1), worker: "pid 4711".into(), holder: Holder::Here, lease },
+        Grant {
+            token: Token(1),
+            nonce: Nonce(1),
+            worker: "pid 4711".into(),
+            holder: Holder::Here,
+            lease,
+            timeout_ms: None,
+        },
         NOW,
     );
     (job, attempt)

@@ -20,6 +20,8 @@ pub struct Grant {
     pub holder: Holder,
     /// For how long.
     pub lease: Duration,
+    /// How long the attempt may take from its start, in milliseconds.
+    pub timeout_ms: Option<i64>,
 }
 
 /// What a worker says of a failure.
@@ -47,7 +49,7 @@ pub enum Cancelled {
 }
 
 /// A job as it is enqueued.
-pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, now: Now) -> Job {
+pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, deadline: Option<Due>, now: Now) -> Job {
     Job {
         id,
         new,
@@ -63,6 +65,8 @@ pub fn enqueue(id: JobId, new: NewJob, wait: Wait, due: Due, now: Now) -> Job {
         snoozes: 0,
         releases: 0,
         cancel_requested: false,
+        deadline,
+        retried_at: None,
         finished_at: None,
         result: None,
     }
@@ -86,6 +90,8 @@ pub fn claim(job: &mut Job, grant: Grant, now: Now) -> Attempt {
         lease_ms: super::time::milliseconds(grant.lease),
         expires: now.steady.plus(grant.lease),
         started_at: None,
+        timeout_ms: grant.timeout_ms,
+        overdue: None,
         end: None,
     }
 }
@@ -114,6 +120,11 @@ pub fn check(latest: Option<&Attempt>, lease: Lease, now: Now) -> Result<&Attemp
 /// for its answer. From here on, silence is a crash.
 pub fn start(attempt: &mut Attempt, now: Now) {
     attempt.started_at.get_or_insert(now.wall);
+    if let (None, Some(timeout_ms)) = (attempt.overdue, attempt.timeout_ms) {
+        // The lease on top is for its worker, which ends it by itself and says so.
+        let most = timeout_ms.saturating_add(attempt.lease_ms);
+        attempt.overdue = Some(now.steady.plus(Duration::from_millis(most.max(0).cast_unsigned())));
+    }
     renew(attempt, now);
 }
 
@@ -121,6 +132,20 @@ pub fn start(attempt: &mut Attempt, now: Now) {
 pub fn renew(attempt: &mut Attempt, now: Now) {
     let lease = Duration::from_millis(attempt.lease_ms.max(0).cast_unsigned());
     attempt.expires = attempt.expires.max(now.steady.plus(lease));
+}
+
+/// Whether the lease of an attempt may be renewed still.
+///
+/// # Errors
+/// [`Refusal::Overdue`] if it has taken too long for that.
+pub fn check_overdue(attempt: &Attempt, now: Now) -> Result<(), Refusal> {
+    match attempt.overdue {
+        Some(overdue) if overdue <= now.steady => {
+            let timeout_ms = attempt.timeout_ms.unwrap_or_default().max(0).cast_unsigned();
+            Err(Refusal::Overdue { job: attempt.job, timeout_ms })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Stores the result. What was completed stays completed, even if a request to cancel came first.
@@ -147,7 +172,23 @@ pub fn fail(job: &mut Job, attempt: &mut Attempt, report: Report, limits: &Limit
 
 /// Ends an attempt of which nothing will be heard any more: its lease has expired, or its process
 /// is proven dead. Only an attempt that had confirmed its start counts as a crash.
+///
+/// One whose lease was renewed when it had taken all the time that it may is no crash: its worker was there, and did not end it.
 pub fn lose(job: &mut Job, attempt: &mut Attempt, why: &str, limits: &Limits, random: u64, now: Now) -> Failure {
+    if attempt.overdue.is_some_and(|overdue| overdue < attempt.expires) {
+        let timeout = Duration::from_millis(attempt.timeout_ms.unwrap_or_default().max(0).cast_unsigned());
+        let timeout = humantime::format_duration(timeout);
+        let message = format!("it took longer than {timeout}, and its worker did not end it").into();
+        let (how, causes) = (How::Timeout, Vec::new());
+        return fail(
+            job,
+            attempt,
+            Report { how, message, causes, retryable: true, retry_after: None },
+            limits,
+            random,
+            now,
+        );
+    }
     let started = attempt.started_at.is_some();
     let (how, attempt_end) =
         if started { (How::Crash, AttemptEnd::Crashed) } else { (How::LeaseExpired, AttemptEnd::Expired) };
@@ -227,6 +268,13 @@ pub fn give_up(job: &mut Job, unmet: Unmet, (other, state): (JobId, State), now:
     job.wait_on = Some(WaitOn::Unmet { job: other, state });
 }
 
+/// Ends a job that waits, and of which no attempt may begin any more.
+pub fn discard_late(job: &mut Job, now: Now) {
+    assert!(job.state == State::Waiting, "job {} is {} and can't come too late", job.id, job.state);
+    advance(job, Event::Discard, now);
+    job.wait_on = Some(WaitOn::TooLate {});
+}
+
 /// Ends the attempt because somebody asked for the job to stop, and its worker has obeyed.
 pub fn obey(job: &mut Job, attempt: &mut Attempt, now: Now) -> Failure {
     assert!(job.cancel_requested, "job {} obeys a request that nobody made", job.id);
@@ -234,6 +282,22 @@ pub fn obey(job: &mut Job, attempt: &mut Attempt, now: Now) -> Failure {
     let message = "stopped because somebody asked for it".into();
     let report = Report { how: How::Cancelled, message, causes: Vec::new(), retryable: false, retry_after: None };
     follow(job, attempt, report, Next::Cancel, Wait::Line, now)
+}
+
+/// Lets a job that has ended without a result wait for its turn once more. What it has behind it stays with it: its steps, its
+/// attempts, and their counts. So one more failure discards again what had been discarded because its attempts were spent,
+/// and one more crash quarantines again.
+///
+/// # Errors
+/// [`Refusal::NotRetryable`] if it has a result, or has not ended.
+pub fn revive(job: &mut Job, now: Now) -> Result<(), Refusal> {
+    if job.state.after(Event::Revive).is_none() {
+        return Err(Refusal::NotRetryable { job: job.id, state: job.state });
+    }
+    advance(job, Event::Revive, now);
+    (job.wait, job.wait_on, job.due, job.deadline) = (Wait::Line, None, Due::now(now), None);
+    (job.cancel_requested, job.finished_at, job.retried_at) = (false, None, Some(now.wall));
+    Ok(())
 }
 
 /// Asks for the job to stop.
@@ -261,6 +325,14 @@ fn end(attempt: &mut Attempt, how: AttemptEnd, now: Now) {
 
 /// Writes the decision into the job, and both into the failure's row.
 fn follow(job: &mut Job, attempt: &Attempt, report: Report, next: Next, wait: Wait, now: Now) -> Failure {
+    let is_too_late = |due: Due| job.deadline.is_some_and(|deadline| deadline.wait(now) <= due.wait(now));
+    let next = match next {
+        Next::Retry { due } if is_too_late(due) => {
+            job.wait_on = Some(WaitOn::TooLate {});
+            Next::Discard
+        }
+        next => next,
+    };
     match next {
         Next::Retry { due } => {
             advance(job, Event::Retry, now);

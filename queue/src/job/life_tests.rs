@@ -17,13 +17,17 @@ fn waiting(max_attempts: u32) -> Job {
         concurrency_key: None,
         payload: "null".into(),
     };
-    enqueue(JobId(7), new, Wait::Line, Due::now(START), START)
+    enqueue(JobId(7), new, Wait::Line, Due::now(START), None, START)
+}
+
+fn grant(token: i64) -> Grant {
+    let (nonce, worker, holder) = (Nonce(9), "w".into(), Holder::Here);
+    Grant { token: Token(token), nonce, worker, holder, lease: LEASE, timeout_ms: None }
 }
 
 fn running(max_attempts: u32) -> (Job, Attempt) {
     let mut job = waiting(max_attempts);
-    let grant = Grant { token: Token(3), nonce: Nonce(9), worker: "w".into(), holder: Holder::Here, lease: LEASE };
-    let attempt = claim(&mut job, grant, START);
+    let attempt = claim(&mut job, grant(3), START);
     (job, attempt)
 }
 
@@ -70,7 +74,7 @@ fn failures_are_retried_until_the_attempts_are_spent() {
     assert_eq!(failure.next, Next::Retry { due: job.due });
     assert_eq!((job.state, job.wait, job.failures), (State::Waiting, Wait::Backoff, 1));
     let now = later(Duration::from_secs(10));
-    let grant = Grant { token: Token(4), nonce: Nonce(9), worker: "w".into(), holder: Holder::Here, lease: LEASE };
+    let grant = grant(4);
     let mut attempt = claim(&mut job, grant, now);
     assert_eq!(attempt.number, 2);
     let failure = fail(&mut job, &mut attempt, error(true), &Limits::default(), 0, now);
@@ -104,13 +108,7 @@ fn crashes_quarantine_and_never_discard() {
     let limits = Limits { crashes_max: 3, ..Limits::default() };
     for crash in 1..=3 {
         job.due = Due::now(START);
-        let grant = Grant {
-            token: Token(i64::from(crash)),
-            nonce: Nonce(9),
-            worker: "w".into(),
-            holder: Holder::Here,
-            lease: LEASE,
-        };
+        let grant = grant(i64::from(crash));
         let mut attempt = claim(&mut job, grant, START);
         start(&mut attempt, START);
         lose(&mut job, &mut attempt, "x", &limits, 0, START);
@@ -166,4 +164,35 @@ fn a_waiting_job_is_cancelled_at_once() {
     let mut job = waiting(1);
     assert_eq!(cancel(&mut job, START), Ok(Cancelled::Now));
     assert_eq!((job.state, job.finished_at), (State::Cancelled, Some(START.wall)));
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_keeps_its_lease_no_longer() {
+    let timeout = Duration::from_secs(60);
+    let mut job = waiting(3);
+    let mut attempt = claim(&mut job, Grant { timeout_ms: Some(60_000), ..grant(3) }, START);
+    // The time counts from the start, not from the claim.
+    start(&mut attempt, later(LEASE / 2));
+    let overdue = LEASE / 2 + timeout + LEASE;
+    assert!(check_overdue(&attempt, later(overdue - Duration::from_millis(1))).is_ok());
+    let refused = check_overdue(&attempt, later(overdue));
+    assert_eq!(refused, Err(Refusal::Overdue { job: JobId(7), timeout_ms: 60_000 }));
+    // It was renewed when its time was over, which only a living worker does.
+    renew(&mut attempt, later(overdue - Duration::from_millis(1)));
+    let failure = lose(&mut job, &mut attempt, "x", &Limits::default(), 0, later(overdue + LEASE));
+    assert_eq!((failure.how, job.failures, job.crashes, job.state), (How::Timeout, 1, 0, State::Waiting));
+    assert_eq!(&*failure.message, "it took longer than 1m, and its worker did not end it");
+}
+
+#[test]
+fn no_attempt_begins_after_the_deadline() {
+    let deadline = Due::after(START, Duration::from_secs(10));
+    let rest = |secs| Report { retry_after: Some(Duration::from_secs(secs)), ..error(true) };
+    for (secs, state) in [(9, State::Waiting), (10, State::Discarded), (3_600, State::Discarded)] {
+        let mut job = Job { deadline: Some(deadline), ..waiting(3) };
+        let mut attempt = claim(&mut job, grant(3), START);
+        let failure = fail(&mut job, &mut attempt, rest(secs), &Limits::default(), 0, START);
+        assert_eq!((job.state, job.wait_on.is_some()), (state, state == State::Discarded), "{secs}");
+        assert_eq!(failure.next == Next::Discard, state == State::Discarded, "{secs}");
+    }
 }

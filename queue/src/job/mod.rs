@@ -24,7 +24,7 @@ pub use record::{
     Unmet, Wait, WaitOn, WaitRow,
 };
 pub use refusal::Refusal;
-pub use retry::{Backoff, Limits};
+pub use retry::{Backoff, Limits, Policy, PolicyRow};
 pub use state::{Event, State};
 pub(crate) use text::text_enum;
 pub(crate) use time::milliseconds;

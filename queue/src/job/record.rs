@@ -35,6 +35,10 @@ pub struct Job {
     pub releases: u32,
     /// Somebody asked for it to stop while it ran.
     pub cancel_requested: bool,
+    /// From when on no attempt of it begins any more.
+    pub deadline: Option<Due>,
+    /// When somebody asked for another try of it last, after it had ended without a result.
+    pub retried_at: Option<Wall>,
     /// When it became terminal.
     pub finished_at: Option<Wall>,
     /// Its result, as JSON.
@@ -115,6 +119,8 @@ pub enum WaitOn {
         /// How that one ended.
         state: State,
     },
+    /// Nothing any more: it has ended because no attempt of it could begin before its deadline.
+    TooLate {},
 }
 
 text_enum! {
@@ -153,6 +159,10 @@ pub struct Attempt {
     pub expires: Steady,
     /// When the worker confirmed that it started.
     pub started_at: Option<Wall>,
+    /// How long it may take from its start, in milliseconds.
+    pub timeout_ms: Option<i64>,
+    /// From when on its lease is not renewed any more: it has started, and had all of that time and a lease's length on top.
+    pub overdue: Option<Steady>,
     /// How it ended.
     pub end: Option<(Wall, AttemptEnd)>,
 }
@@ -220,6 +230,8 @@ text_enum! {
         Error = "error",
         /// The handler panicked.
         Panic = "panic",
+        /// The attempt took longer than it may.
+        Timeout = "timeout",
         /// The payload did not decode as the job's type.
         Undecodable = "undecodable",
         /// The attempt had started, and its worker was never heard of again.
@@ -391,6 +403,7 @@ impl Job {
             (self.result.is_none() || self.state == State::Completed, "only a completed job has a result"),
             (self.state != State::Running || self.attempts > 0, "a running job has an attempt"),
             (self.attempts >= self.failures, "each failure ended an attempt"),
+            (self.deadline.is_none_or(|deadline| deadline.steady.is_some()), "a deadline is in steady time too"),
             (self.token.is_some() == (self.attempts > 0), "the latest attempt has a token"),
             (self.state != State::Waiting || self.wait_agrees(), "a job that waits says for what"),
             (!self.new.kind.is_empty() && !self.new.queue.is_empty(), "kind and queue have names"),

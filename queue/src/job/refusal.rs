@@ -35,9 +35,27 @@ pub enum Refusal {
         /// How it ended.
         end: AttemptEnd,
     },
+    /// The attempt has taken longer than it may: its lease is not renewed any more.
+    #[error(
+        "the attempt on job {job} has taken longer than the {timeout_ms} ms that it may; its lease is not renewed any more"
+    )]
+    Overdue {
+        /// The job.
+        job: JobId,
+        /// How long it may take, in milliseconds.
+        timeout_ms: u64,
+    },
     /// The job is terminal.
     #[error("job {job} is already {state}")]
     Finished {
+        /// The job.
+        job: JobId,
+        /// Its state.
+        state: State,
+    },
+    /// The job has a result, or has not ended: there is nothing to try again.
+    #[error("job {job} is {state}; only one that was discarded, quarantined or cancelled can be retried")]
+    NotRetryable {
         /// The job.
         job: JobId,
         /// Its state.

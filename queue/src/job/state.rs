@@ -3,7 +3,7 @@
 use super::text_enum;
 
 text_enum! {
-    /// Where a job is in its life. The last four are terminal: no change leads out of them.
+    /// Where a job is in its life. The last four are terminal: nothing happens to it any more, unless a person retries it.
     pub enum State {
         /// Not running; [`Wait`](super::Wait) says for what it waits.
         Waiting = "waiting",
@@ -35,6 +35,8 @@ text_enum! {
         Quarantine = "quarantine",
         /// A request to cancel took effect.
         Cancel = "cancel",
+        /// Somebody asked for another try of a job that had ended without a result.
+        Revive = "revive",
     }
 }
 
@@ -48,6 +50,7 @@ impl State {
             (Self::Waiting | Self::Running, Event::Discard) => Some(Self::Discarded),
             (Self::Running, Event::Quarantine) => Some(Self::Quarantined),
             (Self::Waiting | Self::Running, Event::Cancel) => Some(Self::Cancelled),
+            (Self::Discarded | Self::Quarantined | Self::Cancelled, Event::Revive) => Some(Self::Waiting),
             _ => None,
         }
     }
@@ -66,10 +69,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_out_of_a_terminal_state() {
+    fn nothing_but_a_person_leads_out_of_a_terminal_state_and_nothing_at_all_out_of_a_result() {
         for &state in State::ALL {
-            let exits = Event::ALL.iter().filter(|&&event| state.after(event).is_some()).count();
-            assert_eq!(exits == 0, state.is_terminal(), "{state}");
+            let exits: Vec<Event> = Event::ALL.iter().copied().filter(|&event| state.after(event).is_some()).collect();
+            assert_eq!(exits.iter().all(|&event| event == Event::Revive), state.is_terminal(), "{state}");
+            assert_eq!(exits.is_empty(), state == State::Completed, "{state}");
         }
     }
 

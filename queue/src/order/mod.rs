@@ -5,6 +5,7 @@
 
 mod gates;
 mod keys;
+mod times;
 mod waits;
 
 pub use gates::Gates;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
+use times::Times;
 
 /// A place in line: lower goes first.
 type Rank = (Reverse<i16>, JobId);
@@ -32,8 +34,33 @@ pub struct Entry {
     pub priority: i16,
     /// With which others it shares slots, if its queue has so many for each such key.
     pub key: Option<Arc<str>>,
+    /// From when on no attempt of it begins any more.
+    pub deadline: Option<Due>,
+    /// Whether it has crashed so often that it runs on no worker beside another such job.
+    pub is_suspect: bool,
     /// What it waits for.
     pub stage: Stage,
+}
+
+/// The jobs of a queue and a kind that could run.
+#[derive(Debug, Default)]
+struct Line {
+    plain: BTreeSet<Rank>,
+    suspects: BTreeSet<Rank>,
+}
+
+impl Line {
+    fn front(&self, with_suspects: bool) -> Option<Rank> {
+        let suspect = self.suspects.first().filter(|_| with_suspects);
+        self.plain.first().into_iter().chain(suspect).min().copied()
+    }
+
+    /// The next one behind a place.
+    fn behind(&self, rank: Rank, with_suspects: bool) -> Option<Rank> {
+        let next = |line: &BTreeSet<Rank>| line.range((Bound::Excluded(rank), Bound::Unbounded)).next().copied();
+        let suspect = next(&self.suspects).filter(|_| with_suspects);
+        next(&self.plain).into_iter().chain(suspect).min()
+    }
 }
 
 /// Where a job that is not terminal stands.
@@ -51,9 +78,10 @@ pub enum Stage {
 #[derive(Debug, Default)]
 pub struct Order {
     entries: BTreeMap<JobId, Entry>,
-    lines: BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeSet<Rank>>>,
-    timed_steady: BTreeSet<(Steady, JobId)>,
-    timed_wall: BTreeSet<(Wall, JobId)>,
+    lines: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Line>>,
+    suspects: BTreeSet<JobId>,
+    leased_suspects: BTreeSet<JobId>,
+    timed: Times,
     /// Jobs in line that only the wall clock has put there: it may take them out again.
     lined_wall: BTreeSet<(Wall, JobId)>,
     leases: BTreeSet<(Steady, JobId)>,
@@ -61,14 +89,18 @@ pub struct Order {
     leased: BTreeMap<Arc<str>, BTreeSet<JobId>>,
     keys: Keys,
     /// When what is held is held no longer.
-    limits_steady: BTreeSet<(Steady, JobId)>,
-    limits_wall: BTreeSet<(Wall, JobId)>,
+    limits: Times,
+    /// When it is too late for what waits.
+    deadlines: Times,
 }
 
 impl Order {
     /// Puts a job where it stands now, wherever it stood before.
     pub fn put(&mut self, id: JobId, entry: Entry, now: Now) {
         self.remove(id);
+        if entry.is_suspect {
+            self.suspects.insert(id);
+        }
         match entry.stage {
             Stage::Waiting(due) if due.is_due(now) => {
                 self.join_line(&entry, id);
@@ -76,22 +108,23 @@ impl Order {
                     self.lined_wall.insert((due.wall, id));
                 }
             }
-            Stage::Waiting(due) => {
-                self.timed_steady.extend(due.steady.map(|steady| (steady, id)));
-                self.timed_wall.insert((due.wall, id));
-            }
-            Stage::Held(limit) => {
-                self.limits_steady.extend(limit.and_then(|due| due.steady).map(|steady| (steady, id)));
-                self.limits_wall.extend(limit.map(|due| (due.wall, id)));
-            }
+            Stage::Waiting(due) => self.timed.insert(due, id),
+            Stage::Held(Some(limit)) => self.limits.insert(limit, id),
+            Stage::Held(None) => {}
             Stage::Leased(expires) => {
                 self.leases.insert((expires, id));
                 self.leased.entry(entry.queue.clone()).or_default().insert(id);
+                if entry.is_suspect {
+                    self.leased_suspects.insert(id);
+                }
                 if let Some(name) = entry.shares() {
                     let shifts = self.keys.run(&name, id);
                     self.shift(&entry.queue, shifts);
                 }
             }
+        }
+        if let (Some(deadline), Stage::Waiting(_) | Stage::Held(_)) = (entry.deadline, entry.stage) {
+            self.deadlines.insert(deadline, id);
         }
         self.entries.insert(id, entry);
     }
@@ -99,23 +132,17 @@ impl Order {
     /// Forgets a job: it is terminal.
     pub fn remove(&mut self, id: JobId) {
         let Some(entry) = self.entries.remove(&id) else { return };
+        if let Some(deadline) = entry.deadline {
+            self.deadlines.remove(deadline, id);
+        }
         match entry.stage {
             Stage::Waiting(due) => {
-                if let Some(steady) = due.steady {
-                    self.timed_steady.remove(&(steady, id));
-                }
-                self.timed_wall.remove(&(due.wall, id));
+                self.timed.remove(due, id);
                 self.lined_wall.remove(&(due.wall, id));
                 self.leave_line(&entry, id);
             }
-            Stage::Held(limit) => {
-                if let Some(steady) = limit.and_then(|due| due.steady) {
-                    self.limits_steady.remove(&(steady, id));
-                }
-                if let Some(due) = limit {
-                    self.limits_wall.remove(&(due.wall, id));
-                }
-            }
+            Stage::Held(Some(limit)) => self.limits.remove(limit, id),
+            Stage::Held(None) => {}
             Stage::Leased(expires) => {
                 assert!(self.leases.remove(&(expires, id)), "job {id} had no lease");
                 if let Some(leased) = self.leased.get_mut(&entry.queue) {
@@ -130,6 +157,8 @@ impl Order {
                 }
             }
         }
+        self.suspects.remove(&id);
+        self.leased_suspects.remove(&id);
     }
 
     /// Lets so many jobs of a key be leased at once in a queue.
@@ -141,24 +170,25 @@ impl Order {
     /// Moves every job whose time has come into its line, and out of it again every job whose time
     /// is still to come because the wall clock ran back.
     pub fn advance(&mut self, now: Now) {
-        while let Some(id) = self.last_lined_too_early(now).or_else(|| self.first_timed(now)) {
+        while let Some(id) = self.last_lined_too_early(now).or_else(|| self.timed.first(now)) {
             let entry = self.entries[&id].clone();
             self.put(id, entry, now);
         }
     }
 
-    /// The job that goes first among these queues and kinds, of those that let any through. Call
-    /// [`advance`](Order::advance) first.
+    /// The job that goes first among these queues and kinds, of those that let any through; a suspect only if it may be one.
+    /// Call [`advance`](Order::advance) first.
     pub fn first(
         &self,
         queues: &[Arc<str>],
         kinds: &[Arc<str>],
+        with_suspects: bool,
         is_open: impl Fn(&str, &str) -> bool,
     ) -> Option<JobId> {
-        let lines = queues.iter().filter_map(|queue| Some((queue, self.lines.get(queue)?)));
-        let of_kinds = |(queue, line)| kinds.iter().filter_map(move |kind| Some((queue, kind, front(line, kind)?)));
-        let fronts = lines.flat_map(of_kinds).filter(|(queue, kind, _)| is_open(queue, kind));
-        fronts.map(|(_, _, rank)| rank).min().map(|(_, id)| id)
+        let front = |queue: &Arc<str>, kind: &Arc<str>| self.lines.get(queue)?.get(kind)?.front(with_suspects);
+        let all = queues.iter().flat_map(|queue| kinds.iter().map(move |kind| (queue, kind)));
+        let fronts = all.filter_map(|(queue, kind)| front(queue, kind).filter(|_| is_open(queue, kind)));
+        fronts.min().map(|(_, id)| id)
     }
 
     /// The job of this kind that stands next behind `job`, among the queues that let any through.
@@ -167,13 +197,13 @@ impl Order {
         job: JobId,
         queues: &[Arc<str>],
         kind: &Arc<str>,
+        with_suspects: bool,
         is_open: impl Fn(&str, &str) -> bool,
     ) -> Option<JobId> {
         let rank = self.entries.get(&job)?.rank(job);
         let lines =
             queues.iter().filter(|queue| is_open(queue, kind)).filter_map(|queue| self.lines.get(queue)?.get(kind));
-        let next = |line: &BTreeSet<Rank>| line.range((Bound::Excluded(rank), Bound::Unbounded)).next().copied();
-        lines.filter_map(next).min().map(|(_, id)| id)
+        lines.filter_map(|line| line.behind(rank, with_suspects)).min().map(|(_, id)| id)
     }
 
     /// Jobs of the same queue that go before `id`, counted up to `most`.
@@ -181,6 +211,7 @@ impl Order {
         let Some(entry) = self.entries.get(&id) else { return Place::Exactly(0) };
         let rank = entry.rank(id);
         let lines = self.lines.get(&entry.queue).into_iter().flat_map(BTreeMap::values);
+        let lines = lines.flat_map(|line| [&line.plain, &line.suspects]);
         count_up_to(lines.chain(self.keys.back(&entry.queue)).flat_map(|line| line.range(..rank)), most)
     }
 
@@ -191,6 +222,11 @@ impl Order {
             return Place::Exactly(0);
         };
         count_up_to(self.keys.ahead(&entry.queue, key, entry.rank(id)), most)
+    }
+
+    /// The suspects that are leased.
+    pub fn leased_suspects(&self) -> impl Iterator<Item = JobId> {
+        self.leased_suspects.iter().copied()
     }
 
     /// How many jobs of a queue are leased.
@@ -213,19 +249,19 @@ impl Order {
 
     /// Up to `most` jobs that were held and are held no longer, because their time is over.
     pub fn over(&self, now: Now, most: usize) -> Vec<JobId> {
-        let steady = self.limits_steady.iter().take_while(|(at, _)| *at <= now.steady).map(|&(_, id)| id);
-        let wall = self.limits_wall.iter().take_while(|(at, _)| *at <= now.wall).map(|&(_, id)| id);
-        let ids: BTreeSet<JobId> = steady.take(most).chain(wall.take(most)).collect();
-        ids.into_iter().take(most).collect()
+        self.limits.over(now, most)
+    }
+
+    /// Up to `most` jobs that wait, and for which it is too late.
+    pub fn too_late(&self, now: Now, most: usize) -> Vec<JobId> {
+        self.deadlines.over(now, most)
     }
 
     /// How long until the next lease expires or the next job becomes runnable, if no clock jumps.
     pub fn next_event(&self, now: Now) -> Option<Duration> {
-        let steady = [self.leases.first(), self.timed_steady.first(), self.limits_steady.first()];
-        let steady = steady.into_iter().flatten().map(|(at, _)| now.steady.until(*at));
-        let wall = [self.timed_wall.first(), self.limits_wall.first()];
-        let wall = wall.into_iter().flatten().map(|(at, _)| now.wall.until(*at));
-        steady.chain(wall).min()
+        let leases = self.leases.first().map(|(at, _)| now.steady.until(*at));
+        let times = [&self.timed, &self.limits, &self.deadlines];
+        times.into_iter().filter_map(|times| times.next(now)).chain(leases).min()
     }
 
     /// Whether any lease is live or expired but not yet taken back.
@@ -235,17 +271,12 @@ impl Order {
 
     /// Whether any job waits for a time.
     pub fn has_timed(&self) -> bool {
-        !self.timed_wall.is_empty()
+        !self.timed.is_empty()
     }
 
     /// Everything that is in the order, by job.
     pub fn entries(&self) -> &BTreeMap<JobId, Entry> {
         &self.entries
-    }
-
-    fn first_timed(&self, now: Now) -> Option<JobId> {
-        let steady = self.timed_steady.first().filter(|(at, _)| *at <= now.steady).map(|&(_, id)| id);
-        steady.or_else(|| self.timed_wall.first().filter(|(at, _)| *at <= now.wall).map(|&(_, id)| id))
     }
 
     fn last_lined_too_early(&self, now: Now) -> Option<JobId> {
@@ -284,14 +315,18 @@ impl Order {
     }
 
     fn come(&mut self, queue: &Arc<str>, kind: Arc<str>, rank: Rank) {
-        self.lines.entry(queue.clone()).or_default().entry(kind).or_default().insert(rank);
+        let is_suspect = self.suspects.contains(&rank.1);
+        let line = self.lines.entry(queue.clone()).or_default().entry(kind).or_default();
+        if is_suspect { &mut line.suspects } else { &mut line.plain }.insert(rank);
     }
 
     fn go(&mut self, queue: &str, kind: &str, rank: Rank) {
         let Some(kinds) = self.lines.get_mut(queue) else { return };
         if let Some(line) = kinds.get_mut(kind) {
-            line.remove(&rank);
-            if line.is_empty() {
+            if !line.plain.remove(&rank) {
+                line.suspects.remove(&rank);
+            }
+            if line.plain.is_empty() && line.suspects.is_empty() {
                 kinds.remove(kind);
             }
         }
@@ -311,10 +346,6 @@ impl Entry {
     fn shares(&self) -> Option<(Arc<str>, Arc<str>)> {
         self.key.as_ref().map(|key| (self.queue.clone(), key.clone()))
     }
-}
-
-fn front(line: &BTreeMap<Arc<str>, BTreeSet<Rank>>, kind: &str) -> Option<Rank> {
-    line.get(kind)?.first().copied()
 }
 
 fn count_up_to<T>(items: impl Iterator<Item = T>, most: u64) -> Place {

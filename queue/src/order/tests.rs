@@ -12,7 +12,7 @@ fn at(milliseconds: u64) -> Now {
 }
 
 fn entry(queue: &str, kind: &str, priority: i16, stage: Stage) -> Entry {
-    Entry { queue: queue.into(), kind: kind.into(), priority, key: None, stage }
+    Entry { queue: queue.into(), kind: kind.into(), priority, key: None, deadline: None, is_suspect: false, stage }
 }
 
 fn ready(kind: &str, priority: i16) -> Entry {
@@ -25,7 +25,9 @@ fn names(names: &[&str]) -> Vec<Arc<str>> {
 
 fn drain(order: &mut Order, kinds: &[&str]) -> Vec<i64> {
     let (queues, kinds) = (names(&["q"]), names(kinds));
-    std::iter::from_fn(|| order.first(&queues, &kinds, OPEN).inspect(|&id| order.remove(id))).map(|id| id.0).collect()
+    std::iter::from_fn(|| order.first(&queues, &kinds, true, OPEN).inspect(|&id| order.remove(id)))
+        .map(|id| id.0)
+        .collect()
 }
 
 #[test]
@@ -49,10 +51,10 @@ fn a_job_joins_its_line_when_either_clock_says_so() {
         let mut order = Order::default();
         order.put(JobId(1), entry("q", "a", 0, delayed), START);
         order.advance(START);
-        assert_eq!(order.first(&queues, &kinds, OPEN), None);
+        assert_eq!(order.first(&queues, &kinds, true, OPEN), None);
         assert_eq!(order.next_event(START), Some(Duration::from_millis(500)));
         order.advance(now);
-        assert_eq!(order.first(&queues, &kinds, OPEN), Some(JobId(1)));
+        assert_eq!(order.first(&queues, &kinds, true, OPEN), Some(JobId(1)));
         assert_eq!(order.next_event(now), None);
     }
 }

@@ -5,8 +5,10 @@ mod transaction;
 pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Said};
 
 use crate::Effect;
-use crate::job::{Explanation, Gate, Holder, JobId, Lease, Next, Rate, Refusal, RequestId, State, Unmet, Wall};
-use crate::limits;
+use crate::job::explain::LastFailure;
+use crate::job::{
+    Explanation, Gate, Holder, JobId, Lease, Next, Policy, Rate, Refusal, RequestId, State, Unmet, Wall, text_enum,
+};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -101,8 +103,22 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// Let a job that has ended without a result be tried once more.
+    Retry {
+        /// The job.
+        job: JobId,
+    },
+    /// Ask for something for some of the jobs in a state.
+    Bulk {
+        /// For what.
+        act: Bulk,
+        /// For which ones.
+        list: ListJobs,
+    },
     /// Set the limits of a queue, instead of those that it had.
     Limit(QueueLimits),
+    /// Set the policy of a kind, instead of the one that it had.
+    Policy(KindPolicy),
     /// Let no job of a queue or of a kind begin any more, until somebody resumes it.
     Pause {
         /// What.
@@ -131,6 +147,8 @@ pub enum Request {
     },
     /// Which limits and pauses are there, and which workers were seen?
     Gates,
+    /// Which jobs are in a state?
+    List(ListJobs),
     /// What the job results in, as soon as it has ended.
     Await {
         /// The job.
@@ -149,8 +167,10 @@ pub struct Enqueue {
     pub queue: String,
     /// Higher goes first.
     pub priority: i16,
-    /// Failures after which it is discarded.
-    pub max_attempts: u32,
+    /// Failures after which it is discarded; without it, as the policy of its kind says.
+    pub max_attempts: Option<u32>,
+    /// The time after which no attempt of it begins any more; without it, as the policy of its kind says.
+    pub max_age_ms: Option<u64>,
     /// Its arguments, as JSON.
     pub payload: String,
     /// When it may run.
@@ -170,7 +190,8 @@ impl Enqueue {
             kind: kind.into(),
             queue: "default".to_owned(),
             priority: 0,
-            max_attempts: limits::ATTEMPTS_DEFAULT,
+            max_attempts: None,
+            max_age_ms: None,
             payload: payload.into(),
             when: When::Now,
             key: None,
@@ -178,6 +199,38 @@ impl Enqueue {
             concurrency_key: None,
         }
     }
+}
+
+text_enum! {
+    /// What can be asked for many jobs.
+    pub enum Bulk {
+        /// To try them once more.
+        Retry = "retry",
+        /// To stop.
+        Cancel = "cancel",
+    }
+}
+
+/// Some of the jobs in a state, by rising number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListJobs {
+    /// Which ones.
+    pub filter: Filter,
+    /// Behind this one.
+    pub after: JobId,
+    /// How many at the most. There may be fewer, and more behind them.
+    pub most: u32,
+}
+
+/// Which jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// In this state.
+    pub state: State,
+    /// Of this kind, or of any.
+    pub kind: Option<String>,
+    /// In this queue, or in any.
+    pub queue: Option<String>,
 }
 
 /// The limits of a queue. What is left out has no limit.
@@ -196,6 +249,19 @@ pub struct QueueLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
 }
+
+/// The policy of a kind. What is left out is as it is for all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindPolicy {
+    /// Which kind.
+    pub kind: String,
+    /// What is decided for its jobs.
+    #[serde(flatten)]
+    pub policy: Policy,
+}
+
+/// The policy of a kind, as people see it.
+pub type PolicyView = KindPolicy;
 
 /// Jobs that must have ended before another one may run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -398,6 +464,20 @@ pub enum Reply {
         /// Whether it took effect at once; otherwise its worker hears of it.
         at_once: bool,
     },
+    /// It is done for so many of the jobs that were asked for.
+    Changed {
+        /// How many.
+        jobs: u64,
+        /// Behind which one there may be more; none if that were all.
+        next: Option<JobId>,
+    },
+    /// Some of the jobs in a state.
+    Listed {
+        /// By rising number.
+        jobs: Vec<JobSummary>,
+        /// Behind which one there may be more; none if that were all.
+        next: Option<JobId>,
+    },
     /// It goes on.
     Resumed {
         /// Whether it was paused.
@@ -444,6 +524,8 @@ pub struct Granted {
     pub failures: u32,
     /// Failures after which it is discarded.
     pub max_attempts: u32,
+    /// How long the attempt may take from its start, in milliseconds.
+    pub timeout_ms: Option<u64>,
 }
 
 /// What became of one lease in a heartbeat.
@@ -469,6 +551,9 @@ pub struct GatesView {
     pub limits: Vec<LimitView>,
     /// What is paused.
     pub pauses: Vec<PauseView>,
+    /// The kinds that have a policy, by name.
+    #[serde(default)]
+    pub policies: Vec<PolicyView>,
     /// Who has claimed since the file was opened, by name. Nobody keeps that: it is what was seen, and nothing is decided by
     /// it.
     pub workers: Vec<WorkerView>,
@@ -553,6 +638,10 @@ pub struct JobView {
     pub releases: u32,
     /// Somebody asked for it to stop.
     pub cancel_requested: bool,
+    /// Until when an attempt of it may begin.
+    pub begins_by: Option<Wall>,
+    /// When somebody retried it last.
+    pub retried_at: Option<Wall>,
     /// When it was enqueued.
     pub enqueued_at: Wall,
     /// When it became terminal.
@@ -567,6 +656,33 @@ pub struct JobView {
     pub progress: Option<ProgressView>,
     /// Its attempts, oldest first.
     pub history: Vec<AttemptView>,
+}
+
+/// What a list shows of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// Its number.
+    pub id: JobId,
+    /// The name of its handler.
+    pub kind: String,
+    /// The lane.
+    pub queue: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Failures after which it is discarded.
+    pub max_attempts: u32,
+    /// Attempts that ended in a failure of the handler.
+    pub failures: u32,
+    /// Started attempts whose worker was never heard of again.
+    pub crashes: u32,
+    /// When it was enqueued.
+    pub enqueued_at: Wall,
+    /// When it became terminal.
+    pub finished_at: Option<Wall>,
+    /// Why its latest attempt did not complete, if it did not.
+    pub last_failure: Option<LastFailure>,
 }
 
 /// All that is kept of a step.
@@ -699,7 +815,11 @@ impl Request {
             Self::Signal(_) => "signal",
             Self::Obey { .. } => "obey",
             Self::Cancel { .. } => "cancel",
+            Self::Retry { .. } => "retry",
+            Self::Bulk { .. } => "bulk",
+            Self::List(_) => "list",
             Self::Limit(_) => "limit",
+            Self::Policy(_) => "policy",
             Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
             Self::Settle => "settle",
@@ -712,7 +832,7 @@ impl Request {
 
     /// Whether it changes nothing.
     pub const fn is_read(&self) -> bool {
-        matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Gates | Self::Await { .. })
+        matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Gates | Self::List(_) | Self::Await { .. })
     }
 
     /// Whether its answer is remembered for repeats. A heartbeat, a start, a step and a report of progress need not

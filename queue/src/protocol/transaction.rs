@@ -85,7 +85,11 @@ impl Request {
             | Self::Start { .. }
             | Self::Wait { .. }
             | Self::Obey { .. }
+            | Self::Retry { .. }
+            | Self::Bulk { .. }
+            | Self::List(_)
             | Self::Limit(_)
+            | Self::Policy(_)
             | Self::Pause { .. }
             | Self::Resume { .. }
             | Self::Gates

@@ -130,7 +130,7 @@ async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> R
     let path = request.uri().path();
     let unknown = || {
         let message = format!(
-            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs/NUMBER, /v1/jobs/NUMBER/explain, /v1/jobs/NUMBER/result?wait_ms=MS"
+            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs?state=STATE (waiting, running, completed, discarded, cancelled, quarantined; also kind, queue, after, most), /v1/jobs/NUMBER, /v1/jobs/NUMBER/explain, /v1/jobs/NUMBER/result?wait_ms=MS"
         );
         Problem::new(StatusCode::NOT_FOUND, message)
     };

@@ -4,10 +4,9 @@
 //! One engine at a time owns a store, so nobody else can change a row behind this. It never answers
 //! from what is not committed.
 
-use super::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
+use super::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow,
-    Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
@@ -110,12 +109,8 @@ impl<S: Store> Store for Cached<S> {
         self.store.waits(job).await
     }
 
-    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
-        self.store.limits().await
-    }
-
-    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
-        self.store.pauses().await
+    async fn settings(&mut self) -> Result<Settings, StoreError> {
+        self.store.settings().await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -128,6 +123,10 @@ impl<S: Store> Store for Cached<S> {
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         self.store.live(after, most).await
+    }
+
+    async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.store.list(state, after, most).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {

@@ -1,11 +1,13 @@
 //! Rows in memory: for tests of programs that embed the queue, and to show what of a failure is
 //! the file's doing. It survives a reopening, and nothing else.
 
-use super::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
+use super::{
+    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+};
 use crate::Options;
 use crate::job::{
-    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, ProgressRow, RequestId, SignalRow, Steady,
-    StepRow, Token, WaitRow,
+    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
+    SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,7 @@ struct Rows {
     waits: BTreeSet<WaitRow>,
     limits: BTreeMap<Arc<str>, LimitRow>,
     pauses: BTreeMap<(Gate, bool), PauseRow>,
+    policies: BTreeMap<Arc<str>, PolicyRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
@@ -65,6 +68,7 @@ impl Default for Rows {
             waits: BTreeSet::new(),
             limits: BTreeMap::new(),
             pauses: BTreeMap::new(),
+            policies: BTreeMap::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -142,12 +146,13 @@ impl Store for MemoryStore {
         Ok(self.rows().waits.iter().filter(|row| row.job == job).cloned().collect())
     }
 
-    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
-        Ok(self.rows().limits.values().cloned().collect())
-    }
-
-    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
-        Ok(self.rows().pauses.values().cloned().collect())
+    async fn settings(&mut self) -> Result<Settings, StoreError> {
+        let rows = self.rows();
+        Ok(Settings {
+            limits: rows.limits.values().cloned().collect(),
+            pauses: rows.pauses.values().cloned().collect(),
+            policies: rows.policies.values().cloned().collect(),
+        })
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -163,6 +168,17 @@ impl Store for MemoryStore {
         let rows = self.rows();
         let live = rows.jobs.range(JobId(after.0.saturating_add(1))..).map(|(_, job)| job);
         Ok(live.filter(|job| !job.state.is_terminal()).take(most).map(Live::of).collect())
+    }
+
+    async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
+        let rows = self.rows();
+        let behind = rows.jobs.range(JobId(after.0.saturating_add(1))..).map(|(_, job)| job);
+        let may_be = |job: &&Job| match state {
+            State::Waiting | State::Running => !job.state.is_terminal(),
+            State::Completed => true,
+            state => job.state == state,
+        };
+        Ok(behind.filter(may_be).take(most).map(Listed::of).collect())
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -221,6 +237,9 @@ impl Rows {
             Change::InsertLimit(row) => self.limits.insert(row.queue.clone(), row).is_none(),
             Change::UpdateLimit(row) => self.limits.insert(row.queue.clone(), row).is_some(),
             Change::DeleteLimit { queue } => self.limits.remove(&queue).is_some(),
+            Change::InsertPolicy(row) => self.policies.insert(row.kind.clone(), row).is_none(),
+            Change::UpdatePolicy(row) => self.policies.insert(row.kind.clone(), row).is_some(),
+            Change::DeletePolicy { kind } => self.policies.remove(&kind).is_some(),
             Change::InsertPause(row) => self.pauses.insert(row.key(), row).is_none(),
             Change::UpdatePause(row) => self.pauses.insert(row.key(), row).is_some(),
             Change::DeletePause { gate, is_down } => self.pauses.remove(&(gate, is_down)).is_some(),

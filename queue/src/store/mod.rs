@@ -7,8 +7,8 @@ pub mod turso;
 
 use crate::Options;
 use crate::job::{
-    Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, ProgressRow, RequestId, SignalRow,
-    State, Steady, StepRow, Token, Wait, WaitOn, WaitRow,
+    Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
+    SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;
@@ -74,11 +74,8 @@ pub trait Store: 'static {
     /// The jobs for which a job waits or has waited.
     fn waits(&mut self, job: JobId) -> impl Future<Output = Result<Vec<WaitRow>, StoreError>>;
 
-    /// All limits of queues.
-    fn limits(&mut self) -> impl Future<Output = Result<Vec<LimitRow>, StoreError>>;
-
-    /// All pauses.
-    fn pauses(&mut self) -> impl Future<Output = Result<Vec<PauseRow>, StoreError>>;
+    /// What people have set.
+    fn settings(&mut self) -> impl Future<Output = Result<Settings, StoreError>>;
 
     /// The remembered answer to a request.
     fn request(&mut self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>>;
@@ -89,6 +86,15 @@ pub trait Store: 'static {
     /// Up to `most` jobs that are not terminal, by rising id, from behind `after`; fewer only if
     /// there are no more.
     fn live(&mut self, after: JobId, most: usize) -> impl Future<Output = Result<Vec<Live>, StoreError>>;
+
+    /// Up to `most` jobs by rising id, from behind `after`, among which are all in a state; fewer only if there are no more.
+    /// No more rows are looked at than that.
+    fn list(
+        &mut self,
+        state: State,
+        after: JobId,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Listed>, StoreError>>;
 
     /// Begins a transaction of the caller's, which ends with the next commit or with
     /// [`roll_back`](Store::roll_back).
@@ -138,6 +144,17 @@ pub trait Store: 'static {
     fn free_bytes(&mut self) -> Result<u64, StoreError>;
 }
 
+/// What people have set for queues and kinds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// All limits of queues.
+    pub limits: Vec<LimitRow>,
+    /// All pauses.
+    pub pauses: Vec<PauseRow>,
+    /// All policies of kinds.
+    pub policies: Vec<PolicyRow>,
+}
+
 /// A job and its latest attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -166,8 +183,58 @@ pub struct Live {
     pub wait_on: Option<WaitOn>,
     /// Until when it waits, if it waits.
     pub due: Due,
+    /// From when on no attempt of it begins any more.
+    pub deadline: Option<Due>,
+    /// Started attempts whose worker was never heard of again.
+    pub crashes: u32,
     /// The attempt that holds it, if it runs.
     pub leased: Option<Token>,
+}
+
+/// What a list must know of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number.
+    pub id: JobId,
+    /// The name of its handler.
+    pub kind: Arc<str>,
+    /// The lane.
+    pub queue: Arc<str>,
+    /// Where it is in its life.
+    pub state: State,
+    /// The fencing token of its latest attempt.
+    pub token: Option<Token>,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Failures after which it is discarded.
+    pub max_attempts: u32,
+    /// Attempts that ended in a failure of the handler.
+    pub failures: u32,
+    /// Started attempts whose worker was never heard of again.
+    pub crashes: u32,
+    /// When it was enqueued.
+    pub enqueued_at: Wall,
+    /// When it became terminal.
+    pub finished_at: Option<Wall>,
+}
+
+impl Listed {
+    /// What there is to know of `job`.
+    pub fn of(job: &Job) -> Self {
+        Self {
+            id: job.id,
+            kind: job.new.kind.clone(),
+            queue: job.new.queue.clone(),
+            state: job.state,
+            token: job.token,
+            attempts: job.attempts,
+            max_attempts: job.new.max_attempts,
+            failures: job.failures,
+            crashes: job.crashes,
+            enqueued_at: job.enqueued_at,
+            finished_at: job.finished_at,
+        }
+    }
 }
 
 impl Live {
@@ -177,7 +244,8 @@ impl Live {
         let (queue, kind) = (job.new.queue.clone(), job.new.kind.clone());
         let (priority, concurrency_key) = (job.new.priority, job.new.concurrency_key.clone());
         let (wait, wait_on) = (job.wait, job.wait_on.clone());
-        Self { id: job.id, queue, kind, priority, concurrency_key, wait, wait_on, due: job.due, leased }
+        let (due, deadline, crashes) = (job.due, job.deadline, job.crashes);
+        Self { id: job.id, queue, kind, priority, concurrency_key, wait, wait_on, due, deadline, crashes, leased }
     }
 }
 
@@ -250,6 +318,15 @@ pub enum Change {
     DeleteLimit {
         /// Which one.
         queue: Arc<str>,
+    },
+    /// A policy of a kind that had none.
+    InsertPolicy(PolicyRow),
+    /// Another policy of a kind.
+    UpdatePolicy(PolicyRow),
+    /// A kind has no policy any more.
+    DeletePolicy {
+        /// Which one.
+        kind: Arc<str>,
     },
     /// A pause.
     InsertPause(PauseRow),

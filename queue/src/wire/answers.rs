@@ -2,7 +2,7 @@
 
 use crate::job::{Explanation, Lease, Next, Refusal, State, Wall};
 use crate::protocol::{
-    AttemptView, CallError, GatesView, Granted, JobView, ProgressView, Renewal, Reply, Request, StepView,
+    AttemptView, CallError, GatesView, Granted, JobSummary, JobView, ProgressView, Renewal, Reply, Request, StepView,
 };
 use crate::{Effect, JobId};
 use hyper::StatusCode;
@@ -31,6 +31,8 @@ struct GrantedBody {
     lease_ms: u64,
     failures: u32,
     max_attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,6 +79,18 @@ struct ResumeReply {
 }
 
 #[derive(Serialize, Deserialize)]
+struct ChangedReply {
+    jobs: u64,
+    next: Option<JobId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ListReply {
+    jobs: Vec<JobSummary>,
+    next: Option<JobId>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct SettleReply {
     committed: bool,
 }
@@ -104,6 +118,10 @@ struct JobBody {
     snoozes: u32,
     releases: u32,
     cancel_requested: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begins_by: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retried_at: Option<Wall>,
     enqueued_at: Wall,
     finished_at: Option<Wall>,
     payload: Box<RawValue>,
@@ -195,10 +213,31 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Enqueued { job, fresh } => serde_json::to_vec(&EnqueueReply { job, fresh }),
         Reply::Claimed { grants } => {
             let jobs = grants.into_iter().map(|grant| {
-                let Granted { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts } =
-                    grant;
+                let Granted {
+                    lease,
+                    attempt,
+                    kind,
+                    queue,
+                    payload,
+                    identity,
+                    lease_ms,
+                    failures,
+                    max_attempts,
+                    timeout_ms,
+                } = grant;
                 let payload = raw(&payload);
-                GrantedBody { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts }
+                GrantedBody {
+                    lease,
+                    attempt,
+                    kind,
+                    queue,
+                    payload,
+                    identity,
+                    lease_ms,
+                    failures,
+                    max_attempts,
+                    timeout_ms,
+                }
             });
             serde_json::to_vec(&ClaimReply { jobs: jobs.collect() })
         }
@@ -210,6 +249,8 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
         Reply::Resumed { was_paused } => serde_json::to_vec(&ResumeReply { was_paused }),
+        Reply::Changed { jobs, next } => serde_json::to_vec(&ChangedReply { jobs, next }),
+        Reply::Listed { jobs, next } => serde_json::to_vec(&ListReply { jobs, next }),
         Reply::Gated(view) => serde_json::to_vec(&view),
         Reply::Settled { committed } => serde_json::to_vec(&SettleReply { committed }),
         Reply::Explained(explanation) => {
@@ -239,6 +280,8 @@ fn job_body(view: JobView) -> JobBody {
         snoozes: view.snoozes,
         releases: view.releases,
         cancel_requested: view.cancel_requested,
+        begins_by: view.begins_by,
+        retried_at: view.retried_at,
         enqueued_at: view.enqueued_at,
         finished_at: view.finished_at,
         payload: raw(&view.payload),
@@ -264,6 +307,8 @@ fn job_view(body: JobBody) -> JobView {
         snoozes: body.snoozes,
         releases: body.releases,
         cancel_requested: body.cancel_requested,
+        begins_by: body.begins_by,
+        retried_at: body.retried_at,
         enqueued_at: body.enqueued_at,
         finished_at: body.finished_at,
         payload: unraw(&body.payload),
@@ -304,10 +349,20 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         }
         Request::Claim(_) => {
             let grants = serde_json::from_slice::<ClaimReply>(body)?.jobs.into_iter().map(|granted| {
-                let GrantedBody { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts } =
-                    granted;
+                let GrantedBody {
+                    lease,
+                    attempt,
+                    kind,
+                    queue,
+                    payload,
+                    identity,
+                    lease_ms,
+                    failures,
+                    max_attempts,
+                    timeout_ms,
+                } = granted;
                 let payload = unraw(&payload);
-                Granted { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts }
+                Granted { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts, timeout_ms }
             });
             Reply::Claimed { grants: grants.collect() }
         }
@@ -323,6 +378,14 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         Request::Resume { .. } => {
             Reply::Resumed { was_paused: serde_json::from_slice::<ResumeReply>(body)?.was_paused }
         }
+        Request::Bulk { .. } => {
+            let ChangedReply { jobs, next } = serde_json::from_slice(body)?;
+            Reply::Changed { jobs, next }
+        }
+        Request::List(_) => {
+            let ListReply { jobs, next } = serde_json::from_slice(body)?;
+            Reply::Listed { jobs, next }
+        }
         Request::Gates => Reply::Gated(serde_json::from_slice::<GatesView>(body)?),
         Request::Settle => Reply::Settled { committed: serde_json::from_slice::<SettleReply>(body)?.committed },
         Request::Explain { .. } => Reply::Explained(serde_json::from_slice::<ExplainReply>(body)?.explanation),
@@ -336,7 +399,9 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         | Request::Complete { .. }
         | Request::Release { .. }
         | Request::Snooze { .. }
+        | Request::Retry { .. }
         | Request::Limit(_)
+        | Request::Policy(_)
         | Request::Pause { .. }
         | Request::Obey { .. } => {
             let Empty {} = serde_json::from_slice(body)?;
@@ -384,7 +449,9 @@ pub fn status_of(error: &CallError) -> StatusCode {
             Refusal::StaleLease { .. }
             | Refusal::LeaseExpired { .. }
             | Refusal::AttemptEnded { .. }
+            | Refusal::Overdue { .. }
             | Refusal::Finished { .. }
+            | Refusal::NotRetryable { .. }
             | Refusal::KeyConflict { .. }
             | Refusal::SignalConflict { .. }
             | Refusal::NeverMet { .. }

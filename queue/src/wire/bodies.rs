@@ -1,9 +1,12 @@
 //! The bodies of mutations. What most callers would choose need not be said; a field that nobody
 //! knows is refused, because it is a typing error.
 
-use crate::job::{Gate, Holder, How, JobId, Lease, Unmet, Wall};
+use crate::job::{Backoff, Gate, Holder, How, JobId, Lease, Policy, State, Unmet, Wall};
 use crate::limits;
-use crate::protocol::{After, Claim, Enqueue, Key, On, Progress, Reported, Request, Scope, Signal, When};
+use crate::protocol::{
+    After, Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, On, Progress, Reported, Request, Scope, Signal,
+    When,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -23,7 +26,10 @@ pub const NAMES: &[&str] = &[
     "signal",
     "obey",
     "cancel",
+    "retry",
+    "bulk",
     "limit",
+    "policy",
     "pause",
     "resume",
     "settle",
@@ -37,8 +43,10 @@ struct EnqueueBody {
     queue: String,
     #[serde(default)]
     priority: i16,
-    #[serde(default = "default_attempts")]
-    max_attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_age_ms: Option<u64>,
     #[serde(default = "null")]
     payload: Box<RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,6 +171,22 @@ struct SignalBody {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct PolicyBody {
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backoff: Option<Backoff>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_age_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crashes_max: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PauseBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     queue: Option<String>,
@@ -206,6 +230,29 @@ struct JobBody {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct BulkBody {
+    act: Bulk,
+    state: State,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    #[serde(default = "before_all")]
+    after: JobId,
+    #[serde(default = "most_listed")]
+    most: u32,
+}
+
+fn before_all() -> JobId {
+    JobId(0)
+}
+
+fn most_listed() -> u32 {
+    limits::LIST_JOBS_MAX
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NoBody {}
 
 fn default_queue() -> String {
@@ -214,10 +261,6 @@ fn default_queue() -> String {
 
 fn default_queues() -> Vec<String> {
     vec![default_queue()]
-}
-
-fn default_attempts() -> u32 {
-    limits::ATTEMPTS_DEFAULT
 }
 
 fn default_lease() -> u64 {
@@ -252,6 +295,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             queue,
             priority,
             max_attempts,
+            max_age_ms,
             payload,
             when,
             key,
@@ -275,6 +319,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
                 queue,
                 priority,
                 max_attempts,
+                max_age_ms,
                 payload,
                 delay_ms,
                 at_ms,
@@ -310,6 +355,14 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
         }
         Request::Cancel { job } => serde_json::to_vec(&JobBody { job }),
         Request::Limit(limits) => serde_json::to_vec(&limits),
+        Request::Retry { job } => serde_json::to_vec(&JobBody { job }),
+        Request::Bulk { act, list: ListJobs { filter: Filter { state, kind, queue }, after, most } } => {
+            serde_json::to_vec(&BulkBody { act, state, kind, queue, after, most })
+        }
+        Request::Policy(KindPolicy { kind, policy }) => {
+            let Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = policy;
+            serde_json::to_vec(&PolicyBody { kind, backoff, max_attempts, max_age_ms, timeout_ms, crashes_max })
+        }
         Request::Pause { gate, by, why } => {
             let (queue, kind) = of_gate(gate);
             serde_json::to_vec(&PauseBody { queue, kind, by, why })
@@ -319,7 +372,9 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             serde_json::to_vec(&ResumeBody { queue, kind })
         }
         Request::Settle => serde_json::to_vec(&NoBody {}),
-        Request::Explain { .. } | Request::Look { .. } | Request::Gates | Request::Await { .. } => Ok(Vec::new()),
+        Request::Explain { .. } | Request::Look { .. } | Request::Gates | Request::List(_) | Request::Await { .. } => {
+            Ok(Vec::new())
+        }
     }
 }
 
@@ -334,7 +389,7 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
     Ok(match name {
         "enqueue" => {
             let body: EnqueueBody = read(body)?;
-            let EnqueueBody { kind, queue, priority, max_attempts, payload, delay_ms, at_ms, .. } = body;
+            let EnqueueBody { kind, queue, priority, max_attempts, max_age_ms, payload, delay_ms, at_ms, .. } = body;
             let (key, key_scope) = (body.key, body.key_scope);
             let after = match (body.after, body.unmet) {
                 (None, None) => None,
@@ -365,6 +420,7 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
                 queue,
                 priority,
                 max_attempts,
+                max_age_ms,
                 payload,
                 when,
                 key,
@@ -414,7 +470,17 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         }
         "obey" => Request::Obey { lease: read::<LeaseBody>(body)?.lease },
         "cancel" => Request::Cancel { job: read::<JobBody>(body)?.job },
+        "retry" => Request::Retry { job: read::<JobBody>(body)?.job },
+        "bulk" => {
+            let BulkBody { act, state, kind, queue, after, most } = read(body)?;
+            Request::Bulk { act, list: ListJobs { filter: Filter { state, kind, queue }, after, most } }
+        }
         "limit" => Request::Limit(read(body)?),
+        "policy" => {
+            let PolicyBody { kind, backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = read(body)?;
+            let policy = Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max };
+            Request::Policy(KindPolicy { kind, policy })
+        }
         "pause" => {
             let PauseBody { queue, kind, by, why } = read(body)?;
             Request::Pause { gate: read_gate(queue, kind)?, by, why }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
 //! | `POST /v1/transactions`, `/v1/transactions/NAME` | opens a transaction, says something in it |
-//! | `GET /v1/gates`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
+//! | `GET /v1/jobs?state=discarded&kind=charge`, `GET /v1/gates`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
 //!
@@ -24,8 +24,9 @@ pub use transactions::{
     rolled_back_body,
 };
 
-use crate::job::{JobId, RequestId};
-use crate::protocol::Request;
+use crate::job::{JobId, RequestId, State};
+use crate::limits;
+use crate::protocol::{Filter, ListJobs, Request};
 use hyper::Method;
 
 /// Carries the request id of every mutation: 32 hexadecimal digits, with or without hyphens. No
@@ -58,6 +59,7 @@ pub fn route(request: &Request) -> (Method, String) {
         Request::Explain { job } => (Method::GET, format!("{PREFIX}jobs/{job}/explain")),
         Request::Await { job, wait_ms } => (Method::GET, format!("{PREFIX}jobs/{job}/result?wait_ms={wait_ms}")),
         Request::Gates => (Method::GET, format!("{PREFIX}{GATES}")),
+        Request::List(list) => (Method::GET, format!("{PREFIX}jobs?{}", list_query(list))),
         mutation => (Method::POST, format!("{PREFIX}{}", mutation.name())),
     }
 }
@@ -91,6 +93,7 @@ impl Route {
         let words: Vec<&str> = path.strip_prefix(PREFIX)?.split('/').collect();
         let job = |text: &str| text.parse().ok().map(JobId);
         match words[..] {
+            ["jobs"] => Some(Self::Question(Request::List(read_list(query?)?))),
             ["jobs", number] => Some(Self::Question(Request::Look { job: job(number)? })),
             ["jobs", number, "result"] => {
                 let wait_ms = match query {
@@ -117,6 +120,33 @@ impl Route {
     pub const fn is_mutation(&self) -> bool {
         !matches!(self, Self::Question(_))
     }
+}
+
+/// The query that asks for a list.
+fn list_query(list: &ListJobs) -> String {
+    let ListJobs { filter: Filter { state, kind, queue }, after, most } = list;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("state", state.as_str());
+    for (name, value) in [("kind", kind), ("queue", queue)] {
+        query.extend_pairs(value.as_ref().map(|value| (name, value)));
+    }
+    query.append_pair("after", &after.to_string()).append_pair("most", &most.to_string()).finish()
+}
+
+/// The list that a query asks for, if it does. A word that nobody knows is a typing error.
+fn read_list(query: &str) -> Option<ListJobs> {
+    let (mut state, mut kind, mut queue, mut after, mut most) = (None, None, None, JobId(0), limits::LIST_JOBS_MAX);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "state" => state = Some(State::parse(&value)?),
+            "kind" => kind = Some(value.into_owned()),
+            "queue" => queue = Some(value.into_owned()),
+            "after" => after = JobId(value.parse().ok()?),
+            "most" => most = value.parse().ok()?,
+            _ => return None,
+        }
+    }
+    Some(ListJobs { filter: Filter { state: state?, kind, queue }, after, most })
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 use super::*;
 use crate::Effect;
-use crate::job::explain::{Doing, Explanation};
-use crate::job::{Gate, Holder, How, JobId, Lease, Nonce, Rate, Refusal, Token, Unmet, Wall};
+use crate::job::explain::{Doing, Explanation, LastFailure};
+use crate::job::{Backoff, Gate, Holder, How, JobId, Lease, Nonce, Policy, Rate, Refusal, State, Token, Unmet, Wall};
 use crate::protocol::{
-    After, CallError, Claim, Enqueue, GatesView, Granted, Key, LimitView, On, PauseView, ProbeView, Progress,
-    QueueLimits, Renewal, Reply, Reported, Request, Scope, Signal, When, WorkerView,
+    After, Bulk, CallError, Claim, Enqueue, Filter, GatesView, Granted, JobSummary, Key, KindPolicy, LimitView,
+    ListJobs, On, PauseView, ProbeView, Progress, QueueLimits, Renewal, Reply, Reported, Request, Scope, Signal, When,
+    WorkerView,
 };
+use std::time::Duration;
 
 const LEASE: Lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
 
@@ -16,13 +18,42 @@ fn enqueue(payload: &str, when: When) -> Request {
     let concurrency_key = after.as_ref().map(|_| "customer 7".into());
     Request::Enqueue(Enqueue {
         priority: -3,
-        max_attempts: 4,
+        max_attempts: Some(4),
+        max_age_ms: Some(7),
         when,
         key,
         after,
         concurrency_key,
         ..Enqueue::new("a", payload)
     })
+}
+
+fn list(kind: Option<&str>) -> ListJobs {
+    let filter = Filter { state: State::Discarded, kind: kind.map(Into::into), queue: kind.map(|_| "ü".into()) };
+    ListJobs { filter, after: JobId(5), most: 7 }
+}
+
+fn summary() -> JobSummary {
+    let failure = LastFailure { attempt: 1, at: Wall(5), how: How::Timeout, message: "no".into() };
+    JobSummary {
+        id: JobId(7),
+        kind: "a".into(),
+        queue: "default".into(),
+        state: State::Discarded,
+        attempts: 1,
+        max_attempts: 1,
+        failures: 1,
+        crashes: 0,
+        enqueued_at: Wall(3),
+        finished_at: Some(Wall(5)),
+        last_failure: Some(failure),
+    }
+}
+
+fn policy() -> KindPolicy {
+    let backoff = Some(Backoff::Fixed { rest: Duration::from_secs(2) });
+    let (max_attempts, max_age_ms, timeout_ms, crashes_max) = (Some(3), Some(5), Some(7), Some(9));
+    KindPolicy { kind: "a".into(), policy: Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } }
 }
 
 fn progress() -> Progress {
@@ -86,6 +117,12 @@ fn requests() -> Vec<Request> {
         Request::Resume { gate: Gate::queue("mail") },
         Request::Resume { gate: Gate::kind("send") },
         Request::Gates,
+        Request::Policy(policy()),
+        Request::Policy(KindPolicy { policy: Policy::default(), ..policy() }),
+        Request::Retry { job: JobId(7) },
+        Request::Bulk { act: Bulk::Retry, list: list(Some("a b&c=d")) },
+        Request::List(list(Some("a b&c=d"))),
+        Request::List(list(None)),
     ]
 }
 
@@ -116,7 +153,7 @@ fn whatever_a_claim_over_the_wire_says_it_is_from_elsewhere() {
 #[test]
 fn little_need_be_said_and_typing_errors_are_told() {
     let Ok(Request::Enqueue(read)) = read_request("enqueue", br#"{"kind":"a"}"#) else { panic!() };
-    assert_eq!((read.queue.as_str(), read.max_attempts, read.payload.as_str()), ("default", 25, "null"));
+    assert_eq!((read.queue.as_str(), read.max_attempts, read.payload.as_str()), ("default", None, "null"));
     let mut said = String::new();
     for (name, body) in [
         ("enqueue", r#"{"kind":"a","priorty":1}"#),
@@ -167,6 +204,7 @@ fn every_reply_arrives_as_it_was_sent() {
         lease_ms: 30_000,
         failures: 1,
         max_attempts: 25,
+        timeout_ms: Some(9),
     };
     let lost = Renewal::Lost { why: Refusal::StaleLease { job: JobId(7) } };
     let explanation = Explanation {
@@ -174,7 +212,8 @@ fn every_reply_arrives_as_it_was_sent() {
         kind: "a".into(),
         attempts: 1,
         last_failure: None,
-        doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5), unmet: None },
+        begins_by: Some(Wall(9)),
+        doing: Doing::Finished { outcome: crate::job::State::Completed, at: Wall(5), unmet: None, too_late: true },
     };
     let rate = Some(Rate { jobs: 7, per_ms: 1_000, burst: 2 });
     let limits = QueueLimits { queue: "mail".into(), at_once: None, at_once_per_key: Some(2), rate };
@@ -186,6 +225,7 @@ fn every_reply_arrives_as_it_was_sent() {
             pause(Gate::queue("mail"), None),
             pause(Gate::kind("a"), Some(ProbeView { in_ms: 5, job: Some(JobId(7)) })),
         ],
+        policies: vec![policy()],
         workers: vec![worker],
     };
     let awaited = Reply::Awaited { result: Some("[1.10]".into()), explanation: explanation.clone() };
@@ -210,6 +250,10 @@ fn every_reply_arrives_as_it_was_sent() {
         (27, Reply::Done),
         (29, Reply::Resumed { was_paused: true }),
         (31, Reply::Gated(gates)),
+        (32, Reply::Done),
+        (34, Reply::Done),
+        (35, Reply::Changed { jobs: 3, next: Some(JobId(9)) }),
+        (36, Reply::Listed { jobs: vec![summary()], next: None }),
     ];
     let requests = requests();
     for (request, reply) in replies {

@@ -26,6 +26,7 @@ pub struct Line {
 
 /// What can be said over a wire.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time is on its way")]
 pub enum Spoken {
     /// What can be said to the engine, too.
     Said(Said),
@@ -309,7 +310,7 @@ mod tests {
     fn said() -> Vec<Said> {
         let lease = Lease { job: JobId(7), token: Token(9), nonce: Nonce(0x0123_4567_89ab_cdef) };
         let payload = r#"{"n":12345678901234567890123}"#;
-        let enqueue = Enqueue { max_attempts: 3, ..Enqueue::new("a", payload) };
+        let enqueue = Enqueue { max_attempts: Some(3), ..Enqueue::new("a", payload) };
         vec![
             Said::Statement(Statement { sql: "SELECT ?1".into(), parameters: values() }),
             Said::Command(Request::Enqueue(enqueue)),

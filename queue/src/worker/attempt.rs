@@ -2,7 +2,7 @@
 
 use super::context::{Context, Sleep};
 use super::handler::{Execution, Handler, Outcome};
-use super::outcome::{Done, Failure};
+use super::outcome::{Done, Failed, Failure};
 use super::steps::Steps;
 use super::watched::Watched;
 use super::{Phase, Shared};
@@ -41,6 +41,8 @@ enum Verdict {
     Returned(Result<Outcome, String>),
     /// Its payload does not decode.
     Undecodable(String),
+    /// It has taken longer than it may: this long. Its handler may block a thread.
+    TimedOut(Duration),
     /// Its lease can't be trusted any more: nothing may be said of it.
     Lost,
     /// It has ended already: its job waits for something.
@@ -97,7 +99,8 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
     } else {
         match begin(shared, &granted, &held, slot) {
             Ok((returned, handler)) => {
-                let verdict = wait(shared, &held, returned).await;
+                let timeout = granted.timeout_ms.map(Duration::from_millis);
+                let verdict = wait(shared, &held, returned, timeout).await;
                 // Before anybody else may hear that the job is free.
                 drop(handler);
                 verdict
@@ -105,7 +108,8 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
             Err(error) => Verdict::Undecodable(error.to_string()),
         }
     };
-    if let Some(report) = report(lease, verdict) {
+    let blocks = shared.handlers[granted.kind.as_str()].blocks();
+    if let Some(report) = report(lease, verdict, blocks, |how, failure| judge(shared, &granted, how, failure)) {
         send(shared, &held, report).await;
     }
     shared.let_go(lease.token);
@@ -176,8 +180,14 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler:
     }
 }
 
-/// Waits for the handler, for as long as the lease is trusted and nobody wants it to stop.
-async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::Receiver<Returned>) -> Verdict {
+/// Waits for the handler, for as long as it may take, the lease is trusted, and nobody wants it to stop.
+async fn wait<H: Host>(
+    shared: &Shared<H>,
+    held: &Held,
+    mut returned: oneshot::Receiver<Returned>,
+    timeout: Option<Duration>,
+) -> Verdict {
+    let begun = shared.host.clock().boot();
     loop {
         let standing = held.standing.get();
         let Standing { trusted_until, cancel, lost, suspended } = standing;
@@ -191,9 +201,14 @@ async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::R
         if cancel {
             return Verdict::Cancelled;
         }
+        let rest = timeout.map(|timeout| (begun + timeout).saturating_sub(now));
+        if let (Some(timeout), Some(Duration::ZERO)) = (timeout, rest) {
+            return Verdict::TimedOut(timeout);
+        }
         let releasing = shared.reaches(Phase::Releasing);
         let changed = held.standing.until(|now| now != standing);
-        let distrust = shared.host.clock().sleep(trusted_until - now);
+        let trusted = trusted_until - now;
+        let distrust = shared.host.clock().sleep(rest.map_or(trusted, |rest| rest.min(trusted)));
         let interrupted = first_of(releasing, first_of(changed, distrust));
         match first_of(&mut returned, interrupted).await {
             First::Left(Ok(outcome)) => return Verdict::Returned(outcome),
@@ -204,11 +219,25 @@ async fn wait<H: Host>(shared: &Shared<H>, held: &Held, mut returned: oneshot::R
     }
 }
 
+/// What the worker's own policy for the kind makes of a failure.
+fn judge<H: Host>(shared: &Shared<H>, granted: &Granted, how: How, failure: Failure) -> Failure {
+    let Some(judge) = shared.judges.get(granted.kind.as_str()) else { return failure };
+    let (attempt, max_attempts) = (granted.attempt, granted.max_attempts);
+    let failed = Failed { how, attempt, failures: granted.failures + 1, max_attempts };
+    let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&failed, failure.clone())));
+    judged.unwrap_or_else(|panic| {
+        let panic = crate::engine::panic_message(&*panic);
+        let mut failure = failure;
+        failure.causes.push(format!("what was to decide on it panicked, so the policy of its kind did: {panic}"));
+        failure
+    })
+}
+
 /// What is to be said of the attempt.
-fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
+fn report(lease: Lease, verdict: Verdict, blocks: bool, judge: impl Fn(How, Failure) -> Failure) -> Option<Request> {
     let fail = |how, failure: Failure| {
-        let Failure { message, causes, retryable, retry_after } = failure;
-        let retry_after_ms = retry_after.map(|delay| milliseconds(delay).cast_unsigned());
+        let Failure { message, causes, retryable, retry_after } = judge(how, failure);
+        let retry_after_ms = retry_after.map(|delay| milliseconds(delay.min(limits::DELAY_MAX)).cast_unsigned());
         Request::Fail { lease, failure: Reported { how, message, causes, retryable, retry_after_ms } }
     };
     Some(match verdict {
@@ -230,6 +259,12 @@ fn report(lease: Lease, verdict: Verdict) -> Option<Request> {
         }
         Verdict::Returned(Ok(Err(failure))) => fail(How::Error, failure),
         Verdict::Returned(Err(panic)) => fail(How::Panic, Failure::retry(panic)),
+        Verdict::TimedOut(timeout) => {
+            let timeout = humantime::format_duration(timeout);
+            let rest =
+                if blocks { "; it blocks a thread, and keeps a slot of its worker until it returns" } else { "" };
+            fail(How::Timeout, Failure::retry(format!("it took longer than {timeout}{rest}")))
+        }
         Verdict::Undecodable(error) => fail(How::Undecodable, Failure::retry(error)),
         Verdict::Cancelled => Request::Obey { lease },
         Verdict::Released => Request::Release { lease, why: "its worker was stopped".into() },

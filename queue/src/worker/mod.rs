@@ -14,7 +14,7 @@ mod waits;
 mod watched;
 
 pub use context::Context;
-pub use outcome::{Done, Failure};
+pub use outcome::{Done, Failed, Failure};
 pub(crate) use steps::json as step_json;
 pub use waits::{Ended, WaitForSignal};
 
@@ -41,9 +41,13 @@ use watched::Watched;
 pub struct WorkerBuilder<H: Host = Os> {
     outlive: Outlive<H>,
     handlers: BTreeMap<&'static str, Arc<dyn Handler>>,
+    judges: BTreeMap<&'static str, Judge>,
     state: Option<Arc<dyn Any + Send + Sync>>,
     settings: Settings,
 }
+
+/// Decides what follows when an attempt of a kind fails.
+pub(crate) type Judge = Arc<dyn Fn(&Failed, Failure) -> Failure + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -65,6 +69,7 @@ pub(crate) struct Shared<H: Host> {
     pub host: H,
     pub caller: Arc<HandleCaller>,
     pub handlers: BTreeMap<&'static str, Arc<dyn Handler>>,
+    pub judges: BTreeMap<&'static str, Judge>,
     pub state: Option<Arc<dyn Any + Send + Sync>>,
     pub settings: Settings,
     pub slots: Arc<Semaphore>,
@@ -96,7 +101,7 @@ impl<H: Host> WorkerBuilder<H> {
             lease: limits::LEASE_DEFAULT,
             claim_wait: Duration::from_secs(20),
         };
-        Self { outlive, handlers: BTreeMap::new(), state: None, settings }
+        Self { outlive, handlers: BTreeMap::new(), judges: BTreeMap::new(), state: None, settings }
     }
 
     /// Runs jobs of kind `J::KIND` with an `async fn(Context, J) -> Result<Done<J::Output>, Failure>`.
@@ -125,6 +130,33 @@ impl<H: Host> WorkerBuilder<H> {
         F: Fn(Context, J) -> Result<Done<J::Output>, Failure> + Send + Sync + 'static,
     {
         self.with(J::KIND, Arc::new(BlockingHandler::new(handler)))
+    }
+
+    /// Decides what follows when an attempt of kind `J::KIND` fails on this worker, where what the
+    /// [policy](crate::Outlive::policy) of the kind can say is not enough: it gets what the handler returned, or what became of
+    /// it instead, and returns that, or the same to be tried [after](Failure::after) some time, or not at
+    /// [all](Failure::for_good). What it decides is in the file with the failure. If it panics, the policy decides.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Charge {}
+    /// # impl outlive::Job for Charge { const KIND: &'static str = "charge"; type Output = (); }
+    /// # fn example(outlive: &outlive::Outlive) {
+    /// use std::time::Duration;
+    /// let worker = outlive.worker().on_failure::<Charge>(|failed, failure| match failed.failures {
+    ///     1 => failure.after(Duration::from_secs(5)),
+    ///     2 => failure.after(Duration::from_secs(3600)),
+    ///     _ => failure.for_good(),
+    /// });
+    /// # drop(worker); }
+    /// ```
+    ///
+    /// # Panics
+    /// If that has been said of the kind already.
+    pub fn on_failure<J: Job>(mut self, judge: impl Fn(&Failed, Failure) -> Failure + Send + Sync + 'static) -> Self {
+        let earlier = self.judges.insert(J::KIND, Arc::new(judge));
+        assert!(earlier.is_none(), "what follows failures of the kind {:?} is said twice", J::KIND);
+        self
     }
 
     /// A value that handlers get by [`Context::state`].
@@ -163,11 +195,12 @@ impl<H: Host> WorkerBuilder<H> {
     /// # Errors
     /// [`Error::Refused`] if it has no handler, or if one of its particulars is beyond its limit.
     pub fn start(self) -> Result<Worker<H>, Error> {
-        let Self { outlive, handlers, state, settings } = self;
+        let Self { outlive, handlers, judges, state, settings } = self;
         let shared = Arc::new(Shared {
             host: outlive.host().clone(),
             caller: outlive.caller().clone(),
             handlers,
+            judges,
             state,
             slots: Arc::new(Semaphore::new(settings.concurrency)),
             settings,

@@ -1,5 +1,6 @@
 //! What a handler says of its attempt.
 
+use crate::job::How;
 use std::error::Error;
 use std::time::Duration;
 
@@ -103,6 +104,47 @@ impl Failure {
     pub fn discard(message: impl Into<String>) -> Self {
         Self { retryable: false, ..Self::retry(message) }
     }
+}
+
+impl Failure {
+    /// What went wrong, without the causes behind it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The causes behind it, outermost first.
+    pub fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// Whether it may be tried again.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// The same, to be tried again after `delay`.
+    pub fn after(self, delay: Duration) -> Self {
+        Self { retryable: true, retry_after: Some(delay), ..self }
+    }
+
+    /// The same, not to be tried again.
+    pub fn for_good(self) -> Self {
+        Self { retryable: false, retry_after: None, ..self }
+    }
+}
+
+/// What a worker knows of an attempt that has failed: what [`WorkerBuilder::on_failure`](crate::WorkerBuilder::on_failure)
+/// decides by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The kind of failure: an error, a panic, a time-out, or a payload that does not decode.
+    pub how: How,
+    /// Which execution of the job it was: 1, 2, …
+    pub attempt: u32,
+    /// How often the job has failed, this time among them.
+    pub failures: u32,
+    /// Failures after which it is discarded, whatever is decided.
+    pub max_attempts: u32,
 }
 
 impl<E: Error> From<E> for Failure {

@@ -249,7 +249,7 @@ impl Bench {
 
 /// A job of this kind with nothing particular about it.
 pub fn job(kind: &str) -> Enqueue {
-    Enqueue { max_attempts: 3, ..Enqueue::new(kind, "{}") }
+    Enqueue { max_attempts: Some(3), ..Enqueue::new(kind, "{}") }
 }
 
 pub const LEASE: Duration = Duration::from_secs(30);

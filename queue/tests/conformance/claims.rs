@@ -54,7 +54,7 @@ fn a_claim_takes_only_its_kinds_from_its_queues() {
 #[test]
 fn a_grant_says_what_a_worker_must_know() {
     on_every_store(async |bench| {
-        let enqueue = Enqueue { payload: r#"{"n":1}"#.into(), max_attempts: 7, ..job("b") };
+        let enqueue = Enqueue { payload: r#"{"n":1}"#.into(), max_attempts: Some(7), ..job("b") };
         let id = bench.enqueue(enqueue).await;
         let granted = bench.claim(Claim { lease_ms: 5_000, ..claim() }).await.remove(0);
         assert_eq!((granted.lease.job, granted.attempt, granted.lease_ms), (id, 1, 5_000));

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, LEASE, MILLISECOND, NOTHING, claim, error, ids, job, on_every_store, on_every_store_with};
 use outlive::Options;
-use outlive::job::{AttemptEnd, Backoff, Due, How, JobId, Limits, Next, Refusal, State, Steady, Wall};
-use outlive::protocol::{Enqueue, JobView, Renewal, Reported, Request};
+use outlive::job::{AttemptEnd, Backoff, Due, Holder, How, JobId, Limits, Next, Refusal, State, Steady, Wall};
+use outlive::protocol::{Claim, Enqueue, JobView, Renewal, Reported, Request};
 use std::time::Duration;
 
 /// Failures, crashes, snoozes, releases.
@@ -52,7 +52,7 @@ fn a_job_may_be_completed_without_a_result_or_a_start() {
 #[test]
 fn failures_are_retried_until_the_attempts_are_spent() {
     on_every_store(async |bench| {
-        bench.enqueue(Enqueue { max_attempts: 3, ..job("a") }).await;
+        bench.enqueue(Enqueue { max_attempts: Some(3), ..job("a") }).await;
         for failure in 1..=3 {
             let granted = bench.claim_one().await;
             assert_eq!((granted.attempt, granted.failures), (failure, failure - 1));
@@ -94,10 +94,10 @@ fn a_failure_may_say_when_to_try_again() {
 
 #[test]
 fn rests_after_failures_double_within_their_bounds() {
-    let backoff = Backoff { first: Duration::from_secs(4), longest: Duration::from_secs(10) };
+    let backoff = Backoff::Exponential { first: Duration::from_secs(4), longest: Duration::from_secs(10) };
     let options = Options { limits: Limits { backoff, ..Limits::default() }, ..Options::default() };
     on_every_store_with(options, async |bench| {
-        let id = bench.enqueue(Enqueue { max_attempts: 10, ..job("a") }).await;
+        let id = bench.enqueue(Enqueue { max_attempts: Some(10), ..job("a") }).await;
         for (low, high) in [(2, 4), (4, 8), (5, 10), (5, 10)] {
             let lease = bench.claim_one().await.lease;
             let next = bench.fail(lease, error("no")).await;
@@ -147,7 +147,7 @@ fn silence_after_the_start_is_a_crash_and_the_job_rests() {
 #[test]
 fn what_crashed_five_times_is_quarantined_and_its_neighbour_is_not() {
     on_every_store(async |bench| {
-        let id = bench.enqueue(Enqueue { max_attempts: 1, ..job("a") }).await;
+        let id = bench.enqueue(Enqueue { max_attempts: Some(1), ..job("a") }).await;
         for crash in 1..=5 {
             let lease = bench.claim_one().await.lease;
             bench.done(Request::Start { lease }).await;
@@ -178,7 +178,7 @@ fn the_number_of_crashes_that_quarantine_is_an_option() {
 #[test]
 fn a_snoozed_job_comes_back_later_and_spends_no_attempt() {
     on_every_store(async |bench| {
-        let lease = bench.running_as(Enqueue { max_attempts: 1, ..job("a") }).await.lease;
+        let lease = bench.running_as(Enqueue { max_attempts: Some(1), ..job("a") }).await.lease;
         bench.done(Request::Snooze { lease, delay_ms: 10_000 }).await;
         let view = bench.look(lease.job).await;
         assert_eq!((counts(&view), view.state), ((0, 0, 1, 0), State::Waiting));
@@ -194,7 +194,7 @@ fn a_snoozed_job_comes_back_later_and_spends_no_attempt() {
 #[test]
 fn a_released_job_is_runnable_at_once_and_spends_no_attempt() {
     on_every_store(async |bench| {
-        let lease = bench.running_as(Enqueue { max_attempts: 1, ..job("a") }).await.lease;
+        let lease = bench.running_as(Enqueue { max_attempts: Some(1), ..job("a") }).await.lease;
         bench.done(Request::Release { lease, why: "shutting down".into() }).await;
         let view = bench.look(lease.job).await;
         assert_eq!((counts(&view), view.state), ((0, 0, 0, 1), State::Waiting));
@@ -287,7 +287,7 @@ fn a_finished_job_can_not_be_cancelled() {
         let finished = Refusal::Finished { job: lease.job, state: State::Completed };
         assert_eq!(bench.refused(Request::Cancel { job: lease.job }).await, finished);
 
-        let lease = bench.running_as(Enqueue { max_attempts: 1, ..job("a") }).await.lease;
+        let lease = bench.running_as(Enqueue { max_attempts: Some(1), ..job("a") }).await.lease;
         bench.fail(lease, error("no")).await;
         let finished = Refusal::Finished { job: lease.job, state: State::Discarded };
         assert_eq!(bench.refused(Request::Cancel { job: lease.job }).await, finished);
@@ -317,5 +317,40 @@ fn a_panic_and_a_payload_that_does_not_decode_count_as_failures() {
             assert_eq!((failure.how, failure.causes), (how, vec!["c1".to_owned(), "c2".to_owned()]));
         }
         assert_eq!(bench.look(id).await.failures, 2);
+    });
+}
+
+#[test]
+fn what_has_crashed_twice_runs_on_no_worker_beside_another_such_job() {
+    on_every_store(async |bench| {
+        let of = |worker: &str| Claim { worker: worker.into(), holder: Holder::Elsewhere, ..claim() };
+        let all = [bench.enqueue(job("a")).await, bench.enqueue(job("a")).await, bench.enqueue(job("a")).await];
+        for _ in 0..2 {
+            let grants = bench.claim(of("w")).await;
+            assert_eq!(ids(&grants), all.map(|id| id.0));
+            for granted in grants {
+                bench.done(Request::Start { lease: granted.lease }).await;
+            }
+            bench.pass(LEASE).await;
+            bench.pass(Duration::from_secs(300)).await;
+        }
+        // It dies with its worker, and nobody else: what is new runs beside it.
+        let fresh = bench.enqueue(job("a")).await;
+        let grants = bench.claim(of("w")).await;
+        assert_eq!(ids(&grants), [all[0].0, fresh.0]);
+        assert_eq!(ids(&bench.claim(of("w")).await), NOTHING);
+        insta::assert_snapshot!("a_suspect_waits", bench.explain(all[1]).await.to_string());
+        // Another worker may, but not one in the process that has the file and runs one already, whatever it is called.
+        let other = bench.claim(of("other")).await;
+        assert_eq!(ids(&other), [all[1].0]);
+        let here = Claim { worker: "here".into(), ..claim() };
+        assert_eq!(ids(&bench.claim(here.clone()).await), [all[2].0]);
+        let too = bench.enqueue(job("a")).await;
+        assert_eq!(ids(&bench.claim(Claim { worker: "here too".into(), ..here }).await), [too.0]);
+        // After a restart, too: the file says who runs what.
+        bench.reopen().await;
+        assert_eq!(ids(&bench.claim(of("w")).await), [too.0]);
+        bench.done(Request::Complete { lease: grants[0].lease, result: None }).await;
+        assert_eq!(ids(&bench.claim(of("w")).await), [all[2].0]);
     });
 }

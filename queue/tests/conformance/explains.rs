@@ -15,7 +15,7 @@ fn wall(milliseconds: i64) -> Wall {
 }
 
 fn explanation(job: JobId, attempts: u32, doing: Doing) -> Explanation {
-    Explanation { job, kind: "a".into(), attempts, last_failure: None, doing }
+    Explanation { job, kind: "a".into(), attempts, last_failure: None, begins_by: None, doing }
 }
 
 fn waiting(blocker: Blocker) -> Doing {
@@ -228,7 +228,7 @@ fn a_released_job_is_in_line_and_says_why() {
 #[test]
 fn a_finished_job_says_how_and_when_it_ended() {
     on_every_store(async |bench| {
-        let finished = |outcome| Doing::Finished { outcome, at: wall(0), unmet: None };
+        let finished = |outcome| Doing::Finished { outcome, at: wall(0), unmet: None, too_late: false };
 
         let lease = bench.running().await.lease;
         bench.done(Request::Complete { lease, result: None }).await;
@@ -255,7 +255,7 @@ fn a_quarantined_job_says_so() {
         bench.pass(LEASE).await;
         let message = "the lease expired without a word from its worker";
         let last_failure = last(1, wall(30_000), How::Crash, message);
-        let doing = Doing::Finished { outcome: State::Quarantined, at: wall(30_000), unmet: None };
+        let doing = Doing::Finished { outcome: State::Quarantined, at: wall(30_000), unmet: None, too_late: false };
         assert_eq!(bench.explain(lease.job).await, Explanation { last_failure, ..explanation(lease.job, 1, doing) });
     });
 }

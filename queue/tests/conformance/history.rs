@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn a_history_tells_every_attempt_and_why_it_ended() {
     on_every_store(async |bench| {
-        let id = bench.enqueue(Enqueue { max_attempts: 9, ..job("a") }).await;
+        let id = bench.enqueue(Enqueue { max_attempts: Some(9), ..job("a") }).await;
         let start = bench.look(id).await.enqueued_at;
         let as_worker = |name: &str| Claim { worker: name.into(), ..claim() };
 

@@ -3,13 +3,14 @@
 use crate::bench::block_on;
 use crate::host::HandHost;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token,
-    WaitRow,
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service};
 use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
-use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
+use outlive::store::{
+    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+};
 use outlive::{Local, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,12 +103,8 @@ impl<S: Store> Store for Lossy<S> {
         self.answered.waits(job).await
     }
 
-    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
-        self.answered.limits().await
-    }
-
-    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
-        self.answered.pauses().await
+    async fn settings(&mut self) -> Result<Settings, StoreError> {
+        self.answered.settings().await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -120,6 +117,10 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         self.answered.live(after, most).await
+    }
+
+    async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.answered.list(state, after, most).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -163,7 +164,7 @@ impl<S: Store> Store for Lossy<S> {
 }
 
 async fn enqueue(local: &Local, number: u8) -> Result<Reply, CallError> {
-    let enqueue = Enqueue { max_attempts: 1, ..Enqueue::new("a", "[]") };
+    let enqueue = Enqueue { max_attempts: Some(1), ..Enqueue::new("a", "[]") };
     local.call(Call { id: RequestId([number; 16]), request: Request::Enqueue(enqueue) }).await
 }
 

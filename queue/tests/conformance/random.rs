@@ -34,8 +34,8 @@ fn options() -> Options {
     Options {
         request_retention: Duration::from_secs(40),
         limits: Limits {
-            backoff: Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(8) },
-            crash_backoff: Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(4) },
+            backoff: Backoff::Exponential { first: Duration::from_secs(1), longest: Duration::from_secs(8) },
+            crash_backoff: Backoff::Exponential { first: Duration::from_secs(1), longest: Duration::from_secs(4) },
             crashes_max: 2,
         },
         checkpoint_frames: 40,
@@ -238,7 +238,7 @@ impl Run {
         Enqueue {
             queue: random.one_of(&["default", "default", "other"]).into(),
             priority: random.one_of(&[0, 0, 0, 5, -5, 100, 101]),
-            max_attempts: random.one_of(&[1, 2, 3, 25]),
+            max_attempts: random.one_of(&[Some(1), Some(2), Some(3), None]),
             payload: random.one_of(&["{}", "[1,  2]", r#"{"b":1,"a":"é"}"#, "null", "{", r#""0123456789""#]).into(),
             when: match random.below(4) {
                 0 => When::After(random.one_of(&[0, 1, 3_000, 60_000])),

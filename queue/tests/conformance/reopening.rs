@@ -25,7 +25,7 @@ fn everything_acknowledged_is_there_after_a_reopening() {
     on_every_store(async |bench| {
         let completed = bench.started().await.lease;
         bench.done(Request::Complete { lease: completed, result: Some("[1]".into()) }).await;
-        let discarded = bench.running_as(Enqueue { max_attempts: 1, ..job("a") }).await.lease;
+        let discarded = bench.running_as(Enqueue { max_attempts: Some(1), ..job("a") }).await.lease;
         bench.fail(discarded, error("no")).await;
         let cancelled = bench.enqueue(job("a")).await;
         bench.cancel(cancelled).await;

@@ -24,7 +24,7 @@ fn keyed(key: &str, payload: &str) -> Enqueue {
 #[test]
 fn a_job_is_kept_as_it_was_enqueued() {
     on_every_store(async |bench| {
-        let enqueue = Enqueue { queue: "mail".into(), priority: -7, max_attempts: 9, ..job("b") };
+        let enqueue = Enqueue { queue: "mail".into(), priority: -7, max_attempts: Some(9), ..job("b") };
         let id = bench.enqueue(Enqueue { payload: r#"{"b": 1, "a": [2.50]}"#.into(), ..enqueue }).await;
         let view = bench.look(id).await;
         assert_eq!((view.id, view.state, view.attempts), (id, State::Waiting, 0));

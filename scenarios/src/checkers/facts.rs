@@ -88,6 +88,8 @@ pub struct Facts {
     pauses: BTreeMap<ProcessId, Vec<(Duration, Duration)>>,
     /// From when to when steady time may not have gone on.
     outages: Arc<Vec<(Duration, Duration)>>,
+    /// Jobs that somebody has retried: they have ended more than once.
+    pub retried: BTreeSet<JobId>,
 }
 
 /// From when to when steady time may not have gone on: from the last change that a process surely wrote
@@ -261,6 +263,8 @@ impl Facts {
             first_sent.entry(call.what.id).or_insert(call.invoked);
             senders.entry(call.what.id).or_insert(call.process);
         }
+        let rows = evidence.rows.iter().flat_map(|rows| rows.jobs.values());
+        let retried = rows.filter(|job| job.retried_ms.is_some()).map(|job| JobId(job.id)).collect();
         let mut facts = Self {
             calls,
             grants: BTreeMap::new(),
@@ -275,6 +279,7 @@ impl Facts {
             at_store: at_store.collect(),
             pauses: pauses.collect(),
             outages: Arc::new(outages),
+            retried,
         };
         facts.read_grants();
         facts.read_renewals();

@@ -1,11 +1,12 @@
 //! I1: work exists independently of the worker.
 
 use super::facts::{is_decided_anew, may_recur, number_of};
+use super::policies::Policies;
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
-use crate::image::Rows;
-use outlive::job::{Next, RequestId};
-use outlive::protocol::{CallError, Reply, Request};
+use crate::image::{JobRow, Rows};
+use outlive::job::{Next, Policy, Refusal, RequestId};
+use outlive::protocol::{CallError, Enqueue, Reply, Request};
 use outlive::{Effect, JobId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub const CHECKER: Checker = Checker {
         ("I1.e", "an acknowledged claim is in the file"),
         ("I1.f", "the file reads"),
         ("I1.g", "what was said to have changed nothing has changed nothing, and never does"),
+        ("I1.h", "nothing is refused because the queue's own rows contradict each other"),
     ],
     check,
 };
@@ -37,6 +39,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     report.expect("I1.f", true, || unreachable!("it holds"));
     enqueued(facts, rows, report);
     once(facts, rows, report);
+    internal(facts, report);
     ends(facts, rows, report);
     impossible(evidence, facts, rows, report);
     for (token, grant) in &facts.grants {
@@ -51,17 +54,26 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 }
 
 fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
+    let policies = Policies::of(facts);
     for call in &facts.calls {
-        let (Request::Enqueue(asked), Some((at, Reply::Enqueued { job, .. }))) = (&call.what.request, call.reply())
+        let (Request::Enqueue(asked), Some((at, Reply::Enqueued { job, fresh }))) = (&call.what.request, call.reply())
         else {
             continue;
         };
         let row = rows.jobs.get(&job.0);
+        // What stands under a key already may have been asked for at any time before.
+        let asked_from = if *fresh { facts.first_sent[&call.what.id] } else { Duration::ZERO };
+        let possible = policies.possible(&asked.kind, asked_from, at);
+        let tries = |row: &JobRow| {
+            // Whoever retries a job lifts its deadline.
+            let retried = row.retried_ms.is_some() && row.deadline_wall_ms.is_none();
+            possible.iter().any(|policy| has_tries(row, asked, policy, retried))
+        };
         let same = row.is_some_and(|row| {
             row.kind == asked.kind
                 && row.queue == asked.queue
                 && row.priority == i64::from(asked.priority)
-                && row.max_attempts == i64::from(asked.max_attempts)
+                && tries(row)
                 && json(&row.payload) == json(&asked.payload)
         });
         report.expect("I1.a", same, || {
@@ -72,6 +84,14 @@ fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
             Finding::new(transition, says).job(*job).call(call.number).at(at)
         });
     }
+}
+
+/// Whether a job is tried as often and for as long as was asked for, or as the policy of its kind says.
+fn has_tries(row: &JobRow, asked: &Enqueue, policy: &Policy, retried: bool) -> bool {
+    let attempts = asked.max_attempts.or(policy.max_attempts).unwrap_or(25);
+    let age = asked.max_age_ms.or(policy.max_age_ms).map(u64::cast_signed);
+    let has_deadline = retried || row.deadline_wall_ms == age.map(|age| row.enqueued_ms + age);
+    row.max_attempts == i64::from(attempts) && has_deadline
 }
 
 fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
@@ -107,6 +127,21 @@ fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
     }
 }
 
+fn internal(facts: &Facts, report: &mut Report) {
+    for (call, at, answer) in facts.answered() {
+        let why = match answer {
+            Err(CallError::Refused(Refusal::Internal { message })) => Some(message),
+            _ => None,
+        };
+        report.expect("I1.h", why.is_none(), || {
+            let (name, why) = (call.what.request.name(), why.map_or("", String::as_str));
+            Finding::new(format!("{name} refused by a bug"), format!("{name} was refused: {why}"))
+                .call(call.number)
+                .at(at)
+        });
+    }
+}
+
 fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
     for call in &facts.calls {
         let Some((at, reply)) = call.reply() else { continue };
@@ -118,6 +153,9 @@ fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
             (Request::Cancel { job }, Reply::Cancelled { at_once: true }) => (*job, "cancelled"),
             _ => continue,
         };
+        if facts.retried.contains(&job) && expected != "completed" {
+            continue;
+        }
         let state = rows.jobs.get(&job.0).map(|row| row.state.as_str());
         report.expect("I1.d", state == Some(expected), || {
             let now = state.unwrap_or("gone");

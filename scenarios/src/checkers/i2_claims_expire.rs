@@ -1,6 +1,7 @@
 //! I2: claims expire without cooperation.
 
 mod limits;
+mod timeouts;
 
 use super::{Checker, Facts, Finding, Grant, Report};
 use crate::drive::Evidence;
@@ -24,6 +25,8 @@ pub const CHECKER: Checker = Checker {
         ("I2.f", "no handler begins or goes on once its lease is not trusted any more, unless its process slept"),
         ("I2.g", "no more leases of a queue, or of a key in it, are held at once than its limits allow"),
         ("I2.h", "in no time do more attempts of a queue begin than its rate allows"),
+        ("I2.i", "no lease is renewed a lease's length after its attempt has taken all the time that it may"),
+        ("I2.j", "no handler that can be dropped runs longer than its attempt may, unless its process slept"),
     ],
     check,
 };
@@ -35,6 +38,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     one_process(evidence, facts, report);
     handlers(evidence, facts, report);
     limits::check(evidence, facts, report);
+    timeouts::check(evidence, facts, report);
 }
 
 /// A timer may be this late.

@@ -1,11 +1,16 @@
 //! I3: failure is state, not control flow.
 
+mod deadlines;
+mod retries;
+mod suspects;
+
+use super::policies::Policies;
 use super::{CallFact, Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
 use crate::image::{FailureRow, Rows};
 use outlive::JobId;
-use outlive::job::{Backoff, How, Lease, Token};
+use outlive::job::{Backoff, How, Lease, Policy, Token};
 use outlive::protocol::{Reply, Reported, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,6 +26,9 @@ pub const CHECKER: Checker = Checker {
         ("I3.d", "failures, crashes, snoozes and releases are counted apart, and right"),
         ("I3.e", "what keeps killing its workers is quarantined, and nothing else is"),
         ("I3.f", "a started attempt whose process died is a crash"),
+        ("I3.g", "no attempt begins after its job's deadline, no job waits beyond it, and what was too late says so"),
+        ("I3.h", "no worker runs two jobs at once that have crashed twice"),
+        ("I3.i", "what somebody retried has not ended before that, and a list of those that have ended is right"),
     ],
     check,
 };
@@ -31,8 +39,11 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     reported(evidence, facts, rows, report);
     rests(evidence, facts, rows, report);
     counts(rows, report);
-    quarantine(evidence, rows, report);
+    quarantine(evidence, facts, rows, report);
     crashes(evidence, facts, rows, report);
+    deadlines::check(evidence, facts, report);
+    suspects::check(evidence, facts, report);
+    retries::check(evidence, facts, report);
 }
 
 fn attempts(rows: &Rows, report: &mut Report) {
@@ -59,22 +70,31 @@ fn attempts(rows: &Rows, report: &mut Report) {
 }
 
 fn reported(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    let policies = Policies::of(facts);
     for call in &facts.calls {
         let Some((lease, said)) = failed(call) else { continue };
         let row = rows.failures.get(&lease.token.0);
+        let backoffs = |row: &FailureRow| -> Vec<Backoff> {
+            let kind = rows.jobs.get(&row.job).map_or("", |job| &job.kind);
+            let sent = facts.first_sent[&call.what.id];
+            let answered = call.reply().map_or(sent, |(at, _)| at);
+            let possible = policies.possible(kind, sent, answered);
+            possible.iter().map(|it| it.backoff.unwrap_or(evidence.plan.options.limits.backoff)).collect()
+        };
+        let expected = |row: &FailureRow| decisions(rows, row, said, &backoffs(row), facts.wall_jumped);
         let right = row.is_some_and(|row| {
             row.how == said.how.as_str()
                 && row.message == said.message
                 && row.retryable == said.retryable
-                && decision(evidence, rows, row, lease).is_none_or(|expected| expected == row.decision)
+                && expected(row).is_none_or(|expected| expected.contains(&&*row.decision))
         });
         report.expect("I3.b", right, || {
-            let expected = row.and_then(|row| decision(evidence, rows, row, lease));
+            let expected = row.and_then(&expected);
             let job = lease.job;
             let says = format!("job {job} failed with {said:?}, what is written is {row:?}, right is {expected:?}");
             let transition = match row {
                 None => "failure lost",
-                Some(row) if expected.is_some_and(|expected| expected != row.decision) => "failure decided wrongly",
+                Some(row) if expected.is_some_and(|it| !it.contains(&&*row.decision)) => "failure decided wrongly",
                 Some(_) => "failure altered",
             };
             Finding::new(transition, says).job(job).attempt(lease.token).call(call.number).at(call.invoked)
@@ -90,20 +110,41 @@ fn failed(call: &CallFact) -> Option<(Lease, &Reported)> {
     }
 }
 
-/// What must have been decided; none where a request to cancel has a say.
-fn decision(_: &Evidence, rows: &Rows, row: &FailureRow, lease: Lease) -> Option<&'static str> {
-    let job = rows.jobs.get(&lease.job.0)?;
-    if job.cancel_requested {
+/// What may have been decided; none where a request to cancel has a say.
+fn decisions(
+    rows: &Rows,
+    row: &FailureRow,
+    said: &Reported,
+    backoffs: &[Backoff],
+    wall_jumped: bool,
+) -> Option<Vec<&'static str>> {
+    let job = rows.jobs.get(&row.job)?;
+    // One that was retried may have had a deadline before, or have been asked to stop.
+    if job.cancel_requested || job.retried_ms.is_some() {
         return None;
     }
-    let so_far = rows.failures.iter().filter(|(token, other)| other.job == row.job && **token <= lease.token.0);
-    let so_far = so_far.filter(|(_, other)| counts_as_failure(other)).count();
-    let spent = i64::try_from(so_far).expect("a count") >= job.max_attempts;
-    Some(if !row.retryable || spent { "discard" } else { "retry" })
+    let so_far = rows.failures.values().filter(|other| other.job == row.job && other.attempt <= row.attempt);
+    let count = so_far.filter(|other| counts_as_failure(other)).count();
+    if !row.retryable || i64::try_from(count).expect("a count") >= job.max_attempts {
+        return Some(vec!["discard"]);
+    }
+    // It is too late for another attempt if that would have to begin after the deadline.
+    let Some(deadline) = job.deadline_wall_ms else { return Some(vec!["retry"]) };
+    let ms = |rest: Duration| i64::try_from(rest.as_millis()).expect("a rest is short");
+    let rests: Vec<(i64, i64)> = match said.retry_after_ms {
+        Some(rest) => vec![(rest.cast_signed(), rest.cast_signed())],
+        None => backoffs.iter().map(|it| (ms(shortest_rest(*it, count)), ms(longest_rest(*it, count)))).collect(),
+    };
+    let left = deadline - row.at_ms;
+    // The clock of the file's machine drifts, and may end the time before the wall clock does.
+    let drifted = left - left.abs() / 50 - (row.at_ms - job.enqueued_ms) / 50 - 2;
+    let may_retry = rests.iter().any(|(shortest, _)| *shortest < left) || wall_jumped;
+    let may_discard = rests.iter().any(|(_, longest)| *longest >= drifted) || wall_jumped;
+    Some([("retry", may_retry), ("discard", may_discard)].into_iter().filter(|it| it.1).map(|it| it.0).collect())
 }
 
 fn counts_as_failure(row: &FailureRow) -> bool {
-    matches!(row.how.as_str(), "error" | "panic" | "undecodable")
+    matches!(row.how.as_str(), "error" | "panic" | "timeout" | "undecodable")
 }
 
 fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
@@ -112,6 +153,7 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
         return;
     }
     let limits = evidence.plan.options.limits;
+    let policies = Policies::of(facts);
     let mut due: BTreeMap<(i64, i64), Duration> = BTreeMap::new();
     for call in &facts.calls {
         let Some((lease, said)) = failed(call) else { continue };
@@ -119,7 +161,14 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
         let count = rows.failures.range(..=lease.token.0).filter(|(_, it)| it.job == row.job && counts_as_failure(it));
         let rest = match said.retry_after_ms {
             Some(ms) => Duration::from_millis(ms),
-            None => shortest_rest(limits.backoff, count.count()),
+            None => {
+                let kind = rows.jobs.get(&row.job).map_or("", |job| &job.kind);
+                let answered = call.reply().map_or(call.invoked, |(at, _)| at);
+                let possible = policies.possible(kind, facts.first_sent[&call.what.id], answered);
+                let count = count.count();
+                let rests = possible.iter().map(|it| shortest_rest(it.backoff.unwrap_or(limits.backoff), count));
+                rests.min().unwrap_or_default()
+            }
         };
         // A repeat is told what was decided when the request was heard first.
         due.insert((row.job, row.attempt), facts.first_sent[&call.what.id] + facts.least_rest(rest));
@@ -153,11 +202,23 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
 
 /// The shortest rest that jitter allows after the `count`-th time: half of the full one.
 fn shortest_rest(backoff: Backoff, count: usize) -> Duration {
-    let mut full = backoff.first;
-    for _ in 1..count {
-        full = (full * 2).min(backoff.longest);
+    match backoff {
+        Backoff::Exponential { .. } => longest_rest(backoff, count) / 2,
+        Backoff::Fixed { rest } => rest,
     }
-    full.min(backoff.longest) / 2
+}
+
+/// The longest one: the full one, which doubles each time.
+fn longest_rest(backoff: Backoff, count: usize) -> Duration {
+    let (first, longest) = match backoff {
+        Backoff::Exponential { first, longest } => (first, longest),
+        Backoff::Fixed { rest } => return rest,
+    };
+    let mut full = first;
+    for _ in 1..count {
+        full = (full * 2).min(longest);
+    }
+    full.min(longest)
 }
 
 fn counts(rows: &Rows, report: &mut Report) {
@@ -189,12 +250,27 @@ fn counts(rows: &Rows, report: &mut Report) {
     }
 }
 
-fn quarantine(evidence: &Evidence, rows: &Rows, report: &mut Report) {
-    let most = i64::from(evidence.plan.options.limits.crashes_max);
+fn quarantine(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    let policies = Policies::of(facts);
     for (id, job) in &rows.jobs {
+        // Its crashes are later than its enqueue, and a run has one policy for each kind.
+        let enqueued = facts.calls.iter().filter_map(|call| match call.reply() {
+            Some((_, Reply::Enqueued { job, .. })) if job.0 == *id => Some(call.invoked),
+            _ => None,
+        });
+        let possible = policies.possible(&job.kind, enqueued.min().unwrap_or_default(), Duration::MAX);
+        let most = |policy: &Policy| policy.crashes_max.unwrap_or(evidence.plan.options.limits.crashes_max);
+        let most: Vec<i64> = possible.iter().map(|policy| i64::from(most(policy))).collect();
+        let (least, greatest) = (most.iter().min().copied().unwrap_or(0), most.iter().max().copied().unwrap_or(0));
         let quarantined = job.state == "quarantined";
-        if quarantined || job.crashes >= most {
-            let right = job.crashes == most && (quarantined || job.cancel_requested);
+        if quarantined || job.crashes >= least {
+            let right = match quarantined {
+                true => most.contains(&job.crashes) || (job.retried_ms.is_some() && job.crashes > least),
+                false => {
+                    let spared = job.cancel_requested || job.retried_ms.is_some();
+                    job.crashes < greatest || spared && (job.crashes == greatest || job.retried_ms.is_some())
+                }
+            };
             report.expect("I3.e", right, || {
                 let says = format!("job {id} is {} after {} crashes", job.state, job.crashes);
                 let transition = if quarantined { "quarantined wrongly" } else { "not quarantined" };

@@ -85,7 +85,8 @@ fn answers(facts: &Facts, report: &mut Report) {
                 found.job(*job).call(call.number).at(call.invoked)
             });
         }
-        if let Some((_, expected)) = terminal.get(&job.0).filter(|(ended, _)| *ended < call.invoked) {
+        let terminal = terminal.get(&job.0).filter(|_| !facts.retried.contains(job));
+        if let Some((_, expected)) = terminal.filter(|(ended, _)| *ended < call.invoked) {
             let said = match &explanation.doing {
                 Doing::Finished { outcome, .. } => outcome.as_str(),
                 Doing::Running { .. } => "running",
@@ -111,12 +112,13 @@ fn agree(blocker: &Blocker) -> bool {
         (Reason::Paused { .. }, Until::Resume, Bound::Event) => true,
         (Reason::ServiceDown { .. }, Until::Probe, Bound::Event) => true,
         (Reason::Slots { held, at_once, .. }, Until::Slot, Bound::Event) => *held >= u64::from(*at_once),
+        (Reason::Suspect { beside, .. }, Until::Slot, Bound::Event) => !beside.is_empty(),
         (Reason::Rate { .. }, Until::Rate, Bound::Event) => true,
         (Reason::Line { .. } | Reason::LeaseExpired { .. }, _, _) => false,
         (Reason::Paused { .. } | Reason::ServiceDown { .. } | Reason::Slots { .. } | Reason::Rate { .. }, _, _) => {
             false
         }
-        (Reason::Signal { .. } | Reason::Jobs { .. }, _, _) => false,
+        (Reason::Signal { .. } | Reason::Jobs { .. } | Reason::Suspect { .. }, _, _) => false,
         (_, Until::Time { steady_ms, .. }, Bound::Milliseconds { .. }) => steady_ms.is_some(),
         _ => false,
     }
@@ -161,6 +163,9 @@ fn bounds(facts: &Facts, report: &mut Report) {
 fn cancels(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     for (call, at, answer) in facts.answered() {
         let (Request::Cancel { job }, Ok(Reply::Cancelled { .. })) = (&call.what.request, answer) else { continue };
+        if facts.retried.contains(job) {
+            continue;
+        }
         let again = facts.tokens.get(job).into_iter().flatten().map(|token| &facts.grants[token]);
         let again = again.into_iter().find(|grant| grant.claimed > at);
         report.expect("I4.e", again.is_none(), || {
@@ -210,6 +215,10 @@ fn judge_census(evidence: &Evidence, census: &Census, at: Duration, since: Durat
             },
             state => format!("finished {state}"),
         };
+        // Its deadline may have passed between the two, and it may have been retried.
+        if row.deadline_wall_ms.is_some_and(|by| (by - census.wall_ms.1).abs() < DEADLINE_NEAR_MS) {
+            continue;
+        }
         // Its lease may have expired between its answer and the image.
         let latest = rows.attempts.values().rev().find(|attempt| attempt.job == job.0);
         let took_ms = census.wall_ms.1 - census.wall_ms.0 + 2;
@@ -230,6 +239,9 @@ fn judge_census(evidence: &Evidence, census: &Census, at: Duration, since: Durat
         });
     }
 }
+
+/// By how much the file's clock may be ahead of the wall clock in a run, in milliseconds, and what a census takes.
+const DEADLINE_NEAR_MS: i64 = 2_000;
 
 /// The words of a reason: what is the same in every run.
 fn without_numbers(reason: &str) -> String {
@@ -265,6 +277,7 @@ fn in_short(blocker: &Blocker) -> String {
         Reason::Slots { concurrency_key, at_once, held, .. } => {
             format!("slots of {concurrency_key:?} {held} of {at_once}")
         }
+        Reason::Suspect { crashes, beside } => format!("suspect {crashes} beside {}", beside.len()),
         Reason::Rate { rate, .. } => format!("rate of {} in {}", rate.jobs, rate.per_ms),
         Reason::Line { queue, ahead: Place::Exactly(ahead), .. } => format!("line in {queue} behind {ahead}"),
         Reason::Line { queue, ahead, .. } => format!("line in {queue} behind {ahead}"),

@@ -12,6 +12,7 @@ mod i4_waiting_is_visible;
 mod i5_idempotent_progress;
 mod illegal;
 mod liveness;
+mod policies;
 
 pub use facts::{CallFact, Facts, Grant, number_of};
 pub use finding::{Finding, Subject};

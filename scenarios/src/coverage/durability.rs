@@ -82,12 +82,15 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::Snooze { lease, .. }
         | Request::Wait { lease, .. }
         | Request::Obey { lease } => Some(lease.job),
-        Request::Cancel { job } => Some(*job),
+        Request::Cancel { job } | Request::Retry { job } => Some(*job),
         Request::Enqueue(_)
         | Request::Signal(_)
         | Request::Claim(_)
         | Request::Heartbeat { .. }
+        | Request::Bulk { .. }
+        | Request::List(_)
         | Request::Limit(_)
+        | Request::Policy(_)
         | Request::Pause { .. }
         | Request::Resume { .. }
         | Request::Gates

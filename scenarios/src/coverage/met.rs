@@ -6,7 +6,7 @@ use crate::drive::Evidence;
 use crate::event::Event;
 use crate::workload::{Act, Intent, Plan, Workload};
 use outlive::job::explain::Doing;
-use outlive::job::{AttemptEnd, How};
+use outlive::job::{AttemptEnd, Backoff, How, Policy};
 use outlive::protocol::{CallError, Renewal, Reply};
 use outlive_sim::Seed;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Something that was met: of which sort, and its name.
 pub type Met = (String, String);
 
-const REQUESTS: [&str; 22] = [
+const REQUESTS: [&str; 26] = [
     "enqueue",
     "claim",
     "heartbeat",
@@ -30,7 +30,11 @@ const REQUESTS: [&str; 22] = [
     "signal",
     "obey",
     "cancel",
+    "retry",
+    "bulk",
+    "list",
     "limit",
+    "policy",
     "pause",
     "resume",
     "settle",
@@ -41,7 +45,7 @@ const REQUESTS: [&str; 22] = [
 ];
 /// All but `lease-expired`: the loss of a lease is written before anybody is answered, unless 256 others are due. A
 /// conformance test has so many.
-const REASONS: [&str; 13] = [
+const REASONS: [&str; 14] = [
     "delay",
     "schedule",
     "backoff",
@@ -52,17 +56,20 @@ const REASONS: [&str; 13] = [
     "jobs",
     "paused",
     "service-down",
+    "suspect",
     "slots",
     "rate",
     "line",
 ];
 /// All but `internal`, which would be a bug of ours.
-const REFUSALS: [&str; 14] = [
+const REFUSALS: [&str; 16] = [
     "unknown-job",
     "stale-lease",
     "lease-expired",
     "attempt-ended",
+    "overdue",
     "finished",
+    "not-retryable",
     "key-conflict",
     "never-met",
     "waits-for-itself",
@@ -138,12 +145,20 @@ fn features(plan: &Plan) -> Vec<(String, bool)> {
         acts.iter().any(|act| matches!(act, Act::ServiceDown(_)))
     };
     let any_limit = |is: fn(&outlive::protocol::QueueLimits) -> bool| plan.limits.iter().any(is);
+    let any_policy = |is: fn(&Policy) -> bool| plan.policies.iter().any(|it| is(&it.policy));
     let others = [
         ("keys that end", plan.intents.iter().any(Intent::recurs)),
         ("services that are down", plan.intents.iter().any(finds_down)),
         ("limits of leases", any_limit(|it| it.at_once.is_some())),
         ("limits of leases of a key", any_limit(|it| it.at_once_per_key.is_some())),
         ("rates", any_limit(|it| it.rate.is_some())),
+        ("fixed rests", any_policy(|it| matches!(it.backoff, Some(Backoff::Fixed { .. })))),
+        ("growing rests of a kind", any_policy(|it| matches!(it.backoff, Some(Backoff::Exponential { .. })))),
+        ("attempts of a kind", any_policy(|it| it.max_attempts.is_some())),
+        ("crashes of a kind", any_policy(|it| it.crashes_max.is_some())),
+        ("time-outs", any_policy(|it| it.timeout_ms.is_some())),
+        ("deadlines of a kind", any_policy(|it| it.max_age_ms.is_some())),
+        ("deadlines", plan.intents.iter().any(|intent| intent.enqueue.max_age_ms.is_some())),
     ];
     flags.chain(others.map(|(name, on)| (name.to_owned(), on))).collect()
 }

@@ -40,7 +40,8 @@ pub struct Coverage {
     pub reached: StateSet,
     /// Those that can't be: when, and of which job.
     pub impossible: Vec<(State, Duration, JobId)>,
-    /// Jobs that were left out: the wall clock was set back, and what their rows say happened at one of two times.
+    /// Jobs that were left out: the wall clock was set back, and what their rows say happened at one of two times; or somebody
+    /// retried them, and their rows tell of their last end alone.
     pub left_out: usize,
 }
 

@@ -109,7 +109,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "an only attempt that was taken back, and goes on",
-        why: "what was taken back is neither claimed nor started, it can't complete, fail or snooze, and is asked to stop in vain",
+        why: "what was taken back is neither claimed nor started, it can't complete, fail or snooze, and is asked to stop in vain; only its deadline may end it",
         forbids: |it| it.attempts == Attempts::One && it.lease == Lease::TakenBack && goes_on(it.job),
         applies: always,
     },
@@ -126,7 +126,10 @@ pub const RULES: &[Rule] = &[
         name: "a quarantine after few attempts",
         why: "a job is quarantined after its fifth crash, which is one of a fifth attempt at the earliest",
         forbids: |it| it.job == JobState::Quarantined && it.attempts < Attempts::More,
-        applies: |run| run.plan.options.limits.crashes_max >= 4,
+        applies: |run| {
+            let of_kinds = run.plan.policies.iter().filter_map(|it| it.policy.crashes_max);
+            of_kinds.chain([run.plan.options.limits.crashes_max]).all(|crashes| crashes >= 4)
+        },
     },
     Rule {
         name: "a paused worker without a pause",
@@ -139,10 +142,8 @@ pub const RULES: &[Rule] = &[
 
 /// Whether the attempt that brought a job there, or keeps it there, was not taken back.
 fn goes_on(job: JobState) -> bool {
-    let ended_by_its_holder = matches!(
-        job,
-        JobState::Backoff | JobState::Snooze | JobState::Held | JobState::Completed | JobState::Discarded
-    );
+    let ended_by_its_holder =
+        matches!(job, JobState::Backoff | JobState::Snooze | JobState::Held | JobState::Completed);
     job.is_leased() || ended_by_its_holder
 }
 
@@ -225,6 +226,8 @@ mod tests {
             state(J::CrashBackoff, L::TakenBack, W::Alive, 1),
             state(J::Line, L::TakenBack, W::None, 1),
             state(J::Quarantined, L::TakenBack, W::Dead, 5),
+            // By its deadline.
+            state(J::Discarded, L::TakenBack, W::Dead, 1),
         ] {
             assert_eq!(forbidden(&possible).map(|rule| rule.name), None, "{possible}");
         }

@@ -25,7 +25,9 @@ pub fn sample(evidence: &Evidence, facts: &Facts) -> Coverage {
         coverage: &mut coverage,
     };
     for job in lives.jobs() {
-        match lives.life(job) {
+        // Its rows tell of its last end alone.
+        let life = lives.life(job).filter(|_| !facts.retried.contains(&job));
+        match life {
             Some(life) => sampler.sample(job, &life),
             None => sampler.coverage.left_out += 1,
         }

@@ -2,11 +2,13 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::job::{
-    Attempt, Failure, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
-use outlive::store::{Change, FileState, Live, OpenError, RequestRow, SqlError, Storage, Store, StoreError, Stored};
+use outlive::store::{
+    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+};
 use outlive::{JobId, Options};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,12 +97,8 @@ impl<S: Store> Store for BuggyStore<S> {
         self.inner.waits(job).await
     }
 
-    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
-        self.inner.limits().await
-    }
-
-    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
-        self.inner.pauses().await
+    async fn settings(&mut self) -> Result<Settings, StoreError> {
+        self.inner.settings().await
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -118,6 +116,10 @@ impl<S: Store> Store for BuggyStore<S> {
             Some(bug) => bug.live(&self.memory, page),
             None => page,
         })
+    }
+
+    async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list(state, after, most).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {

@@ -9,8 +9,8 @@ use crate::workload::{
     Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, Script, Setting, WorkerPlan,
 };
 use outlive::Options;
-use outlive::job::{self, Backoff, Rate, Wall};
-use outlive::protocol::{Enqueue, QueueLimits, Scope, When};
+use outlive::job::{self, Backoff, Policy, Rate, Wall};
+use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
 use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
 
@@ -164,7 +164,8 @@ impl Cast {
             kind: KINDS[0].into(),
             queue: "default".into(),
             priority: 0,
-            max_attempts: 25,
+            max_attempts: None,
+            max_age_ms: None,
             payload: String::new(),
             when: When::Now,
             key: None,
@@ -188,7 +189,8 @@ impl Cast {
                     enqueue.priority = i16::try_from(priority.get()).expect("it was read within its limits");
                 }
                 JobOption::ConcurrencyKey { key } => enqueue.concurrency_key = Some(key.to_string()),
-                JobOption::MaxAttempts { attempts } => enqueue.max_attempts = count(attempts) as u32,
+                JobOption::MaxAttempts { attempts } => enqueue.max_attempts = Some(count(attempts) as u32),
+                JobOption::MaxAge { age } => enqueue.max_age_ms = Some(ms(*age)),
                 JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
                 JobOption::Work { work } => script.work_ms = ms(*work),
                 JobOption::Steps { steps } => script.steps = count(steps) as u32,
@@ -242,6 +244,7 @@ impl Cast {
         let mut plan = self.calm_plan();
         let (mut lease, mut concurrency, mut here) = (LEASE, vec![CONCURRENCY], None);
         let limits = &mut plan.options.limits;
+        let improvised = self.improvised;
         for item in &scenario.world.items {
             match item {
                 WorldItem::Lease { lease: chosen } => lease = *chosen,
@@ -250,9 +253,11 @@ impl Cast {
                 WorldItem::Page { bytes } => plan.options.page_bytes = count(bytes) as u32,
                 WorldItem::Sync { takes } => plan.sync_latency = *takes,
                 WorldItem::Downtime { lasting } => plan.downtime = *lasting,
-                WorldItem::Backoff { first, longest } => limits.backoff = Backoff { first: *first, longest: *longest },
+                WorldItem::Backoff { first, longest } => {
+                    limits.backoff = Backoff::Exponential { first: *first, longest: *longest }
+                }
                 WorldItem::CrashBackoff { first, longest } => {
-                    limits.crash_backoff = Backoff { first: *first, longest: *longest };
+                    limits.crash_backoff = Backoff::Exponential { first: *first, longest: *longest };
                 }
                 WorldItem::CrashesMax { crashes } => limits.crashes_max = count(crashes) as u32,
                 WorldItem::Improvised { end } => plan.faults_end = *end,
@@ -276,6 +281,7 @@ impl Cast {
                 WorldItem::Waits {} => plan.features.waits = true,
                 WorldItem::Mischief {} => plan.features.mischief = true,
                 WorldItem::Pauses {} => plan.features.pauses = true,
+                WorldItem::Retries {} => plan.features.retries = true,
                 WorldItem::AtOnce { jobs, queue } => {
                     limits_of(&mut plan.limits, queue).at_once = Some(count(jobs) as u32)
                 }
@@ -285,6 +291,26 @@ impl Cast {
                 WorldItem::Rate { jobs, period, burst, queue } => {
                     let (jobs, burst) = (count(jobs) as u32, count(burst) as u32);
                     limits_of(&mut plan.limits, queue).rate = Some(Rate { jobs, per_ms: ms(*period), burst });
+                }
+                WorldItem::Timeout { longest, kind } => {
+                    policy_of(&mut plan.policies, kind, improvised).timeout_ms = Some(ms(*longest));
+                }
+                WorldItem::MaxAge { age, kind } => {
+                    policy_of(&mut plan.policies, kind, improvised).max_age_ms = Some(ms(*age));
+                }
+                WorldItem::MaxAttempts { attempts, kind } => {
+                    policy_of(&mut plan.policies, kind, improvised).max_attempts = Some(count(attempts) as u32);
+                }
+                WorldItem::KindCrashes { crashes, kind } => {
+                    policy_of(&mut plan.policies, kind, improvised).crashes_max = Some(count(crashes) as u32);
+                }
+                WorldItem::FixedBackoff { rest, kind } => {
+                    let backoff = Backoff::Fixed { rest: *rest };
+                    policy_of(&mut plan.policies, kind, improvised).backoff = Some(backoff);
+                }
+                WorldItem::KindBackoff { first, longest, kind } => {
+                    let backoff = Backoff::Exponential { first: *first, longest: *longest };
+                    policy_of(&mut plan.policies, kind, improvised).backoff = Some(backoff);
                 }
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,
@@ -325,6 +351,7 @@ impl Cast {
             setting: if self.embedded { Setting::Embedded(machines.store) } else { Setting::Cluster(machines) },
             features: Features::default(),
             limits: Vec::new(),
+            policies: Vec::new(),
             options: Options { reserve_bytes: 256 << 10, ..Options::default() },
             intents: Vec::new(),
             queues: Vec::new(),
@@ -396,6 +423,16 @@ fn act(end: &AttemptScript) -> Act {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The policy of a kind, among those of a plan. In a world that is not improvised one handler does what all jobs say.
+fn policy_of<'a>(policies: &'a mut Vec<KindPolicy>, kind: &Name, improvised: bool) -> &'a mut Policy {
+    let kind = if improvised { kind.as_str() } else { KINDS[0] };
+    let place = policies.iter().position(|policy| policy.kind == kind).unwrap_or_else(|| {
+        policies.push(KindPolicy { kind: kind.to_owned(), policy: Policy::default() });
+        policies.len() - 1
+    });
+    &mut policies[place].policy
 }
 
 /// The limits of a queue, among those of a plan.

@@ -10,8 +10,8 @@ use crate::scn::{
     Scenario, Step, Times, Turn, Unmet, World, WorldItem,
 };
 use crate::workload::{Act, Intent, Plan, Script, WorkerPlan};
-use outlive::job::{self, Rate};
-use outlive::protocol::{Scope, When};
+use outlive::job::{self, Backoff, Policy, Rate};
+use outlive::protocol::{KindPolicy, Scope, When};
 use outlive_sim::Seed;
 use std::time::Duration;
 
@@ -65,6 +65,7 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.features.waits, WorldItem::Waits {});
     add(plan.features.mischief, WorldItem::Mischief {});
     add(plan.features.pauses, WorldItem::Pauses {});
+    add(plan.features.retries, WorldItem::Retries {});
     for limits in &plan.limits {
         let queue = || Name::new(&limits.queue).expect("what a plan names is a name");
         if let Some(jobs) = limits.at_once {
@@ -78,6 +79,29 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
             add(true, WorldItem::Rate { jobs, period: Duration::from_millis(per_ms), burst, queue: queue() });
         }
     }
+    for KindPolicy { kind, policy } in &plan.policies {
+        let kind = || Name::new(kind).expect("what a plan names is a name");
+        let Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = *policy;
+        match backoff {
+            Some(Backoff::Fixed { rest }) => add(true, WorldItem::FixedBackoff { rest, kind: kind() }),
+            Some(Backoff::Exponential { first, longest }) => {
+                add(true, WorldItem::KindBackoff { first, longest, kind: kind() });
+            }
+            None => {}
+        }
+        if let Some(attempts) = max_attempts {
+            add(true, WorldItem::MaxAttempts { attempts: count(attempts as usize), kind: kind() });
+        }
+        if let Some(ms) = max_age_ms {
+            add(true, WorldItem::MaxAge { age: Duration::from_millis(ms), kind: kind() });
+        }
+        if let Some(ms) = timeout_ms {
+            add(true, WorldItem::Timeout { longest: Duration::from_millis(ms), kind: kind() });
+        }
+        if let Some(crashes) = crashes_max {
+            add(true, WorldItem::KindCrashes { crashes: count(crashes as usize), kind: kind() });
+        }
+    }
     add(plan.features.restarts, WorldItem::Restarts {});
     add(plan.features.rivals, WorldItem::Rivals {});
     let limits = &plan.options.limits;
@@ -85,8 +109,13 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(true, WorldItem::Page { bytes: count(plan.options.page_bytes as usize) });
     add(plan.sync_latency > Duration::ZERO, WorldItem::Sync { takes: plan.sync_latency });
     add(true, WorldItem::Downtime { lasting: plan.downtime });
-    add(true, WorldItem::Backoff { first: limits.backoff.first, longest: limits.backoff.longest });
-    let (first, longest) = (limits.crash_backoff.first, limits.crash_backoff.longest);
+    let exponential = |backoff| match backoff {
+        Backoff::Exponential { first, longest } => (first, longest),
+        Backoff::Fixed { .. } => unreachable!("what is decided for all kinds is exponential in a plan"),
+    };
+    let (first, longest) = exponential(limits.backoff);
+    add(true, WorldItem::Backoff { first, longest });
+    let (first, longest) = exponential(limits.crash_backoff);
     add(true, WorldItem::CrashBackoff { first, longest });
     add(true, WorldItem::CrashesMax { crashes: count(limits.crashes_max as usize) });
     items
@@ -128,7 +157,12 @@ fn job(intent: &Intent) -> Job {
     if let Some(key) = &enqueue.concurrency_key {
         add(true, JobOption::ConcurrencyKey { key: name(key) });
     }
-    add(true, JobOption::MaxAttempts { attempts: count(enqueue.max_attempts as usize) });
+    if let Some(attempts) = enqueue.max_attempts {
+        add(true, JobOption::MaxAttempts { attempts: count(attempts as usize) });
+    }
+    if let Some(age) = enqueue.max_age_ms {
+        add(true, JobOption::MaxAge { age: Duration::from_millis(age) });
+    }
     match enqueue.when {
         When::Now => {}
         When::After(ms) => add(true, JobOption::Delay { delay: Duration::from_millis(ms) }),

@@ -32,7 +32,7 @@ pub struct Errand {
 /// What a client is to do.
 pub enum Wish {
     /// Enqueue the job of this number.
-    Enqueue(u64, Enqueue),
+    Enqueue(u64, Box<Enqueue>),
     /// Cancel it.
     Cancel(u64),
 }
@@ -61,7 +61,7 @@ pub async fn ask(cluster: Cluster, process: Process, known: Known, mut told: mps
     let service = cluster.connect(&process, &host);
     while let Some(Errand { wish, did_something }) = told.recv().await {
         let (number, request) = match wish {
-            Wish::Enqueue(number, enqueue) => (number, Request::Enqueue(enqueue)),
+            Wish::Enqueue(number, enqueue) => (number, Request::Enqueue(*enqueue)),
             Wish::Cancel(number) => {
                 let Some(job) = known.lock().unwrap().get(&number).copied() else { continue };
                 (number, Request::Cancel { job })

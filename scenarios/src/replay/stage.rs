@@ -291,7 +291,7 @@ impl Stage {
         let number = cast.number(job);
         let intent = &self.0.cluster.program.plan.intents[number as usize - 1];
         let place = cast.client_of(&cast.jobs[number as usize - 1]);
-        self.tell_client(place, Wish::Enqueue(number, intent.enqueue.clone()))
+        self.tell_client(place, Wish::Enqueue(number, Box::new(intent.enqueue.clone())))
     }
 
     /// Whether it did something, later on: who is down hears nothing.

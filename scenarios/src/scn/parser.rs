@@ -409,6 +409,17 @@ fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<
             WorldItem::Lease { lease } if !(LEASE_MIN..=LEASE_MAX).contains(lease) => {
                 "a lease is from 100ms to 24h".into()
             }
+            WorldItem::Timeout { longest: time, .. }
+            | WorldItem::MaxAge { age: time, .. }
+            | WorldItem::FixedBackoff { rest: time, .. }
+            | WorldItem::KindBackoff { first: time, .. }
+                if time.is_zero() =>
+            {
+                "this is no time at all: 1ms is the least".into()
+            }
+            WorldItem::KindBackoff { first, longest, .. } if longest < first => {
+                "the longest rest is shorter than the first".into()
+            }
             WorldItem::Rate { jobs, burst, .. } if burst.get() > jobs.get() => {
                 format!("a burst of {} is more than the {} jobs of the rate", burst.get(), jobs.get())
             }

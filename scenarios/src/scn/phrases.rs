@@ -67,6 +67,20 @@ phrases! {
         AtOncePerKey: "at-once-per-key" (jobs: Number<1, 1_000>) "of" (queue: Name);
         /// How many attempts of a queue may begin in some time, and how many at once after a rest.
         Rate: "rate" (jobs: Number<1, 1_000>) "in" (period: Duration) "burst" (burst: Number<1, 1_000>) "of" (queue: Name);
+        /// Somebody retries what has ended without a result.
+        Retries: "retries";
+        /// The longest time that an attempt of a kind may take.
+        Timeout: "timeout" (longest: Duration) "of" (kind: Name);
+        /// The time after which no attempt of a job of a kind begins.
+        MaxAge: "max-age" (age: Duration) "of" (kind: Name);
+        /// Failures after which a job of a kind is discarded.
+        MaxAttempts: "max-attempts" (attempts: Number<1, 1_000>) "of" (kind: Name);
+        /// Crashes after which a job of a kind is quarantined.
+        KindCrashes: "max-crashes" (crashes: Number<1, 1_000>) "of" (kind: Name);
+        /// The rest after each failure of a job of a kind.
+        FixedBackoff: "fixed-backoff" (rest: Duration) "of" (kind: Name);
+        /// The first rest after a failure of a job of a kind, and the longest.
+        KindBackoff: "growing-backoff" (first: Duration) "to" (longest: Duration) "of" (kind: Name);
         /// Somebody asks for what must be refused.
         Mischief: "mischief";
         /// Workers stop and start.
@@ -91,6 +105,8 @@ phrases! {
         ConcurrencyKey: "concurrency_key" "=" (key: Name);
         /// Failures after which it is discarded.
         MaxAttempts: "max_attempts" "=" (attempts: Number<1, 1_000>);
+        /// The time after which no attempt of it begins.
+        MaxAge: "max_age" "=" (age: Duration);
         /// How long it waits after its enqueue.
         Delay: "delay" "=" (delay: Duration);
         /// How long each of its attempts takes.

@@ -152,6 +152,10 @@ impl Sample for World {
                 WorldItem::Rate { jobs, burst, period, .. } => {
                     burst.get() <= jobs.get() && (Duration::from_millis(1)..=RATE_PERIOD_MAX).contains(period)
                 }
+                WorldItem::Timeout { longest: time, .. }
+                | WorldItem::MaxAge { age: time, .. }
+                | WorldItem::FixedBackoff { rest: time, .. } => !time.is_zero(),
+                WorldItem::KindBackoff { first, longest, .. } => !first.is_zero() && first <= longest,
                 WorldItem::Page { bytes } => bytes.get().cast_unsigned().is_power_of_two(),
                 _ => true,
             });

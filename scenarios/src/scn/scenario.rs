@@ -82,23 +82,30 @@ impl WorldItem {
                 | Self::Awaits {}
                 | Self::Waits {}
                 | Self::Pauses {}
+                | Self::Retries {}
                 | Self::Mischief {}
                 | Self::Restarts {}
                 | Self::Rivals {}
         )
     }
 
-    /// The queue that it is about, if it is about one.
-    fn queue(&self) -> Option<&Name> {
+    /// The queue or the kind that it is about, if it is about one.
+    fn about(&self) -> Option<&Name> {
         match self {
             Self::AtOnce { queue, .. } | Self::AtOncePerKey { queue, .. } | Self::Rate { queue, .. } => Some(queue),
+            Self::Timeout { kind, .. }
+            | Self::MaxAge { kind, .. }
+            | Self::MaxAttempts { kind, .. }
+            | Self::KindCrashes { kind, .. }
+            | Self::FixedBackoff { kind, .. }
+            | Self::KindBackoff { kind, .. } => Some(kind),
             _ => None,
         }
     }
 
     /// Whether a file that has both says something twice.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        discriminant(self) == discriminant(other) && self.queue() == other.queue()
+        discriminant(self) == discriminant(other) && self.about() == other.about()
     }
 }
 

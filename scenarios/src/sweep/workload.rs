@@ -54,7 +54,7 @@ fn checkpoints() -> Plan {
         _ => vec![Act::Complete],
     };
     let limits = Limits {
-        backoff: Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(1) },
+        backoff: Backoff::Exponential { first: Duration::from_millis(200), longest: Duration::from_secs(1) },
         ..Options::default().limits
     };
     let options = Options { page_bytes: 512, checkpoint_frames: 16, limits, ..Options::default() };
@@ -75,7 +75,8 @@ fn intent(number: u64, acts: Vec<Act>) -> Intent {
         kind: KINDS[(number % 2) as usize].into(),
         queue: "default".into(),
         priority: 0,
-        max_attempts: 5,
+        max_attempts: Some(5),
+        max_age_ms: None,
         payload: serde_json::to_string(&script).expect("a script is JSON"),
         when: When::Now,
         key: None,
@@ -91,6 +92,7 @@ fn plan(intents: Vec<Intent>, options: Options) -> Plan {
         drift_ppm: vec![0],
         features: Features::default(),
         limits: Vec::new(),
+        policies: Vec::new(),
         options: Options { reserve_bytes: 256 << 10, ..options },
         intents,
         queues: vec!["default".into()],

@@ -198,7 +198,11 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
             let jobs: Vec<String> = leases.iter().map(|lease| lease.job.to_string()).collect();
             format!("heartbeat of {} {}", if jobs.len() == 1 { "job" } else { "jobs" }, jobs.join(", "))
         }
-        Request::Cancel { job } | Request::Explain { job } | Request::Look { job } | Request::Await { job, .. } => {
+        Request::Cancel { job }
+        | Request::Retry { job }
+        | Request::Explain { job }
+        | Request::Look { job }
+        | Request::Await { job, .. } => {
             format!("{} job {job}", request.name())
         }
         Request::Signal(signal) => format!("signal {}", signal.name),
@@ -211,7 +215,10 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         | Request::Snooze { lease, .. }
         | Request::Wait { lease, .. }
         | Request::Obey { lease } => format!("{} {}", request.name(), of(lease)),
+        Request::Bulk { act, list } => format!("{act} all that are {} behind job {}", list.filter.state, list.after),
+        Request::List(list) => format!("which jobs are {}?", list.filter.state),
         Request::Limit(limits) => format!("limit queue {}", limits.queue),
+        Request::Policy(asked) => format!("policy of kind {}", asked.kind),
         Request::Pause { gate, by, .. } => format!("pause {gate} (by {by})"),
         Request::Resume { gate } => format!("resume {gate}"),
         Request::Gates => "which limits and pauses are there?".into(),
@@ -252,6 +259,8 @@ fn answered(reply: &Reply) -> String {
         Reply::Failed { next } => format!("it is written; what follows is {}", next.as_str()),
         Reply::Resumed { was_paused: true } => "it goes on".into(),
         Reply::Resumed { was_paused: false } => "it was not paused".into(),
+        Reply::Changed { jobs, .. } => format!("done for {jobs} jobs"),
+        Reply::Listed { jobs, .. } => format!("{} jobs", jobs.len()),
         Reply::Gated(view) => {
             format!("{} of queues are limited, {} gates are paused", view.limits.len(), view.pauses.len())
         }

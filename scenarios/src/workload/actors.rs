@@ -6,10 +6,11 @@ use super::transfers;
 use crate::event::{Event, Recorder};
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
-use outlive::job::{Gate, Holder, Lease, Nonce, Refusal, RequestId, Token};
+use outlive::job::{Gate, Holder, Lease, Nonce, Refusal, RequestId, State, Token};
+use outlive::limits::LIST_JOBS_MAX;
 use outlive::protocol::{
-    Call, CallError, Claim, Enqueue, Granted, On, Progress, QueueLimits, Reply, Reported, Request, Scope, Service,
-    Signal,
+    Bulk, Call, CallError, Claim, Enqueue, Filter, Granted, ListJobs, On, Progress, QueueLimits, Reply, Reported,
+    Request, Scope, Service, Signal,
 };
 use outlive::{Error, JobId, Outlive};
 use outlive_sim::{Process, Rng};
@@ -227,6 +228,40 @@ impl<H: Host> Actor<H> {
         }
     }
 
+    /// Retries what has ended without a result, now and then: one job, or some of a list.
+    pub async fn retry(self) {
+        let mut rng = self.rng("second chance");
+        while !self.outside.is_calm() {
+            self.rest(&mut rng, Duration::from_millis(5_000)).await;
+            let states = [State::Discarded, State::Discarded, State::Quarantined, State::Cancelled];
+            let (kind, state) = (rng.chance(0.4).then(|| (*rng.pick(&KINDS)).to_owned()), *rng.pick(&states));
+            let filter = Filter { state, kind, queue: None };
+            let list = ListJobs { filter, after: JobId(0), most: LIST_JOBS_MAX };
+            let listed = self.call(request_id(&mut rng), Request::List(list.clone())).await;
+            let Ok(Reply::Listed { jobs, .. }) = listed else { continue };
+            let jobs: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+            // Nobody knows whether one whose answer is lost waits again.
+            match rng.between(0..=5) {
+                0 => {
+                    jobs.iter().for_each(|job| self.outside.may_wait_again(*job));
+                    let list = ListJobs { most: rng.between(1..=3) as u32, ..list };
+                    drop(self.call_and_repeat(&mut rng, Request::Bulk { act: Bulk::Retry, list }).await);
+                }
+                1 if self.plan.features.cancels => {
+                    let filter = Filter { state: State::Waiting, kind: None, queue: Some(QUEUES[0].to_owned()) };
+                    let list = ListJobs { filter, after: JobId(0), most: 1 };
+                    drop(self.call_and_repeat(&mut rng, Request::Bulk { act: Bulk::Cancel, list }).await);
+                }
+                _ => {
+                    if let Some(&job) = pick(&mut rng, &jobs) {
+                        self.outside.may_wait_again(job);
+                        drop(self.call_and_repeat(&mut rng, Request::Retry { job }).await);
+                    }
+                }
+            }
+        }
+    }
+
     /// Sends the signals for which jobs wait, until all are sent.
     pub async fn send_signals(self) {
         let mut rng = self.rng("signaller");
@@ -289,11 +324,14 @@ impl<H: Host> Actor<H> {
         drop(self.call_and_repeat(rng, Request::Limit(usual)).await);
     }
 
-    /// Sets the limits of queues, as a program does at each start.
-    pub async fn set_limits(self) {
+    /// Sets the limits of queues and the policies of kinds, as a program does at each start.
+    pub async fn set_up(self) {
         let mut rng = self.rng("limits");
         for limits in self.plan.limits.clone() {
             drop(self.call(request_id(&mut rng), Request::Limit(limits)).await);
+        }
+        for policy in self.plan.policies.clone() {
+            drop(self.call(request_id(&mut rng), Request::Policy(policy)).await);
         }
     }
 
@@ -336,6 +374,11 @@ impl<H: Host> Actor<H> {
                     drop(self.call(request_id(&mut rng), Request::Gates).await);
                     if let Some(&job) = pick(&mut rng, &self.outside.known()) {
                         drop(self.call(request_id(&mut rng), Request::Look { job }).await);
+                        if rng.chance(0.5) {
+                            // Most jobs wait, run or are completed.
+                            self.outside.may_wait_again(job);
+                            drop(self.call(request_id(&mut rng), Request::Retry { job }).await);
+                        }
                     }
                 }
             }

@@ -48,7 +48,7 @@ impl Cluster {
         if program.plan.features.transfers {
             transfers::open_accounts(&host, &service).await;
         }
-        program.set_limits(&process, &host, &service).await;
+        program.set_up(&process, &host, &service).await;
         let options = ServeOptions { token: Some(TOKEN.into()), ..ServeOptions::default() };
         let outlive = Outlive::on(host.clone(), engine);
         let _server = Server::start(&outlive, SERVER, options).await.expect("the port is free");

@@ -15,7 +15,7 @@ mod waits;
 
 pub use cluster::Cluster;
 pub use outside::Outside;
-pub use plan::{Act, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan};
+pub use plan::{Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan};
 pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use setting::{Machines, Setting, Workload};

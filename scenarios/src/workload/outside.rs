@@ -239,6 +239,13 @@ impl Outside {
         self.0.lock().unwrap().terminal.insert(job);
     }
 
+    /// A job may wait again: somebody retries it.
+    pub fn may_wait_again(&self, job: JobId) {
+        let mut memory = self.0.lock().unwrap();
+        memory.terminal.remove(&job);
+        memory.known.insert(job);
+    }
+
     /// Clients behave from now on: nobody claims and keeps silent, nobody forges.
     pub fn calm_down(&self) {
         self.0.lock().unwrap().calm = true;

@@ -7,9 +7,8 @@ use super::faults;
 use super::profile::Profile;
 use super::setting::{Setting, Workload};
 use outlive::Options;
-use outlive::job::Rate;
-use outlive::job::{Backoff, Limits, Unmet};
-use outlive::protocol::{Enqueue, QueueLimits, Scope, When};
+use outlive::job::{Backoff, Limits, Policy, Rate, Unmet};
+use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -25,6 +24,8 @@ pub struct Plan {
     pub features: Features,
     /// The limits that whoever opens the file sets.
     pub limits: Vec<QueueLimits>,
+    /// The policies of kinds that he sets.
+    pub policies: Vec<KindPolicy>,
     /// What the queue is opened with.
     pub options: Options,
     /// The jobs that clients want.
@@ -97,6 +98,8 @@ pub struct Features {
     pub pauses: bool,
     /// Somebody who asks for what must be refused.
     pub mischief: bool,
+    /// Somebody who retries what has ended without a result.
+    pub retries: bool,
 }
 
 /// A worker of the program.
@@ -270,6 +273,7 @@ impl Plan {
         let mut plan = Self {
             features,
             limits: Vec::new(),
+            policies: Vec::new(),
             options,
             intents,
             queues: QUEUES.map(str::to_owned).to_vec(),
@@ -331,6 +335,11 @@ impl Plan {
             plan.limits = QUEUES.iter().filter_map(|queue| limits_of(queue, fork.fork("limit"))).collect();
             plan.intents.iter_mut().for_each(|intent| let_share(intent, fork.fork("concurrency key")));
         }
+        if fork.fork("policies").chance(0.4) {
+            plan.policies = KINDS.iter().filter_map(|kind| policy_of(kind, fork.fork("policy"))).collect();
+            plan.intents.iter_mut().for_each(|intent| let_policy_decide(intent, fork.fork("tries")));
+        }
+        plan.features.retries = fork.fork("retries").chance(0.3);
         plan.features.mischief = fork.fork("mischief").chance(0.3);
         plan.features.pauses = fork.fork("pauses").chance(0.3);
         if fork.fork("services").chance(0.3) {
@@ -372,6 +381,7 @@ impl Features {
             waits: false,
             pauses: false,
             mischief: false,
+            retries: false,
         }
     }
 }
@@ -380,8 +390,8 @@ fn options(rng: &mut Rng) -> Options {
     let first = |rng: &mut Rng| Duration::from_millis(rng.between(100..=1_000));
     Options {
         limits: Limits {
-            backoff: Backoff { first: first(rng), longest: Duration::from_secs(8) },
-            crash_backoff: Backoff { first: first(rng), longest: Duration::from_secs(4) },
+            backoff: Backoff::Exponential { first: first(rng), longest: Duration::from_secs(8) },
+            crash_backoff: Backoff::Exponential { first: first(rng), longest: Duration::from_secs(4) },
             crashes_max: 5,
         },
         checkpoint_frames: *rng.pick(&[4, 16, 32, 48, 64, 64, 80, 80, 100, 100, 100, 1_000]),
@@ -416,7 +426,8 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
         kind: KINDS[rng.between(0..=2) as usize].into(),
         queue: QUEUES[lane].into(),
         priority,
-        max_attempts: rng.between(1..=4) as u32,
+        max_attempts: Some(rng.between(1..=4) as u32),
+        max_age_ms: None,
         payload,
         when,
         key,
@@ -499,6 +510,34 @@ fn limits_of(queue: &str, fork: Fork) -> Option<QueueLimits> {
     (at_once.is_some() || at_once_per_key.is_some() || rate.is_some()).then_some(limits)
 }
 
+/// The policy of a kind, in most runs that have any.
+fn policy_of(kind: &str, fork: Fork) -> Option<KindPolicy> {
+    let mut rng = fork.fork(kind).rng();
+    let mut some = |chance: f64, least: u64, most: u64| rng.chance(chance).then(|| rng.between(least..=most));
+    let max_attempts = some(0.5, 1, 4).map(|attempts| attempts as u32);
+    let (max_age_ms, timeout_ms) = (some(0.3, 2_000, 40_000), some(0.5, 5, 1_200));
+    let crashes_max = some(0.3, 4, 7).map(|crashes| crashes as u32);
+    let (fixed, first) = (some(0.4, 50, 3_000), some(0.5, 50, 1_000));
+    let backoff = match (fixed, first) {
+        (Some(rest), _) => Some(Backoff::Fixed { rest: Duration::from_millis(rest) }),
+        (None, Some(first)) => {
+            Some(Backoff::Exponential { first: Duration::from_millis(first), longest: Duration::from_secs(4) })
+        }
+        (None, None) => None,
+    };
+    let policy = Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max };
+    policy.decides_something().then(|| KindPolicy { kind: kind.to_owned(), policy })
+}
+
+/// Lets the policy of its kind decide how often most of the jobs are tried, and some say for how long.
+fn let_policy_decide(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    if rng.chance(0.7) {
+        intent.enqueue.max_attempts = None;
+    }
+    intent.enqueue.max_age_ms = rng.chance(0.15).then(|| rng.between(500..=30_000));
+}
+
 /// Lets half of the jobs share slots with some others.
 fn let_share(intent: &mut Intent, fork: Fork) {
     let mut rng = fork.key(intent.number).rng();
@@ -534,8 +573,9 @@ fn let_key_end(intent: &mut Intent, fork: Fork) {
 }
 
 fn acts(number: u64, features: &Features, rng: &mut Rng) -> Vec<Act> {
-    // One job of a run, at the most, kills its process each time: it must end quarantined.
-    if features.poison && number == 5 {
+    // Two jobs of a run, at the most, kill their process each time: they must end quarantined, and run beside each other
+    // only until they are suspected.
+    if features.poison && matches!(number, 5 | 6) {
         return vec![Act::Kill];
     }
     let mut acts = Vec::new();

@@ -52,7 +52,7 @@ impl Program {
         if self.plan.features.transfers {
             transfers::open_accounts(&host, &service).await;
         }
-        self.set_limits(&process, &host, &service).await;
+        self.set_up(&process, &host, &service).await;
         self.start_producers(&process, &host, &service, self.plan.producers);
         self.start_claimers(&process, &host, &service);
         self.start_onlookers(&process, &host, &service);
@@ -81,10 +81,10 @@ impl Program {
         Actor { process: process.clone(), host: host.clone(), service: service.clone(), outside, plan }
     }
 
-    /// Sets the limits of queues, if there are any.
-    pub async fn set_limits<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
-        if !self.plan.limits.is_empty() {
-            self.actor(process, host, service).set_limits().await;
+    /// Sets the limits of queues and the policies of kinds, if there are any.
+    pub async fn set_up<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
+        if !self.plan.limits.is_empty() || !self.plan.policies.is_empty() {
+            self.actor(process, host, service).set_up().await;
         }
     }
 
@@ -113,6 +113,9 @@ impl Program {
         }
         if self.plan.features.pauses {
             process.spawn("steward", actor.clone().pause_and_resume()).detach();
+        }
+        if self.plan.features.retries {
+            process.spawn("second chance", actor.clone().retry()).detach();
         }
         if self.plan.features.mischief {
             process.spawn("mischief", actor.clone().make_mischief(self.recorder.clone())).detach();

@@ -2,10 +2,10 @@
 
 use crate::job::{
     Attempt, AttemptEnd, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, NewJob, Next,
-    PauseRow, Probe, ProgressRow, Rate, RequestId, SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow,
-    Wall,
+    PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, SignalRow, State, Steady, StepRow, Token, Wait,
+    WaitOn, WaitRow, Wall,
 };
-use crate::store::{FileState, Live, RequestRow};
+use crate::store::{FileState, Listed, Live, RequestRow};
 use std::sync::Arc;
 use turso_core::{Row, Value};
 
@@ -62,6 +62,14 @@ impl<'a> Columns<'a> {
         parse(self.text()?).ok_or_else(|| self.wrong("a known word"))
     }
 
+    fn optional_due(&mut self) -> Result<Option<Due>, Wrong> {
+        match (self.optional_integer()?, self.optional_integer()?) {
+            (None, None) => Ok(None),
+            (Some(steady), Some(wall)) => Ok(Some(Due { steady: Some(Steady(steady)), wall: Wall(wall) })),
+            _ => Err(self.wrong("a time on both clocks or on none")),
+        }
+    }
+
     fn wait_on(&mut self) -> Result<Option<WaitOn>, Wrong> {
         let text = self.optional_text()?;
         text.map(|text| serde_json::from_str(text).map_err(|_| self.wrong("what a job waits for"))).transpose()
@@ -103,6 +111,8 @@ impl<'a> Columns<'a> {
             snoozes: self.count()?,
             releases: self.count()?,
             cancel_requested: self.integer()? != 0,
+            deadline: self.optional_due()?,
+            retried_at: self.optional_integer()?.map(Wall),
             enqueued_at: Wall(self.integer()?),
             finished_at: self.optional_integer()?.map(Wall),
             result: self.optional_text()?.map(Arc::from),
@@ -121,7 +131,24 @@ impl<'a> Columns<'a> {
         let priority = i16::try_from(self.integer()?).map_err(|_| self.wrong("a priority"))?;
         let concurrency_key = self.optional_text()?.map(Arc::from);
         let leased = self.optional_integer()?.map(Token).filter(|_| state == State::Running);
-        Ok(Live { id, queue, kind, priority, concurrency_key, wait, wait_on, due, leased })
+        let (deadline, crashes) = (self.optional_due()?, self.count()?);
+        Ok(Live { id, queue, kind, priority, concurrency_key, wait, wait_on, due, deadline, crashes, leased })
+    }
+
+    pub fn listed(mut self) -> Result<Listed, Wrong> {
+        Ok(Listed {
+            id: JobId(self.integer()?),
+            kind: self.text()?.into(),
+            queue: self.text()?.into(),
+            state: self.word(State::parse)?,
+            token: self.optional_integer()?.map(Token),
+            attempts: self.count()?,
+            max_attempts: self.count()?,
+            failures: self.count()?,
+            crashes: self.count()?,
+            enqueued_at: Wall(self.integer()?),
+            finished_at: self.optional_integer()?.map(Wall),
+        })
     }
 
     pub fn attempt(mut self) -> Result<Attempt, Wrong> {
@@ -137,6 +164,8 @@ impl<'a> Columns<'a> {
             started_at: self.optional_integer()?.map(Wall),
             lease_ms: self.integer()?,
             expires: Steady(self.integer()?),
+            timeout_ms: self.optional_integer()?,
+            overdue: self.optional_integer()?.map(Steady),
             end: match (self.optional_integer()?, self.optional_text()?) {
                 (None, None) => None,
                 (Some(at), Some(word)) => {
@@ -250,6 +279,18 @@ impl<'a> Columns<'a> {
         })
     }
 
+    pub fn policy(mut self) -> Result<PolicyRow, Wrong> {
+        let kind = self.text()?.into();
+        let backoff = self.optional_text()?;
+        let backoff =
+            backoff.map(|text| serde_json::from_str(text).map_err(|_| self.wrong("a backoff"))).transpose()?;
+        let max_attempts = self.optional_count()?;
+        let max_age_ms = self.optional_integer()?.map(|ms| ms.max(0).cast_unsigned());
+        let timeout_ms = self.optional_integer()?.map(|ms| ms.max(0).cast_unsigned());
+        let crashes_max = self.optional_count()?;
+        Ok(PolicyRow { kind, policy: Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } })
+    }
+
     pub fn pause(mut self) -> Result<PauseRow, Wrong> {
         let (word, name) = (self.text()?, self.text()?);
         let gate = Gate::parse(word, name).ok_or_else(|| self.wrong("a queue or a kind"))?;
@@ -318,7 +359,8 @@ pub fn state(state: &FileState) -> [Value; 7] {
     ]
 }
 
-pub fn new_job(job: &Job) -> [Value; 22] {
+pub fn new_job(job: &Job) -> [Value; 25] {
+    let [deadline_steady, deadline_wall] = deadline(job);
     [
         integer(job.id.0),
         text(&job.new.kind),
@@ -338,6 +380,9 @@ pub fn new_job(job: &Job) -> [Value; 22] {
         count(job.snoozes),
         count(job.releases),
         integer(i64::from(job.cancel_requested)),
+        deadline_steady,
+        deadline_wall,
+        optional(job.retried_at.map(|at| at.0)),
         integer(job.enqueued_at.0),
         optional(job.finished_at.map(|at| at.0)),
         job.result.as_deref().map_or(Value::Null, text),
@@ -345,7 +390,8 @@ pub fn new_job(job: &Job) -> [Value; 22] {
     ]
 }
 
-pub fn changed_job(job: &Job) -> [Value; 15] {
+pub fn changed_job(job: &Job) -> [Value; 18] {
+    let [deadline_steady, deadline_wall] = deadline(job);
     [
         integer(job.id.0),
         word(job.state.as_str()),
@@ -362,7 +408,15 @@ pub fn changed_job(job: &Job) -> [Value; 15] {
         optional(job.finished_at.map(|at| at.0)),
         job.result.as_deref().map_or(Value::Null, text),
         wait_on(job),
+        deadline_steady,
+        deadline_wall,
+        optional(job.retried_at.map(|at| at.0)),
     ]
+}
+
+fn deadline(job: &Job) -> [Value; 2] {
+    let steady = job.deadline.and_then(|deadline| deadline.steady).map(|steady| steady.0);
+    [optional(steady), optional(job.deadline.map(|deadline| deadline.wall.0))]
 }
 
 fn wait_on(job: &Job) -> Value {
@@ -387,7 +441,7 @@ pub fn wait(row: &WaitRow) -> [Value; 3] {
     [integer(row.job.0), text(&row.step), integer(row.on.0)]
 }
 
-pub fn new_attempt(attempt: &Attempt) -> [Value; 12] {
+pub fn new_attempt(attempt: &Attempt) -> [Value; 14] {
     [
         integer(attempt.token.0),
         integer(attempt.job.0),
@@ -399,18 +453,21 @@ pub fn new_attempt(attempt: &Attempt) -> [Value; 12] {
         optional(attempt.started_at.map(|at| at.0)),
         integer(attempt.lease_ms),
         integer(attempt.expires.0),
+        optional(attempt.timeout_ms),
+        optional(attempt.overdue.map(|overdue| overdue.0)),
         optional(attempt.end.map(|(at, _)| at.0)),
         attempt.end.map_or(Value::Null, |(_, end)| word(end.as_str())),
     ]
 }
 
-pub fn changed_attempt(attempt: &Attempt) -> [Value; 5] {
+pub fn changed_attempt(attempt: &Attempt) -> [Value; 6] {
     [
         integer(attempt.token.0),
         optional(attempt.started_at.map(|at| at.0)),
         integer(attempt.expires.0),
         optional(attempt.end.map(|(at, _)| at.0)),
         attempt.end.map_or(Value::Null, |(_, end)| word(end.as_str())),
+        optional(attempt.overdue.map(|overdue| overdue.0)),
     ]
 }
 
@@ -477,6 +534,19 @@ pub fn limit(row: &LimitRow) -> [Value; 7] {
         optional(rate.map(|rate| rate.per_ms.cast_signed())),
         optional_count(rate.map(|rate| rate.burst)),
         integer(*full_at_ns),
+    ]
+}
+
+pub fn policy(row: &PolicyRow) -> [Value; 6] {
+    let Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = row.policy;
+    let optional_count = |value: Option<u32>| optional(value.map(i64::from));
+    [
+        text(&row.kind),
+        backoff.map_or(Value::Null, |backoff| text(&serde_json::to_string(&backoff).expect("it is JSON"))),
+        optional_count(max_attempts),
+        optional(max_age_ms.map(u64::cast_signed)),
+        optional(timeout_ms.map(u64::cast_signed)),
+        optional_count(crashes_max),
     ]
 }
 

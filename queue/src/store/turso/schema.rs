@@ -1,5 +1,7 @@
 //! The tables, as a person with `sqlite3` finds them.
 
+use crate::job::State;
+
 /// "Outl", in the file's header: this file is ours.
 pub const APPLICATION_ID: i64 = 0x4f75_746c;
 
@@ -49,12 +51,18 @@ pub const TABLES: &[&str] = &[
         snoozes INTEGER NOT NULL,
         releases INTEGER NOT NULL,
         cancel_requested INTEGER NOT NULL,
+        deadline_steady_ms INTEGER,
+        deadline_wall_ms INTEGER,
+        retried_at_ms INTEGER,
         enqueued_at_ms INTEGER NOT NULL,
         finished_at_ms INTEGER,
         result TEXT,
         payload TEXT NOT NULL
     ) STRICT",
     "CREATE INDEX outlive_jobs_live ON outlive_jobs (id) WHERE finished_at_ms IS NULL",
+    "CREATE INDEX outlive_jobs_discarded ON outlive_jobs (id) WHERE state = 'discarded'",
+    "CREATE INDEX outlive_jobs_quarantined ON outlive_jobs (id) WHERE state = 'quarantined'",
+    "CREATE INDEX outlive_jobs_cancelled ON outlive_jobs (id) WHERE state = 'cancelled'",
     "CREATE TABLE outlive_attempts (
         token INTEGER PRIMARY KEY,
         job INTEGER NOT NULL,
@@ -66,6 +74,8 @@ pub const TABLES: &[&str] = &[
         started_at_ms INTEGER,
         lease_ms INTEGER NOT NULL,
         expires_steady_ms INTEGER NOT NULL,
+        timeout_ms INTEGER,
+        overdue_steady_ms INTEGER,
         ended_at_ms INTEGER,
         ended TEXT
     ) STRICT",
@@ -136,6 +146,14 @@ pub const TABLES: &[&str] = &[
         rate_burst INTEGER,
         full_at_steady_ns INTEGER NOT NULL
     ) STRICT",
+    "CREATE TABLE outlive_policies (
+        kind TEXT PRIMARY KEY,
+        backoff TEXT,
+        max_attempts INTEGER,
+        max_age_ms INTEGER,
+        timeout_ms INTEGER,
+        crashes_max INTEGER
+    ) STRICT",
     "CREATE TABLE outlive_pauses (
         gate TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -170,23 +188,46 @@ pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job =
 pub const JOB: &str = "SELECT * FROM outlive_jobs WHERE id = ?1";
 // A literal in the condition, or the partial index is not used.
 pub const LIVE: &str = "SELECT id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, priority, concurrency_key, \
-    token FROM outlive_jobs \
+    token, deadline_steady_ms, deadline_wall_ms, crashes FROM outlive_jobs \
     WHERE finished_at_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
+/// The jobs among which are those in a state, by rising id: no more than are asked for are looked at.
+pub const fn list(state: State) -> &'static str {
+    // A literal in the condition, or the partial index is not used.
+    macro_rules! list {
+        ($condition:literal) => {
+            concat!(
+                "SELECT id, kind, queue, state, token, attempts, max_attempts, failures, crashes, enqueued_at_ms, ",
+                "finished_at_ms FROM outlive_jobs WHERE ",
+                $condition,
+                " AND id > ?1 ORDER BY id LIMIT ?2"
+            )
+        };
+    }
+    match state {
+        State::Waiting | State::Running => list!("finished_at_ms IS NULL"),
+        State::Completed => list!("id > 0"),
+        State::Discarded => list!("state = 'discarded'"),
+        State::Cancelled => list!("state = 'cancelled'"),
+        State::Quarantined => list!("state = 'quarantined'"),
+    }
+}
+
 pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, \
     priority, concurrency_key, token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, \
-    enqueued_at_ms, finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
-    ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+    deadline_steady_ms, deadline_wall_ms, retried_at_ms, enqueued_at_ms, finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, \
+    ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
 pub const UPDATE_JOB: &str = "UPDATE outlive_jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
-    finished_at_ms = ?13, result = ?14, wait_on = ?15 WHERE id = ?1";
+    finished_at_ms = ?13, result = ?14, wait_on = ?15, deadline_steady_ms = ?16, deadline_wall_ms = ?17, \
+    retried_at_ms = ?18 WHERE id = ?1";
 
 pub const ATTEMPT: &str = "SELECT * FROM outlive_attempts WHERE token = ?1";
 pub const ATTEMPTS: &str = "SELECT * FROM outlive_attempts WHERE job = ?1 ORDER BY token";
 pub const INSERT_ATTEMPT: &str = "INSERT INTO outlive_attempts (token, job, number, worker, holder, nonce, claimed_at_ms, \
-    started_at_ms, lease_ms, expires_steady_ms, ended_at_ms, ended) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    started_at_ms, lease_ms, expires_steady_ms, timeout_ms, overdue_steady_ms, ended_at_ms, ended) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 pub const UPDATE_ATTEMPT: &str = "UPDATE outlive_attempts SET started_at_ms = ?2, expires_steady_ms = ?3, ended_at_ms = ?4, \
-    ended = ?5 WHERE token = ?1";
+    ended = ?5, overdue_steady_ms = ?6 WHERE token = ?1";
 
 pub const FAILURE: &str = "SELECT token, job, attempt, at_ms, how, message, causes, retryable, decision, \
     due_steady_ms, due_wall_ms FROM outlive_failures WHERE token = ?1";
@@ -233,6 +274,14 @@ pub const UPDATE_LIMIT: &str = "UPDATE outlive_limits SET at_once = ?2, at_once_
     rate_per_ms = ?5, rate_burst = ?6, full_at_steady_ns = ?7 WHERE queue = ?1";
 
 pub const DELETE_LIMIT: &str = "DELETE FROM outlive_limits WHERE queue = ?1";
+
+pub const POLICIES: &str =
+    "SELECT kind, backoff, max_attempts, max_age_ms, timeout_ms, crashes_max FROM outlive_policies ORDER BY kind";
+pub const INSERT_POLICY: &str = "INSERT INTO outlive_policies (kind, backoff, max_attempts, max_age_ms, timeout_ms, \
+    crashes_max) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+pub const UPDATE_POLICY: &str = "UPDATE outlive_policies SET backoff = ?2, max_attempts = ?3, max_age_ms = ?4, \
+    timeout_ms = ?5, crashes_max = ?6 WHERE kind = ?1";
+pub const DELETE_POLICY: &str = "DELETE FROM outlive_policies WHERE kind = ?1";
 
 pub const PAUSES: &str = "SELECT * FROM outlive_pauses ORDER BY gate, name, is_down";
 pub const INSERT_PAUSE: &str = "INSERT INTO outlive_pauses (gate, name, is_down, paused_by, why, at_ms, probe_every_ms, \

@@ -5,11 +5,10 @@ use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, LimitRow, PauseRow, ProgressRow, RequestId, SignalRow, Steady, StepRow, Token,
-    WaitRow,
+    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows, Statement};
-use crate::store::{Change, FileState, Live, RequestRow, SqlError, Store, StoreError, Stored};
+use crate::store::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
 use std::path::PathBuf;
 use std::time::Duration;
 use turso_core::Value;
@@ -89,6 +88,9 @@ impl<H: Host> TursoStore<H> {
             Change::InsertLimit(row) => database.execute(sql::INSERT_LIMIT, rows::limit(&row)).await,
             Change::UpdateLimit(row) => database.execute(sql::UPDATE_LIMIT, rows::limit(&row)).await,
             Change::DeleteLimit { queue } => database.execute(sql::DELETE_LIMIT, [rows::text(&queue)]).await,
+            Change::InsertPolicy(row) => database.execute(sql::INSERT_POLICY, rows::policy(&row)).await,
+            Change::UpdatePolicy(row) => database.execute(sql::UPDATE_POLICY, rows::policy(&row)).await,
+            Change::DeletePolicy { kind } => database.execute(sql::DELETE_POLICY, [rows::text(&kind)]).await,
             Change::InsertPause(row) => database.execute(sql::INSERT_PAUSE, rows::pause(&row)).await,
             Change::UpdatePause(row) => database.execute(sql::UPDATE_PAUSE, rows::pause(&row)).await,
             Change::DeletePause { gate, is_down } => {
@@ -173,12 +175,12 @@ impl<H: Host> Store for TursoStore<H> {
         self.all(sql::WAITS, [rows::integer(job.0)], |row| row.wait()).await
     }
 
-    async fn limits(&mut self) -> Result<Vec<LimitRow>, StoreError> {
-        self.all(sql::LIMITS, [], |row| row.limit()).await
-    }
-
-    async fn pauses(&mut self) -> Result<Vec<PauseRow>, StoreError> {
-        self.all(sql::PAUSES, [], |row| row.pause()).await
+    async fn settings(&mut self) -> Result<Settings, StoreError> {
+        Ok(Settings {
+            limits: self.all(sql::LIMITS, [], |row| row.limit()).await?,
+            pauses: self.all(sql::PAUSES, [], |row| row.pause()).await?,
+            policies: self.all(sql::POLICIES, [], |row| row.policy()).await?,
+        })
     }
 
     async fn request(&mut self, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
@@ -196,6 +198,11 @@ impl<H: Host> Store for TursoStore<H> {
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
         let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
         self.all(sql::LIVE, [rows::integer(after.0), most], |row| row.live()).await
+    }
+
+    async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
+        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        self.all(sql::list(state), [rows::integer(after.0), most], |row| row.listed()).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {

@@ -174,12 +174,19 @@ pub fn expected(rows: &Rows, moment: Moment, row: &JobRow, is_due: bool) -> Opti
     };
     let pauses = [of("queue", false), of("kind", false), of("kind", true)];
     let mut said: Vec<String> = pauses.into_iter().flatten().map(says).collect();
-    let Some(limit) = rows.limits.get(&row.queue).filter(|_| is_due) else { return Some(said) };
+    if !is_due {
+        return Some(said);
+    }
+    let suspects = rows.jobs.values().filter(|it| it.state == "running" && it.crashes >= 2).count();
+    let is_suspect = row.crashes >= 2 && suspects > 0;
+    said.extend(is_suspect.then(|| format!("suspect {} beside {suspects} until free", row.crashes)));
+    let limit = rows.limits.get(&row.queue);
     // A lease that was lost in between was held when the job was asked.
     let ended = rows.attempts.values().filter_map(|attempt| attempt.ended_ms).max();
-    if ended.is_some_and(|ended| ended + 2 >= moment.wall_ms.0) {
+    if (limit.is_some() || row.crashes >= 2) && ended.is_some_and(|ended| ended + 2 >= moment.wall_ms.0) {
         return None;
     }
+    let Some(limit) = limit else { return Some(said) };
     let running: Vec<&JobRow> =
         rows.jobs.values().filter(|it| it.state == "running" && it.queue == row.queue).collect();
     let leased = |count: usize| i64::try_from(count).expect("a run is small");

@@ -55,9 +55,13 @@ fn before(
     report: &mut Report,
 ) {
     let Some(unmet) = unmet else { return };
+    // Whoever retries it does not let it wait for others again.
+    if job.retried_ms.is_some() {
+        return;
+    }
     let first = rows.attempts.values().find(|attempt| attempt.job == id && attempt.number == 1);
     for other in others {
-        let Some(it) = rows.jobs.get(other) else { continue };
+        let Some(it) = rows.jobs.get(other).filter(|it| it.retried_ms.is_none()) else { continue };
         let early = first.filter(|attempt| {
             let ended_later = it.finished_ms.is_none_or(|ended| ended > attempt.claimed_ms);
             // A clock that was set back shows later times first.
@@ -76,7 +80,9 @@ fn before(
     if let Some(on) = job.wait_on.as_ref().filter(|on| on["on"] == "unmet") {
         let other = on["job"].as_i64().and_then(|other| rows.jobs.get(&other));
         let ended = if unmet == Unmet::Discard { "discarded" } else { "cancelled" };
-        let right = job.state == ended && unmet != Unmet::Run && other.is_some_and(|it| on["state"] == it.state);
+        let right = job.state == ended
+            && unmet != Unmet::Run
+            && other.is_some_and(|it| on["state"] == it.state || it.retried_ms.is_some());
         report.expect("I4.h", right, || {
             let says =
                 format!("job {id} was to be {unmet:?}ed and is {} because of {on}, which is {other:?}", job.state);
@@ -84,6 +90,9 @@ fn before(
         });
     }
 }
+
+/// The states out of which a job can be retried.
+const ENDS_TO_RETRY: [&str; 3] = ["discarded", "cancelled", "quarantined"];
 
 /// What a handler was told of the ends of other jobs is how these ended.
 fn joined(rows: &Rows, (id, step): (i64, &str), others: &[i64], report: &mut Report) {
@@ -93,7 +102,13 @@ fn joined(rows: &Rows, (id, step): (i64, &str), others: &[i64], report: &mut Rep
         .iter()
         .filter_map(|it| Some((it["job"].as_i64()?, it["state"].as_str()?.to_owned())))
         .collect();
-    let is = |other: &i64| rows.jobs.get(other).filter(|it| it.finished).map(|it| (*other, it.state.clone()));
+    // What was retried had ended before, nobody knows how; only completed it had not.
+    let before = |other: i64| told.iter().find(|(job, state)| *job == other && ENDS_TO_RETRY.contains(&&**state));
+    let is = |other: &i64| {
+        let row = rows.jobs.get(other)?;
+        let before = before(*other).filter(|_| row.retried_ms.is_some());
+        before.cloned().or_else(|| row.finished.then(|| (*other, row.state.clone())))
+    };
     let ended: Option<Vec<(i64, String)>> = others.iter().map(is).collect();
     let mut expected = ended.unwrap_or_default();
     expected.sort();

@@ -65,6 +65,10 @@ fn none_too_early(facts: &Facts, rows: &Rows, (key, scope): (&str, Scope), told:
     jobs.dedup_by_key(|(job, _)| **job);
     for pair in jobs.windows(2) {
         let ((first, earlier), (job, later)) = (pair[0], pair[1]);
+        // Its first end freed the key, and nobody knows when that was.
+        if facts.retried.contains(first) && scope == Scope::WhilePending {
+            continue;
+        }
         let free = match scope {
             Scope::WhilePending => earlier.finished_ms.is_some_and(|ended| ended <= later.enqueued_ms),
             Scope::PeriodMs(ms) => {
@@ -89,6 +93,7 @@ fn none_too_late(facts: &Facts, (key, scope): (&str, Scope), told: &[Told<'_>], 
             continue;
         }
         let over = match scope {
+            Scope::WhilePending if facts.retried.contains(job) => None,
             Scope::WhilePending => ended(facts, *job),
             Scope::PeriodMs(ms) if !facts.wall_jumped => Some(known + Duration::from_millis(ms) + TICK),
             Scope::PeriodMs(_) | Scope::Forever => None,

@@ -3,6 +3,7 @@
 mod acknowledge_before_sync;
 mod address_in_the_trace;
 mod backoff_forgotten;
+mod backoff_of_a_kind_unheard;
 mod bound_never_shrinks;
 mod bucket_kept_in_memory;
 mod cancel_dropped;
@@ -11,6 +12,7 @@ mod completion_called_discard;
 mod completion_written_late;
 mod crash_count_rotates;
 mod crash_counted_as_failure;
+mod deadline_forgotten;
 mod directory_never_synced;
 mod early_signal_lost;
 mod effect_before_its_completion;
@@ -67,6 +69,8 @@ mod start_not_written;
 mod step_kept_in_memory;
 mod steps_not_recalled;
 mod sync_error_ignored;
+mod time_out_unheard;
+mod time_out_unsaid;
 mod time_to_wait_forgotten;
 mod trust_too_long;
 mod tx_step_apart;
@@ -77,6 +81,7 @@ mod unstarted_lease_without_end;
 mod wait_without_a_reason;
 mod waits_unheard_after_restart;
 mod workers_elsewhere_forgotten;
+mod workers_untold;
 mod zombie_step_accepted;
 mod zombie_told_done;
 
@@ -155,6 +160,11 @@ pub const ALL: &[&dyn Bug] = &[
     &slots_unsaid::SlotsUnsaid,
     &one_more_of_a_queue::OneMoreOfAQueue,
     &probe_end_unheard::ProbeEndUnheard,
+    &backoff_of_a_kind_unheard::BackoffOfAKindUnheard,
+    &time_out_unheard::TimeOutUnheard,
+    &time_out_unsaid::TimeOutUnsaid,
+    &deadline_forgotten::DeadlineForgotten,
+    &workers_untold::WorkersUntold,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
     &rot_served_as_data::RotServedAsData,
