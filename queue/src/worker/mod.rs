@@ -135,7 +135,7 @@ impl<H: Host> WorkerBuilder<H> {
     /// Decides what follows when an attempt of kind `J::KIND` fails on this worker, where what the
     /// [policy](crate::Outlive::policy) of the kind can say is not enough: it gets what the handler returned, or what became of
     /// it instead, and returns that, or the same to be tried [after](Failure::after) some time, or not at
-    /// [all](Failure::for_good). What it decides is in the file with the failure. If it panics, the policy decides.
+    /// [all](Failure::for_good). What the handler has given up stays given up. What it decides is in the file with the failure. If it panics, the policy decides.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};

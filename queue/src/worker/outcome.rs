@@ -122,9 +122,9 @@ impl Failure {
         self.retryable
     }
 
-    /// The same, to be tried again after `delay`.
+    /// The same, to be tried again after `delay`, unless it is not to be tried again at all.
     pub fn after(self, delay: Duration) -> Self {
-        Self { retryable: true, retry_after: Some(delay), ..self }
+        Self { retry_after: Some(delay), ..self }
     }
 
     /// The same, not to be tried again.
