@@ -118,7 +118,7 @@ pub use self::{
     clock::{MachineClock, Sleep, WALL_START, sleep_true, true_time},
     disk::{
         DiskChange, DiskEntry, DiskFaults, FileNumber, Loss, OpenMode, OperationInfo, OperationKind, ProcessDisk, Rot,
-        SimDisk, SimFile, Speed, Survivors, Verdict, View,
+        RotAt, SimDisk, SimFile, Speed, Survivors, Verdict, View,
     },
     history::{Entry, History},
     nemesis::{Action, Count, Fault, FaultKind, Fired, MessageFault, Nemesis, Trigger},

@@ -21,7 +21,7 @@ pub use self::fired::Fired;
 use self::links::Links;
 use self::operations::{strikes, verdict};
 use crate::clock::{sleep_true, true_time};
-use crate::disk::{Loss, OperationInfo, Speed, Verdict};
+use crate::disk::{Loss, OperationInfo, OperationKind, RotAt, Speed, Verdict};
 use crate::process::{Process, ProcessId};
 use crate::seed::Fork;
 use crate::world::{MachineId, World};
@@ -366,9 +366,13 @@ impl Nemesis {
             // Whoever carries the message.
             Action::Message(_) => {}
             Action::BitRot => {
-                let (path, fork) = (operation.map(|operation| operation.path), self.0.fork.fork("rot"));
+                // What is read rots in what is about to be read: elsewhere nobody may ever look.
+                let within = |it: &OperationInfo<'_>| it.offset..it.offset + it.bytes;
+                let at = operation
+                    .map(|it| RotAt { path: it.path, within: (it.kind == OperationKind::Read).then(|| within(it)) });
+                let fork = self.0.fork.fork("rot");
                 let process = victims.first().copied().unwrap_or(ProcessId::WORLD);
-                if world.disk(machine).rot(path, process, fork.key(place as u64)).is_some() {
+                if world.disk(machine).rot(at, process, fork.key(place as u64)).is_some() {
                     self.struck(kind, fired);
                 }
             }

@@ -9,7 +9,7 @@ use crate::image::{JobRow, Rows};
 use crate::workload::PATH;
 use outlive::JobId;
 use outlive::job::{Lease, Refusal, RequestId};
-use outlive::protocol::{CallError, Enqueue, Reply, Request};
+use outlive::protocol::{CallError, Enqueue, Reply, Request, Signal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub const CHECKER: Checker = Checker {
     invariant: "X",
     title: "nothing is invented, and what is found broken is said",
     clauses: &[
-        ("X.a", "no job, payload, key or result is there that nobody sent"),
+        ("X.a", "no job, payload, key, signal, worker or result is there that nobody sent"),
         ("X.b", "a lease is granted once, and none is accepted that was not, that was overtaken, or that is over"),
         ("X.c", "what is found broken is said, with the file and the remedy, and no job is stuck in silence"),
         ("X.d", "what an opening has acknowledged it knows, or it says that it is lost"),
@@ -43,11 +43,16 @@ struct Asked<'a> {
     enqueues: BTreeMap<u64, Vec<&'a Enqueue>>,
     /// Results that somebody reported of each job.
     results: BTreeSet<(JobId, &'a str)>,
+    /// Signals that somebody sent.
+    signals: Vec<&'a Signal>,
+    /// Names by which workers claimed.
+    workers: BTreeSet<&'a str>,
 }
 
 impl<'a> Asked<'a> {
     fn of(facts: &'a Facts) -> Self {
-        let mut asked = Self { enqueues: BTreeMap::new(), results: BTreeSet::new() };
+        let mut asked =
+            Self { enqueues: BTreeMap::new(), results: BTreeSet::new(), signals: Vec::new(), workers: BTreeSet::new() };
         for call in &facts.calls {
             match &call.what.request {
                 Request::Enqueue(enqueue) => {
@@ -55,17 +60,25 @@ impl<'a> Asked<'a> {
                     asked.enqueues.entry(number).or_default().push(enqueue);
                 }
                 Request::Complete { lease, result: Some(result) } => drop(asked.results.insert((lease.job, result))),
+                Request::Signal(signal) => asked.signals.push(signal),
+                Request::Claim(claim) => drop(asked.workers.insert(&claim.worker)),
                 _ => {}
             }
         }
         asked
     }
 
-    /// Whether somebody asked for a job of this payload, kind and queue.
-    fn has(&self, payload: &str, kind: &str, queue: &str) -> bool {
+    /// What was asked for of this payload, kind and queue.
+    fn of_these(&self, payload: &str, kind: &str, queue: &str) -> impl Iterator<Item = &'a Enqueue> {
         let asked = number_of(payload).and_then(|number| self.enqueues.get(&number));
-        let is_it = |it: &&Enqueue| it.kind == kind && it.queue == queue && same(&it.payload, payload);
-        asked.is_some_and(|asked| asked.iter().any(is_it))
+        let is_it = move |it: &&Enqueue| it.kind == kind && it.queue == queue && same(&it.payload, payload);
+        asked.into_iter().flatten().copied().filter(is_it)
+    }
+
+    /// Whether somebody asked for this job.
+    fn has_row(&self, row: &JobRow) -> bool {
+        let is_it = |it: &Enqueue| i64::from(it.priority) == row.priority && it.concurrency_key == row.concurrency_key;
+        self.of_these(&row.payload, &row.kind, &row.queue).any(is_it)
     }
 }
 
@@ -78,7 +91,7 @@ fn invented_in_answers(facts: &Facts, asked: &Asked<'_>, report: &mut Report) {
     for call in &facts.calls {
         let Some((at, Reply::Claimed { grants })) = call.reply() else { continue };
         for grant in grants {
-            report.expect("X.a", asked.has(&grant.payload, &grant.kind, &grant.queue), || {
+            report.expect("X.a", asked.of_these(&grant.payload, &grant.kind, &grant.queue).next().is_some(), || {
                 let says = format!(
                     "job {} was given to a worker as {} {} in {}, which nobody asked for",
                     grant.lease.job, grant.kind, grant.payload, grant.queue
@@ -91,7 +104,7 @@ fn invented_in_answers(facts: &Facts, asked: &Asked<'_>, report: &mut Report) {
 
 fn invented_in_rows(rows: &Rows, facts: &Facts, asked: &Asked<'_>, report: &mut Report) {
     for (id, row) in &rows.jobs {
-        report.expect("X.a", asked.has(&row.payload, &row.kind, &row.queue), || {
+        report.expect("X.a", asked.has_row(row), || {
             let says = format!("job {id} is in the file as {row:?}, which nobody asked for");
             Finding::new("job invented", says).job(JobId(*id))
         });
@@ -112,6 +125,18 @@ fn invented_in_rows(rows: &Rows, facts: &Facts, asked: &Asked<'_>, report: &mut 
         report.expect("X.a", asked, || {
             Finding::new("key invented", format!("key {key:?} of {kind} leads to job {job}, and nobody named it"))
                 .job(JobId(*job))
+        });
+    }
+    for (number, row) in &rows.signals {
+        let is_it = |it: &Signal| it.name == row.name && it.key == row.key && same(&it.payload, &row.payload);
+        report.expect("X.a", asked.signals.iter().any(|it| is_it(it)), || {
+            Finding::new("signal invented", format!("signal {number} is in the file as {row:?}, which nobody sent"))
+        });
+    }
+    for (token, row) in &rows.attempts {
+        report.expect("X.a", asked.workers.contains(&*row.worker), || {
+            let says = format!("attempt {token} is said to be of {:?}, and no such worker claims", row.worker);
+            Finding::new("worker invented", says).job(JobId(row.job)).attempt(outlive::job::Token(*token))
         });
     }
     for (token, row) in &rows.failures {

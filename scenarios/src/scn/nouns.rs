@@ -109,8 +109,10 @@ nouns! {
         Cancel = "cancel",
         /// Somebody wants a transaction.
         Begin = "begin",
-        /// Somebody says something in a transaction, its commit among it.
+        /// Somebody says something in a transaction.
         Say = "say",
+        /// Somebody wants what was said in a transaction to be so.
+        Commit = "commit",
         /// Somebody asks what became of a transaction.
         Settle = "settle",
     }

@@ -14,8 +14,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use outlive::host::{Clock, Listener, Network, Networked, Role};
 use outlive::job::RequestId;
-use outlive::protocol::{Call, CallError};
-use outlive::wire::{self, HyperStream, REQUEST_ID, Route};
+use outlive::protocol::{Call, CallError, Said};
+use outlive::wire::{self, HyperStream, Line, REQUEST_ID, Route, Spoken};
 use outlive_sim::{MachineId, MessageFault, Nemesis, Process};
 use std::future::Future;
 use std::io;
@@ -188,12 +188,15 @@ fn machine(address: &str) -> Option<MachineId> {
 }
 
 impl Message {
-    /// What it is called: `begin` or `say` if it is about a transaction, otherwise by the last part of its path.
+    /// What it is called: `begin`, `commit` or `say` if it is about a transaction, otherwise by the last part of its path.
     fn name(&self) -> &str {
         let path = self.parts.uri.path();
         match Route::of(path, self.parts.uri.query()) {
             Some(Route::Begin) => "begin",
-            Some(Route::Line(_)) => "say",
+            Some(Route::Line(_)) => match wire::read_line(&self.body) {
+                Ok(Line { what: Spoken::Said(Said::Commit), .. }) => "commit",
+                _ => "say",
+            },
             _ => path.rsplit('/').next().unwrap_or_default(),
         }
     }

@@ -3,6 +3,7 @@
 //! None of it happens unless a fault asks for it. The record tells of all of it, because a program is
 //! told of none.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,15 @@ use super::platters::Platters;
 use super::record::{Author, DiskChange};
 use crate::process::ProcessId;
 use crate::seed::Fork;
+
+/// Where something is to rot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotAt<'a> {
+    /// In which file.
+    pub path: &'a str,
+    /// Among which of its bytes, as far as they are durable; anywhere if none of them is.
+    pub within: Option<Range<u64>>,
+}
 
 /// A byte that rotted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +60,12 @@ fn misdirected(offset: u64, bytes: u64, length: u64, fork: Fork) -> u64 {
 }
 
 impl Contents {
-    /// A byte of what is durable: its place, if there is any.
-    fn draw_durable(&self, fork: Fork) -> Option<u64> {
+    /// A byte of what is durable, of `within` if there is any: its place.
+    fn draw_durable(&self, within: Option<Range<u64>>, fork: Fork) -> Option<u64> {
         let length = self.durable_image().length();
-        (length > 0).then(|| fork.rng().between(0..=length - 1))
+        let within = within.map(|within| within.start..within.end.min(length)).filter(|within| !within.is_empty());
+        let Range { start, end } = within.unwrap_or(0..length);
+        (start < end).then(|| fork.rng().between(start..=end - 1))
     }
 }
 
@@ -81,10 +93,10 @@ impl Platters {
         self.file_mut(file).contents.write(offset, bytes, place);
     }
 
-    /// Flips bits of one byte that is durable: of the file at `path`, or of any that has one.
-    pub(super) fn rot(&mut self, path: Option<&str>, process: ProcessId, fork: Fork) -> Option<Rot> {
+    /// Flips bits of one byte that is durable: of this place, or of any file that has one.
+    pub(super) fn rot(&mut self, at: Option<RotAt<'_>>, process: ProcessId, fork: Fork) -> Option<Rot> {
         let mut paths = self.visible_paths();
-        paths.retain(|name| path.is_none_or(|path| path == name));
+        paths.retain(|name| at.as_ref().is_none_or(|at| at.path == name));
         let files: Vec<FileId> = paths.iter().filter_map(|path| self.find_path(path)).collect();
         let files: Vec<FileId> =
             files.into_iter().filter(|file| self.file(*file).contents.durable_image().length() > 0).collect();
@@ -94,8 +106,10 @@ impl Platters {
         let file = *fork.fork("file").rng().pick(&files);
         let path = self.path_of(file);
         let contents = &mut self.file_mut(file).contents;
-        let offset = contents.draw_durable(fork.fork("offset"))?;
-        let bits = fork.fork("bits").rng().between(1..=255) as u8;
+        let offset = contents.draw_durable(at.and_then(|at| at.within), fork.fork("offset"))?;
+        let mut drawn = fork.fork("bits").rng();
+        // Mostly it is one bit.
+        let bits = if drawn.chance(0.75) { 1 << drawn.between(0..=7) } else { drawn.between(1..=255) as u8 };
         let visible = contents.rot(offset, bits, fork.fork("visible").chance(0.5));
         let shown = path.to_string();
         let author = Author { process, tag: 0 };

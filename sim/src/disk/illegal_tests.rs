@@ -72,7 +72,7 @@ fn what_rots_is_durable_and_shows_at_once_or_after_a_power_loss() {
     for seed in 0..20 {
         let (disk, file) = disk_with_pages(seed);
         file.write_at(0, &[2; 4096]).unwrap();
-        let rot = disk.rot(Some("/a"), ProcessId::WORLD, Seed(seed).fork("rot")).unwrap();
+        let rot = disk.rot(Some(RotAt { path: "/a", within: None }), ProcessId::WORLD, Seed(seed).fork("rot")).unwrap();
         let rotted = |disk: &SimDisk| disk.read_all("/a").unwrap()[rot.offset as usize] & !3 != 0;
         assert!(matches!(changes(&disk).pop(), Some(DiskChange::Rot { offset, .. }) if offset == rot.offset));
         if rot.bits & !3 != 0 {
@@ -85,6 +85,14 @@ fn what_rots_is_durable_and_shows_at_once_or_after_a_power_loss() {
         }
     }
     assert!(at_once > 0 && later > 0, "{at_once} at once, {later} later");
+    let (disk, _) = disk_with_pages(1);
+    for seed in 0..20 {
+        let at = |within| Some(RotAt { path: "/a", within });
+        let near = disk.rot(at(Some(4000..5000)), ProcessId::WORLD, Seed(seed).fork("near")).unwrap();
+        assert!((4000..5000).contains(&near.offset), "{near:?}");
+        let beyond = disk.rot(at(Some(9000..9100)), ProcessId::WORLD, Seed(seed).fork("beyond")).unwrap();
+        assert!(beyond.offset < 8192, "anywhere, where nothing is there: {beyond:?}");
+    }
     let empty = SimDisk::new(Seed(1).fork("disk"));
     assert_eq!(empty.rot(None, ProcessId::WORLD, Seed(1).fork("rot")), None);
 }
@@ -96,7 +104,7 @@ fn a_sweep_of_a_record_comes_to_the_same_bytes() {
         let verdict = [Verdict::Misdirect, Verdict::Pass][(seed % 2) as usize];
         disk.set_faults(Some(Arc::new(Always(OperationKind::Write, verdict))));
         file.write_at(4096, &[2; 4096]).unwrap();
-        disk.rot(Some("/a"), ProcessId::WORLD, Seed(seed).fork("rot"));
+        disk.rot(Some(RotAt { path: "/a", within: None }), ProcessId::WORLD, Seed(seed).fork("rot"));
         disk.set_faults(Some(Arc::new(Always(OperationKind::Sync, Verdict::Lie))));
         file.sync().unwrap();
         disk.set_faults(None);

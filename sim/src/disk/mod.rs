@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex};
 
 pub use self::door::{OpenMode, ProcessDisk, SimFile};
 pub use self::faults::{DiskFaults, OperationInfo, OperationKind, Speed, Verdict};
-pub use self::illegal::Rot;
+pub use self::illegal::{Rot, RotAt};
 pub use self::record::{DiskChange, DiskEntry, FileNumber};
 pub use self::survivors::{Loss, Survivors};
 
@@ -190,10 +190,9 @@ impl SimDisk {
         loss
     }
 
-    /// Flips bits of one durable byte: of the file at `path`, or of any file that has one. What rotted; none if
-    /// nothing could. `process` is who did something at that moment, for the record.
-    pub fn rot(&self, path: Option<&str>, process: ProcessId, fork: Fork) -> Option<Rot> {
-        let rot = self.0.platters.lock().unwrap().rot(path, process, fork)?;
+    /// Flips bits of one durable byte: of this place, or of any file that has one. What rotted; none if nothing could. `process` is who did something at that moment, for the record.
+    pub fn rot(&self, at: Option<RotAt<'_>>, process: ProcessId, fork: Fork) -> Option<Rot> {
+        let rot = self.0.platters.lock().unwrap().rot(at, process, fork)?;
         if let Some(trace) = &self.0.trace {
             let numbers = [u64::from(self.0.machine.0), rot.offset, u64::from(rot.bits), u64::from(rot.visible)];
             trace.event("disk.rot", process.0, &numbers, rot.path.as_bytes());

@@ -98,7 +98,8 @@ pub enum Action {
     /// This sync of a file says yes and makes nothing durable; at any other moment, the next one of the machine
     /// that has something to do. No disk is allowed to do that.
     LyingSync,
-    /// Bits of a durable byte flip, in the file of this operation; at any other moment, in any file of the machine.
+    /// Bits of a durable byte flip: at a read, among what it is about to read; at another operation, in its file; at any
+    /// other moment, in any file of the machine.
     /// No disk is allowed to do that.
     BitRot,
     /// This write lands elsewhere in its file; at any other moment, the next one of the machine that can. No disk

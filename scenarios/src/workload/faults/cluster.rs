@@ -13,13 +13,17 @@ const OFTEN: [&str; 4] = ["enqueue", "claim", "start", "complete"];
 /// Draws what happens to single requests of transactions, if something is there that could do it.
 pub fn draw_for_transactions(fork: Fork, machines: &Machines) -> Vec<Fault> {
     let mut rng = fork.rng();
-    if machines.middlebox.is_none() {
-        return Vec::new();
-    }
+    let Some(middlebox) = machines.middlebox else { return Vec::new() };
     let draw = |rng: &mut Rng| {
         let machine = *rng.pick(&machines.workers);
-        let name = *rng.pick(&["say", "say", "say", "begin", "settle"]);
-        let trigger = Trigger::AtEvent { name: format!("request {name}"), nth: rng.between(1..=12) };
+        let name = *rng.pick(&["say", "say", "commit", "commit", "commit", "begin", "settle"]);
+        let nth = rng.between(1..=if name == "say" { 12 } else { 5 });
+        let trigger = Trigger::AtEvent { name: format!("request {name}"), nth };
+        if name == "commit" && rng.chance(0.5) {
+            // It is done, and nobody can be told before the transaction's time is over: it must be settled.
+            let lasting = Duration::from_millis(rng.between(800..=8_000));
+            return Fault { machine, trigger, action: Action::Partition { other: middlebox, lasting } };
+        }
         let later = Duration::from_millis(rng.between(5..=5_000));
         let fault = *rng.pick(&[
             MessageFault::Lose,

@@ -23,9 +23,15 @@ pub fn draw(fork: Fork, machine: MachineId, end: Duration) -> Vec<Fault> {
         }
     }
     if kinds & 2 != 0 {
-        for _ in 0..rng.between(1..=4) {
-            let kind = *rng.pick(&[OperationKind::Read, OperationKind::Write, OperationKind::Sync]);
-            let trigger = if rng.chance(0.2) { at(&mut rng, end) } else { file_trigger(&mut rng, kind, 60) };
+        for _ in 0..rng.between(1..=6) {
+            let kind =
+                *rng.pick(&[OperationKind::Read, OperationKind::Read, OperationKind::Write, OperationKind::Sync]);
+            let trigger = match kind {
+                _ if rng.chance(0.2) => at(&mut rng, end),
+                // The pages that are read when the file is opened again, and while it is used.
+                OperationKind::Read => Trigger::AtMatching { suffix: ".db".into(), kind, nth: rng.between(1..=800) },
+                _ => file_trigger(&mut rng, kind, 60),
+            };
             add(trigger, Action::BitRot);
         }
     }
