@@ -68,4 +68,6 @@ pub use handle::{
 pub use job::{Explanation, JobId};
 pub use options::Options;
 pub use protocol::Filter;
+#[cfg(feature = "tracing")]
+pub use worker::LogLayer;
 pub use worker::{Context, Done, Ended, Failed, Failure, WaitForSignal, Worker, WorkerBuilder};

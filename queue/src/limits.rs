@@ -18,6 +18,14 @@ pub const WAITS_MAX: usize = 1_000;
 pub const MESSAGE_BYTES_MAX: usize = 8 << 10;
 /// Most causes kept of one failure.
 pub const CAUSES_MAX: usize = 16;
+/// Most lines kept of what a handler said in one attempt: the last ones.
+pub const LOG_LINES_MAX: usize = 100;
+/// Most bytes kept of what a handler said in one attempt: the last ones.
+pub const LOG_BYTES_MAX: usize = 32 << 10;
+/// Longest line of that, in bytes; a longer one is cut and says so.
+pub const LOG_LINE_BYTES_MAX: usize = 2 << 10;
+/// A worker says what its handlers said this long after they did, or at the end of the attempt.
+pub const LOG_DELAY: Duration = Duration::from_secs(1);
 
 /// Lowest and highest priority; a higher one runs first.
 pub const PRIORITY_MAX: i16 = 100;

@@ -5,7 +5,7 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
-use outlive::job::{AttemptEnd, Backoff, How, JobId, Limits, RequestId, State};
+use outlive::job::{AttemptEnd, Backoff, How, JobId, Level, Limits, RequestId, State};
 use outlive::protocol::{Call, Enqueue, FailureView, JobView, Reply, Request};
 use outlive::{Context, Done, Error, Failure, Job, Options, Outlive};
 use serde::{Deserialize, Serialize};
@@ -336,6 +336,49 @@ async fn a_blocking_handler_runs_on_a_thread_that_it_may_block() {
     for job in jobs {
         assert_eq!(outlive.look(job).await.unwrap().state, State::Completed);
     }
+}
+
+#[tokio::test]
+async fn what_a_handler_says_is_known_while_it_runs_and_when_its_worker_is_gone() {
+    async fn speak(context: Context, job: Double) -> Result<Done<String>, Failure> {
+        context.log(Level::Info, "at work");
+        endless(context, job).await
+    }
+    let (_directory, outlive) = queue().await;
+    let (stage, mut watch) = stage();
+    let job = enqueue(&outlive, 0).await;
+    let worker = outlive.worker().state(stage).handle(speak).start().unwrap();
+    watch.started.recv().await.unwrap();
+    let said = loop {
+        let view = outlive.look(job).await.unwrap();
+        assert_eq!(view.state, State::Running);
+        if let Some(line) = view.history[0].log.lines.first() {
+            break line.clone();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((said.level, &*said.text), (Level::Info, "at work"));
+    // As good as killing it.
+    drop(worker);
+    let view = outlive.look(job).await.unwrap();
+    assert_eq!(view.history[0].log.lines, [said]);
+}
+
+#[tokio::test]
+async fn what_a_blocking_handler_says_is_kept() {
+    fn speak(context: Context, _: Double) -> Result<Done<String>, Failure> {
+        for number in 1..=150 {
+            context.log(Level::Debug, number.to_string());
+        }
+        Ok(Done::complete("done".into()))
+    }
+    let (_directory, outlive) = queue().await;
+    let job = enqueue(&outlive, 0).await;
+    let worker = outlive.worker().handle_blocking(speak).start().unwrap();
+    until(&outlive, job, State::Completed).await;
+    worker.stop(EVER).await;
+    let log = outlive.look(job).await.unwrap().history.remove(0).log;
+    assert_eq!((log.dropped, &*log.lines[0].text, log.lines.len()), (50, "51", 100));
 }
 
 #[tokio::test]

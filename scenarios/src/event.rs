@@ -314,6 +314,7 @@ fn operation(request: &Request) -> &'static str {
         Request::Start { .. } => "call start",
         Request::Step { .. } => "call step",
         Request::Progress { .. } => "call progress",
+        Request::Log { .. } => "call log",
         Request::Complete { .. } => "call complete",
         Request::Fail { .. } => "call fail",
         Request::Release { .. } => "call release",

@@ -1,6 +1,7 @@
 //! The checkers' own reading of a file: their own SQL, on the database alone. Shares no code with
 //! the store.
 
+use outlive::job::LogLine;
 use outlive_sim::SimDisk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Rows {
     pub steps: BTreeMap<(i64, String), StepRow>,
     /// By job.
     pub progress: BTreeMap<i64, ProgressRow>,
+    /// By token.
+    pub logs: BTreeMap<i64, LogRow>,
     /// By number.
     pub signals: BTreeMap<i64, SignalRow>,
     /// The jobs for which a job waits or has waited, by job and step.
@@ -56,6 +59,14 @@ pub struct ProgressRow {
     pub attempt: i64,
     pub number: i64,
     pub checkpoint: Option<String>,
+}
+
+/// A row of `outlive_logs`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct LogRow {
+    pub job: i64,
+    pub lines: Vec<LogLine>,
 }
 
 /// A row of `outlive_signals`.
@@ -266,6 +277,10 @@ impl Rows {
             let (attempt, number) = (integer(row[1]), integer(row[2]));
             let checkpoint = row[3].to_text().map(str::to_owned);
             rows.progress.insert(integer(row[0]), ProgressRow { attempt, number, checkpoint });
+        })?;
+        query(&connection, "SELECT token, job, lines FROM outlive_logs", |row| {
+            let lines = serde_json::from_str(&text(row[2])).unwrap_or_default();
+            rows.logs.insert(integer(row[0]), LogRow { job: integer(row[1]), lines });
         })?;
         query(&connection, "SELECT id, name, key, payload, job, step FROM outlive_signals", |row| {
             let taken = row[4].as_int().map(|job| (job, text(row[5])));

@@ -3,7 +3,7 @@
 
 use outlive::Options;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::{
@@ -164,6 +164,10 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.progress(job).await
     }
 
+    async fn log(&mut self, token: Token) -> Result<Option<LogRow>, StoreError> {
+        self.inner.log(token).await
+    }
+
     async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
         self.inner.untaken_signal(name, after).await
     }
@@ -262,6 +266,7 @@ impl Deed {
             Change::InsertFailure(failure) => Some(failure.job),
             Change::InsertStep(step) => Some(step.job),
             Change::InsertProgress(row) | Change::UpdateProgress(row) => Some(row.job),
+            Change::InsertLog(row) | Change::UpdateLog(row) => Some(row.job),
             Change::InsertWait(row) => Some(row.job),
             Change::UpdateSignal(row) => row.taken.as_ref().map(|(job, _)| *job),
             Change::InsertSignal(_)

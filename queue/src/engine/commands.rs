@@ -9,14 +9,14 @@ use crate::host::{self, Host};
 use crate::job::explain::{Around, Line};
 use crate::job::life::{self, Report};
 use crate::job::{
-    Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, NewJob, Now, ProgressRow, Refusal, StepRow, Wait,
-    WaitOn, WaitRow, explain,
+    Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, LogLine, LogRow, NewJob, Now, ProgressRow, Refusal,
+    StepRow, Wait, WaitOn, WaitRow, explain,
 };
 use crate::limits;
 use crate::order::Stage;
 use crate::protocol::{
-    After, AttemptView, Call, CallError, Enqueue, FailureView, JobView, Progress, ProgressView, Renewal, Reply,
-    Reported, Request, Scope, StepView, When,
+    After, AttemptView, Call, CallError, Enqueue, FailureView, JobView, LogView, Progress, ProgressView, Renewal,
+    Reply, Reported, Request, Scope, StepView, When,
 };
 use crate::store::{Storage, Store, StoreError, Stored};
 use std::collections::BTreeSet;
@@ -106,6 +106,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             }
             Request::Step { lease, name, result } => self.step(group, *lease, (name, result), now).await,
             Request::Progress { lease, progress } => self.progress(group, *lease, progress, now).await,
+            Request::Log { lease, first, lines } => self.log(group, *lease, *first, lines).await,
             Request::Complete { lease, result } => {
                 let result = result.as_deref().map(|json| validate::json("result", json, &self.options)).transpose()?;
                 let (mut job, mut attempt) = self.held(group, *lease, now).await?;
@@ -333,6 +334,27 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(Reply::Done)
     }
 
+    /// What a handler said is about its own attempt, whatever became of that: a worker that slept beyond its lease tells
+    /// what it did before.
+    async fn log(&mut self, group: &mut Group, lease: Lease, first: u64, lines: &[LogLine]) -> Result<Reply, Stop> {
+        let lines = validate::log(first, lines)?;
+        let granted = group.attempt(&mut self.store, lease.token).await?;
+        if granted.is_none_or(|attempt| attempt.lease() != lease) {
+            self.known(group, lease.job).await?;
+            return Err(Refusal::StaleLease { job: lease.job }.into());
+        }
+        let known = group.log(&mut self.store, lease.token).await?;
+        let is_there = known.is_some();
+        if !is_there {
+            self.check_room()?;
+        }
+        let mut row = known.unwrap_or_else(|| LogRow::new(lease.token, lease.job));
+        if row.hear(first, lines) {
+            group.put_log(row, is_there);
+        }
+        Ok(Reply::Done)
+    }
+
     async fn fail(&mut self, group: &mut Group, lease: Lease, reported: &Reported, now: Now) -> Result<Reply, Stop> {
         let retry_after = reported.retry_after_ms.map(|ms| validate::delay("retry_after", ms)).transpose()?;
         let report = Report {
@@ -403,6 +425,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let mut history = Vec::with_capacity(attempts.len());
         for attempt in attempts {
             let failure = group.failure(&mut self.store, attempt.token).await?;
+            let log = group.log(&mut self.store, attempt.token).await?;
             history.push(AttemptView {
                 number: attempt.number,
                 worker: attempt.worker.to_string(),
@@ -416,6 +439,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     retryable: failure.retryable,
                     next: failure.next,
                 }),
+                log: log
+                    .map_or_else(LogView::default, |row| LogView { dropped: row.dropped(), lines: row.lines.to_vec() }),
             });
         }
         let steps = group.steps(&mut self.store, id).await?;

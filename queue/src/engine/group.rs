@@ -1,8 +1,8 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
 use crate::job::{
-    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Now, PauseRow, PolicyRow, ProgressRow, RequestId, SignalRow,
-    Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Now, PauseRow, PolicyRow, ProgressRow, RequestId,
+    SignalRow, Steady, StepRow, Token, WaitRow,
 };
 use crate::limits;
 use crate::order::{Entry, Waits};
@@ -21,6 +21,7 @@ pub struct Group {
     requests: BTreeMap<RequestId, RequestRow>,
     steps: BTreeMap<(JobId, Arc<str>), StepRow>,
     progress: BTreeMap<JobId, Row<ProgressRow>>,
+    logs: BTreeMap<Token, Row<LogRow>>,
     signals: BTreeMap<i64, Row<SignalRow>>,
     waits: BTreeSet<WaitRow>,
     limits: BTreeMap<Arc<str>, Replaced<LimitRow>>,
@@ -137,6 +138,7 @@ impl Group {
             requests: BTreeMap::new(),
             steps: BTreeMap::new(),
             progress: BTreeMap::new(),
+            logs: BTreeMap::new(),
             signals: BTreeMap::new(),
             waits: BTreeSet::new(),
             limits: BTreeMap::new(),
@@ -293,6 +295,14 @@ impl Group {
         }
     }
 
+    /// What an attempt said.
+    pub async fn log(&mut self, store: &mut impl Store, token: Token) -> Result<Option<LogRow>, StoreError> {
+        match self.logs.get(&token) {
+            Some(row) => Ok(Some(row.value.clone())),
+            None => store.log(token).await,
+        }
+    }
+
     /// The oldest signal of a name that nobody has taken.
     pub async fn untaken_signal(
         &mut self,
@@ -399,6 +409,11 @@ impl Group {
         put(&mut self.progress, row.job, row, is_there);
     }
 
+    /// What an attempt said; `is_there` says whether it had said something before.
+    pub fn put_log(&mut self, row: LogRow, is_there: bool) {
+        put(&mut self.logs, row.token, row, is_there);
+    }
+
     /// A signal; `is_there` says whether it was sent before.
     pub fn put_signal(&mut self, row: SignalRow, is_there: bool) {
         put(&mut self.signals, row.id, row, is_there);
@@ -467,6 +482,7 @@ impl Group {
         changes.extend(changed(self.keys, Change::InsertKey, Change::UpdateKey));
         changes.extend(self.steps.into_values().map(Change::InsertStep));
         changes.extend(changed(self.progress, Change::InsertProgress, Change::UpdateProgress));
+        changes.extend(changed(self.logs, Change::InsertLog, Change::UpdateLog));
         changes.extend(changed(self.signals, Change::InsertSignal, Change::UpdateSignal));
         changes.extend(self.waits.into_iter().map(Change::InsertWait));
         changes.extend(self.limits.into_iter().filter_map(|(queue, replaced)| {

@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 
 #[cfg(feature = "wire")]
 pub(crate) use wait::within;
-pub(crate) use wait::{First, catch_panic, first_of, message as panic_message};
+pub(crate) use wait::{First, both, catch_panic, first_of, message as panic_message};
 
 /// Whether a claim is within its limits.
 ///

@@ -2,13 +2,16 @@
 //! to do.
 
 use crate::canonical;
-use crate::job::{Backoff, Event, Gate, How, JobId, Policy, Rate, Refusal, State};
+use crate::job::{Backoff, Event, Gate, How, JobId, LogLine, Policy, Rate, Refusal, State};
 use crate::limits;
 use crate::options::Options;
 use crate::protocol::{Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, Progress, QueueLimits, Scope, Signal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Highest number of a line that a handler said: what an integer of the file has room for, with lines to come.
+const LOG_NUMBER_MAX: u64 = 1 << 62;
 
 /// Checks a job to insert; its payload as canonical JSON.
 pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> {
@@ -290,6 +293,19 @@ pub fn message(text: &str) -> Arc<str> {
     }
     let cut = text.floor_char_boundary(limits::MESSAGE_BYTES_MAX);
     format!("{} … (cut: it had {} bytes)", &text[..cut], text.len()).into()
+}
+
+/// Checks what a handler said; the lines, cut to their limit.
+pub fn log(first: u64, lines: &[LogLine]) -> Result<Vec<LogLine>, Refusal> {
+    if first == 0 || first > LOG_NUMBER_MAX {
+        let remedy = "count the lines of an attempt from 1 on";
+        return Err(Refusal::limit("the number of the first line", first, format!("1 to {LOG_NUMBER_MAX}"), remedy));
+    }
+    if lines.is_empty() || lines.len() > limits::LOG_LINES_MAX {
+        let limit = format!("1 to {}", limits::LOG_LINES_MAX);
+        return Err(Refusal::limit("lines at once", lines.len(), limit, "say the last ones: no more are kept"));
+    }
+    Ok(lines.iter().cloned().map(LogLine::cut).collect())
 }
 
 /// Causes, cut to their limits.

@@ -28,6 +28,32 @@ pub async fn first_of<A: Future, B: Future>(left: A, right: B) -> First<A::Outpu
     .await
 }
 
+/// Waits for both, at the same time; the first one is asked first.
+pub async fn both<A: Future, B: Future>(left: A, right: B) -> (A::Output, B::Output) {
+    let (mut left, mut right) = (pin!(left), pin!(right));
+    let (mut one, mut other) = (None, None);
+    poll_fn(|context| {
+        if one.is_none()
+            && let Poll::Ready(output) = left.as_mut().poll(context)
+        {
+            one = Some(output);
+        }
+        if other.is_none()
+            && let Poll::Ready(output) = right.as_mut().poll(context)
+        {
+            other = Some(output);
+        }
+        match (one.take(), other.take()) {
+            (Some(one), Some(other)) => Poll::Ready((one, other)),
+            (early, late) => {
+                (one, other) = (early, late);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
 /// Waits for `work`, but not for longer than `limit`.
 #[cfg(feature = "wire")]
 pub async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Option<T> {

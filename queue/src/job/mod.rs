@@ -8,6 +8,7 @@ pub mod explain;
 mod gate;
 mod id;
 pub mod life;
+mod log;
 mod record;
 mod refusal;
 mod retry;
@@ -19,6 +20,7 @@ pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
 pub use gate::{Gate, LimitRow, PauseRow, Probe, Rate};
 pub(crate) use id::identity;
 pub use id::{JobId, Lease, Nonce, RequestId, Token};
+pub use log::{Level, LogLine, LogRow};
 pub use record::{
     Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, KeyScope, NewJob, Next, ProgressRow, SignalRow, StepRow,
     Unmet, Wait, WaitOn, WaitRow,

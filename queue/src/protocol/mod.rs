@@ -7,7 +7,8 @@ pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Sa
 use crate::Effect;
 use crate::job::explain::LastFailure;
 use crate::job::{
-    Explanation, Gate, Holder, JobId, Lease, Next, Policy, Rate, Refusal, RequestId, State, Unmet, Wall, text_enum,
+    Explanation, Gate, Holder, JobId, Lease, LogLine, Next, Policy, Rate, Refusal, RequestId, State, Unmet, Wall,
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -55,6 +56,16 @@ pub enum Request {
         lease: Lease,
         /// How far.
         progress: Progress,
+    },
+    /// Keep what the handler said, with its attempt. It is kept also when the attempt is over: it is about that one alone.
+    Log {
+        /// The attempt.
+        lease: Lease,
+        /// The number of the first of these lines among all that the attempt said, from 1 on: those that are known
+        /// already are not kept twice.
+        first: u64,
+        /// What it said, oldest first.
+        lines: Vec<LogLine>,
     },
     /// Store the result.
     Complete {
@@ -730,6 +741,26 @@ pub struct AttemptView {
     pub ended: Option<(Wall, crate::job::AttemptEnd)>,
     /// What went wrong, if something did.
     pub failure: Option<FailureView>,
+    /// What its handler said.
+    #[serde(default, skip_serializing_if = "LogView::is_empty")]
+    pub log: LogView,
+}
+
+/// What the handler of an attempt said: the last lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogView {
+    /// How many lines are not kept: there were too many, or the queue could not be told of them in time.
+    #[serde(default)]
+    pub dropped: u64,
+    /// The others, oldest first.
+    pub lines: Vec<LogLine>,
+}
+
+impl LogView {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
 }
 
 /// All that is kept of a failure.
@@ -807,6 +838,7 @@ impl Request {
             Self::Start { .. } => "start",
             Self::Step { .. } => "step",
             Self::Progress { .. } => "progress",
+            Self::Log { .. } => "log",
             Self::Complete { .. } => "complete",
             Self::Fail { .. } => "fail",
             Self::Release { .. } => "release",
@@ -835,13 +867,18 @@ impl Request {
         matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Gates | Self::List(_) | Self::Await { .. })
     }
 
-    /// Whether its answer is remembered for repeats. A heartbeat, a start, a step and a report of progress need not
-    /// be: doing them twice is doing them once. What settles a transaction is remembered as the transaction's own end.
+    /// Whether its answer is remembered for repeats. A heartbeat, a start, a step, a report of progress and what a handler
+    /// said need not be: doing them twice is doing them once. What settles a transaction is remembered as the transaction's own end.
     pub(crate) const fn is_remembered(&self) -> bool {
         !self.is_read()
             && !matches!(
                 self,
-                Self::Heartbeat { .. } | Self::Start { .. } | Self::Step { .. } | Self::Progress { .. } | Self::Settle
+                Self::Heartbeat { .. }
+                    | Self::Start { .. }
+                    | Self::Step { .. }
+                    | Self::Progress { .. }
+                    | Self::Log { .. }
+                    | Self::Settle
             )
     }
 }

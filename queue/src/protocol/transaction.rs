@@ -83,6 +83,7 @@ impl Request {
             Self::Claim(_)
             | Self::Heartbeat { .. }
             | Self::Start { .. }
+            | Self::Log { .. }
             | Self::Wait { .. }
             | Self::Obey { .. }
             | Self::Retry { .. }
@@ -106,6 +107,7 @@ impl Request {
             Self::Start { lease }
             | Self::Step { lease, .. }
             | Self::Progress { lease, .. }
+            | Self::Log { lease, .. }
             | Self::Complete { lease, .. }
             | Self::Fail { lease, .. }
             | Self::Release { lease, .. }

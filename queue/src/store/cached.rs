@@ -6,7 +6,7 @@
 
 use super::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
@@ -95,6 +95,10 @@ impl<S: Store> Store for Cached<S> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.store.progress(job).await
+    }
+
+    async fn log(&mut self, token: Token) -> Result<Option<LogRow>, StoreError> {
+        self.store.log(token).await
     }
 
     async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {

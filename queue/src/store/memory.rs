@@ -6,7 +6,7 @@ use super::{
 };
 use crate::Options;
 use crate::job::{
-    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
+    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
     SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows as SqlRows, Statement};
@@ -35,6 +35,7 @@ struct Rows {
     keys: BTreeMap<(String, String), KeyRow>,
     steps: BTreeMap<(JobId, Arc<str>), StepRow>,
     progress: BTreeMap<JobId, ProgressRow>,
+    logs: BTreeMap<Token, LogRow>,
     signals: BTreeMap<i64, SignalRow>,
     waits: BTreeSet<WaitRow>,
     limits: BTreeMap<Arc<str>, LimitRow>,
@@ -64,6 +65,7 @@ impl Default for Rows {
             keys: BTreeMap::new(),
             steps: BTreeMap::new(),
             progress: BTreeMap::new(),
+            logs: BTreeMap::new(),
             signals: BTreeMap::new(),
             waits: BTreeSet::new(),
             limits: BTreeMap::new(),
@@ -129,6 +131,10 @@ impl Store for MemoryStore {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         Ok(self.rows().progress.get(&job).cloned())
+    }
+
+    async fn log(&mut self, token: Token) -> Result<Option<LogRow>, StoreError> {
+        Ok(self.rows().logs.get(&token).cloned())
     }
 
     async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {
@@ -231,6 +237,8 @@ impl Rows {
             Change::InsertStep(row) => self.steps.insert((row.job, row.name.clone()), row).is_none(),
             Change::InsertProgress(row) => self.progress.insert(row.job, row).is_none(),
             Change::UpdateProgress(row) => self.progress.insert(row.job, row).is_some(),
+            Change::InsertLog(row) => self.logs.insert(row.token, row).is_none(),
+            Change::UpdateLog(row) => self.logs.insert(row.token, row).is_some(),
             Change::InsertSignal(row) => self.signals.insert(row.id, row).is_none(),
             Change::UpdateSignal(row) => self.signals.insert(row.id, row).is_some(),
             Change::InsertWait(row) => self.waits.insert(row),

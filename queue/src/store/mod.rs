@@ -7,8 +7,8 @@ pub mod turso;
 
 use crate::Options;
 use crate::job::{
-    Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
-    SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
+    Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow,
+    RequestId, SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;
@@ -63,6 +63,9 @@ pub trait Store: 'static {
 
     /// How far a job has come.
     fn progress(&mut self, job: JobId) -> impl Future<Output = Result<Option<ProgressRow>, StoreError>>;
+
+    /// What an attempt said.
+    fn log(&mut self, token: Token) -> impl Future<Output = Result<Option<LogRow>, StoreError>>;
 
     /// The oldest signal of a name that nobody has taken, behind this one.
     fn untaken_signal(&mut self, name: &str, after: i64)
@@ -304,6 +307,10 @@ pub enum Change {
     InsertProgress(ProgressRow),
     /// How far a job has come since.
     UpdateProgress(ProgressRow),
+    /// What an attempt said, for the first time.
+    InsertLog(LogRow),
+    /// What an attempt has said since.
+    UpdateLog(LogRow),
     /// A new signal.
     InsertSignal(SignalRow),
     /// A signal that was taken.

@@ -396,6 +396,7 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         Request::Look { .. } => Reply::Looked(Box::new(job_view(serde_json::from_slice(body)?))),
         Request::Start { .. }
         | Request::Progress { .. }
+        | Request::Log { .. }
         | Request::Complete { .. }
         | Request::Release { .. }
         | Request::Snooze { .. }

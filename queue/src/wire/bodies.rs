@@ -1,7 +1,7 @@
 //! The bodies of mutations. What most callers would choose need not be said; a field that nobody
 //! knows is refused, because it is a typing error.
 
-use crate::job::{Backoff, Gate, Holder, How, JobId, Lease, Policy, State, Unmet, Wall};
+use crate::job::{Backoff, Gate, Holder, How, JobId, Lease, LogLine, Policy, State, Unmet, Wall};
 use crate::limits;
 use crate::protocol::{
     After, Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, On, Progress, Reported, Request, Scope, Signal,
@@ -18,6 +18,7 @@ pub const NAMES: &[&str] = &[
     "start",
     "step",
     "progress",
+    "log",
     "complete",
     "fail",
     "release",
@@ -112,6 +113,14 @@ struct ProgressBody {
     message: Option<String>,
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogBody {
+    lease: Lease,
+    first: u64,
+    lines: Vec<LogLine>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -340,6 +349,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             let checkpoint = checkpoint.as_deref().map(raw).transpose()?;
             serde_json::to_vec(&ProgressBody { lease, number, parts_per_million, message, checkpoint })
         }
+        Request::Log { lease, first, lines } => serde_json::to_vec(&LogBody { lease, first, lines }),
         Request::Complete { lease, result } => {
             let result = result.as_deref().map(raw).transpose()?;
             serde_json::to_vec(&CompleteBody { lease, result })
@@ -443,6 +453,10 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
             let ProgressBody { lease, number, parts_per_million, message, checkpoint } = read(body)?;
             let checkpoint = checkpoint.map(|json| json.get().to_owned());
             Request::Progress { lease, progress: Progress { number, parts_per_million, message, checkpoint } }
+        }
+        "log" => {
+            let LogBody { lease, first, lines } = read(body)?;
+            Request::Log { lease, first, lines }
         }
         "complete" => {
             let CompleteBody { lease, result } = read(body)?;

@@ -1,7 +1,9 @@
 use super::*;
 use crate::Effect;
 use crate::job::explain::{Doing, Explanation, LastFailure};
-use crate::job::{Backoff, Gate, Holder, How, JobId, Lease, Nonce, Policy, Rate, Refusal, State, Token, Unmet, Wall};
+use crate::job::{
+    Backoff, Gate, Holder, How, JobId, Lease, Level, LogLine, Nonce, Policy, Rate, Refusal, State, Token, Unmet, Wall,
+};
 use crate::protocol::{
     After, Bulk, CallError, Claim, Enqueue, Filter, GatesView, Granted, JobSummary, Key, KindPolicy, LimitView,
     ListJobs, On, PauseView, ProbeView, Progress, QueueLimits, Renewal, Reply, Reported, Request, Scope, Signal, When,
@@ -56,6 +58,10 @@ fn policy() -> KindPolicy {
     KindPolicy { kind: "a".into(), policy: Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } }
 }
 
+fn line(text: &str) -> LogLine {
+    LogLine { after_ms: 1_200, level: Level::Warn, text: text.into() }
+}
+
 fn progress() -> Progress {
     let (message, checkpoint) = (Some("half".into()), Some("[1,\"a\"]".into()));
     Progress { number: 3, parts_per_million: Some(500_000), message, checkpoint }
@@ -99,6 +105,7 @@ fn requests() -> Vec<Request> {
         Request::Look { job: JobId(7) },
         Request::Await { job: JobId(7), wait_ms: 30 },
         Request::Progress { lease: LEASE, progress: progress() },
+        Request::Log { lease: LEASE, first: 7, lines: vec![line("packing"), line("\"slow\"")] },
         Request::Wait { lease: LEASE, on: On::Signal { name: "a".into(), step: "b".into(), limit_ms: Some(7) } },
         Request::Wait { lease: LEASE, on: On::Jobs { jobs: vec![JobId(1)], step: "b".into() } },
         Request::Wait { lease: LEASE, on: On::Condition { what: "no file".into(), again_ms: 5 } },

@@ -2,11 +2,12 @@
 
 use super::context::{Context, Sleep};
 use super::handler::{Execution, Handler, Outcome};
+use super::log::Log;
 use super::outcome::{Done, Failed, Failure};
 use super::steps::Steps;
 use super::watched::Watched;
 use super::{Phase, Shared};
-use crate::engine::{First, catch_panic, first_of};
+use crate::engine::{First, both, catch_panic, first_of};
 use crate::error::Error;
 use crate::host::{Clock, Host, Role, Task};
 use crate::job::{How, Lease, milliseconds};
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 /// A lease that this worker holds.
 pub(crate) struct Held {
     pub lease: Lease,
+    pub log: Arc<Log>,
     standing: Arc<Watched<Standing>>,
 }
 
@@ -91,7 +93,8 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
         return;
     }
     let standing = Standing { trusted_until, cancel: false, lost: false, suspended: false };
-    let held = Arc::new(Held { lease, standing: Arc::new(Watched::new(standing)) });
+    let log = Arc::new(Log::new(shared, lease));
+    let held = Arc::new(Held { lease, log, standing: Arc::new(Watched::new(standing)) });
     shared.hold(held.clone());
     // The answer may have been long on its way, and somebody else may have the job by now.
     let verdict = if trusted_until <= shared.host.clock().boot() {
@@ -109,8 +112,11 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
         }
     };
     let blocks = shared.handlers[granted.kind.as_str()].blocks();
-    if let Some(report) = report(lease, verdict, blocks, |how, failure| judge(shared, &granted, how, failure)) {
-        send(shared, &held, report).await;
+    let said = held.log.tell_at_last(shared.host.clock());
+    match report(lease, verdict, blocks, |how, failure| judge(shared, &granted, how, failure)) {
+        // At the same time, so that one commit may do for both.
+        Some(report) => drop(both(said, send(shared, &held, report)).await),
+        None => said.await,
     }
     shared.let_go(lease.token);
 }
@@ -141,6 +147,8 @@ fn begin<H: Host>(
 ) -> Result<(oneshot::Receiver<Returned>, Option<Task>), serde_json::Error> {
     let handler = &shared.handlers[granted.kind.as_str()];
     let execution = handler.prepare(context(shared, granted, held, &**handler), &granted.payload)?;
+    #[cfg(feature = "tracing")]
+    let execution = super::layer::in_span(granted, &held.log, execution);
     let (sender, returned) = oneshot::channel();
     let task = match execution {
         Execution::Async(work) => Some(shared.host.spawn(Role::Handler, "outlive-handler", async move {
@@ -174,6 +182,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler:
         caller: shared.caller.clone(),
         lease: held.lease,
         steps: Arc::new(Steps::new(shared.caller.clone(), held.lease, granted.attempt)),
+        log: held.log.clone(),
         standing: held.standing.clone(),
         blocks: handler.blocks(),
         sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),

@@ -1,13 +1,14 @@
 //! What a handler knows of its attempt.
 
 use super::attempt::Standing;
+use super::log::Log;
 use super::outcome::Failure;
 use super::steps::{Steps, encode};
 use super::waits::{Ended, WaitForSignal, Waits};
 use super::watched::Watched;
 use crate::error::Error;
 use crate::handle::{AwaitResult, HandleCaller, Terms, Transaction};
-use crate::job::{JobId, Lease};
+use crate::job::{JobId, Lease, Level};
 use crate::protocol::On;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +32,7 @@ pub struct Context {
     pub(super) caller: Arc<HandleCaller>,
     pub(super) lease: Lease,
     pub(super) steps: Arc<Steps>,
+    pub(super) log: Arc<Log>,
     pub(super) standing: Arc<Watched<Standing>>,
     pub(super) blocks: bool,
     pub(super) sleep: Arc<dyn Fn(Duration) -> Sleep + Send + Sync>,
@@ -134,6 +136,22 @@ impl Context {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and a million")]
         let parts_per_million = (fraction.clamp(0.0, 1.0) * 1e6) as u32;
         self.steps.report(Some(parts_per_million), Some(message.into()), None).await
+    }
+
+    /// Says something that is kept with this attempt, for whoever asks later what it did: the last
+    /// [`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX) lines are kept, and are in the file a second later at the latest, so
+    /// that they are there also when the worker was killed. With the feature `tracing`, events of that crate are kept
+    /// in the same way by a `LogLayer`.
+    ///
+    /// ```
+    /// # use outlive::Context;
+    /// use outlive::job::Level;
+    /// # fn handler(ctx: Context, port: u16) {
+    /// ctx.log(Level::Warn, format!("nobody listens at port {port}: taking the other one"));
+    /// # }
+    /// ```
+    pub fn log(&self, level: Level, text: impl AsRef<str>) {
+        self.log.say(level, text.as_ref());
     }
 
     /// Stores where a later attempt should go on; it replaces what was stored before. What must not be done twice is

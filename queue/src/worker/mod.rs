@@ -8,12 +8,17 @@ mod claimer;
 mod context;
 mod handler;
 mod heartbeat;
+#[cfg(feature = "tracing")]
+mod layer;
+mod log;
 mod outcome;
 mod steps;
 mod waits;
 mod watched;
 
 pub use context::Context;
+#[cfg(feature = "tracing")]
+pub use layer::LogLayer;
 pub use outcome::{Done, Failed, Failure};
 pub(crate) use steps::json as step_json;
 pub use waits::{Ended, WaitForSignal};
@@ -74,6 +79,8 @@ pub(crate) struct Shared<H: Host> {
     pub settings: Settings,
     pub slots: Arc<Semaphore>,
     pub phase: Watched<Phase>,
+    /// A handler has said something.
+    pub said: Arc<Notify>,
     held: Mutex<BTreeMap<Token, Arc<Held>>>,
     tasks: Mutex<BTreeMap<u64, Task>>,
     tasks_started: AtomicU64,
@@ -205,6 +212,7 @@ impl<H: Host> WorkerBuilder<H> {
             slots: Arc::new(Semaphore::new(settings.concurrency)),
             settings,
             phase: Watched::new(Phase::Working),
+            said: Arc::default(),
             held: Mutex::default(),
             tasks: Mutex::default(),
             tasks_started: AtomicU64::new(0),
@@ -214,6 +222,7 @@ impl<H: Host> WorkerBuilder<H> {
         check_claim(&shared.claim(1)).map_err(Error::Refused)?;
         shared.spawn("outlive-claimer", claimer::run);
         shared.spawn("outlive-heartbeat", heartbeat::run);
+        shared.spawn("outlive-log", log::run);
         Ok(Worker { shared })
     }
 

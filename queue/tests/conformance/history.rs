@@ -2,7 +2,7 @@
 
 use crate::bench::{LEASE, claim, error, grants, job, on_every_store};
 use outlive::job::{AttemptEnd, Due, How, Next, Steady};
-use outlive::protocol::{AttemptView, Claim, Enqueue, FailureView, Reply, Reported, Request};
+use outlive::protocol::{AttemptView, Claim, Enqueue, FailureView, LogView, Reply, Reported, Request};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ fn a_history_tells_every_attempt_and_why_it_ended() {
             started_at: None,
             ended: None,
             failure: None,
+            log: LogView::default(),
         };
         let failure = |how, message: &str, next| FailureView {
             how,

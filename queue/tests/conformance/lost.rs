@@ -3,7 +3,7 @@
 use crate::bench::block_on;
 use crate::host::HandHost;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service};
 use outlive::sql::{Rows, Statement};
@@ -89,6 +89,10 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.answered.progress(job).await
+    }
+
+    async fn log(&mut self, token: Token) -> Result<Option<LogRow>, StoreError> {
+        self.answered.log(token).await
     }
 
     async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {

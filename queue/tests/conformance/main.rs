@@ -12,6 +12,7 @@ mod host;
 mod keys;
 mod leases;
 mod limits;
+mod log;
 mod lost;
 mod policies;
 mod progress;

@@ -7,7 +7,7 @@
 use crate::bench::{Bench, Kind, answered, block_on, claim, error, job};
 use crate::host::{Random, WALL_START};
 use outlive::Options;
-use outlive::job::{Backoff, How, JobId, Lease, Limits, Nonce, RequestId, Token, Unmet, Wall};
+use outlive::job::{Backoff, How, JobId, Lease, Level, Limits, LogLine, Nonce, RequestId, Token, Unmet, Wall};
 use outlive::protocol::{
     After, Answering, CallError, Claim, Enqueue, Key, On, Progress, Reply, Reported, Request, Scope, Signal, When,
 };
@@ -190,9 +190,10 @@ impl Run {
             82..85 => Request::Obey { lease },
             85..88 => Request::Cancel { job: self.job() },
             88..90 => Request::Wait { lease, on: self.on() },
-            92..94 => Request::Explain { job: self.job() },
+            92..93 => Request::Explain { job: self.job() },
             90..91 => Request::Wait { lease, on: self.on() },
             91..92 => self.signal(),
+            93..94 => self.log(lease),
             94..96 => Request::Progress { lease, progress: self.progress() },
             96..98 => Request::Await { job: self.job(), wait_ms: self.random.one_of(&[0, 1, 10_000]) },
             _ => Request::Look { job: self.job() },
@@ -216,6 +217,12 @@ impl Run {
         let name = self.random.one_of(&["tea", "coffee"]).into();
         let key = self.random.one_of(&[None, Some("k1"), Some("k2")]).map(Into::into);
         Request::Signal(Signal { name, key, payload: self.random.one_of(&["1", "2"]).into() })
+    }
+
+    fn log(&mut self, lease: Lease) -> Request {
+        let first = self.random.below(4);
+        let line = |number| LogLine { after_ms: number, level: Level::Info, text: format!("line {number}") };
+        Request::Log { lease, first, lines: (first..first + self.random.below(4)).map(line).collect() }
     }
 
     fn progress(&mut self) -> Progress {

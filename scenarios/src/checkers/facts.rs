@@ -128,7 +128,7 @@ impl CallFact {
         answer.as_ref().as_ref().ok().map(|reply| (*at, reply))
     }
 
-    /// The lease that it shows, if it is about one attempt.
+    /// The lease that it shows, if it must hold for that.
     pub fn lease(&self) -> Option<Lease> {
         match self.what.request {
             Request::Start { lease }
@@ -147,7 +147,7 @@ impl CallFact {
     /// Whether it ends an attempt.
     pub fn is_end(&self) -> bool {
         match self.what.request {
-            Request::Start { .. } | Request::Step { .. } | Request::Progress { .. } => false,
+            Request::Start { .. } | Request::Step { .. } | Request::Progress { .. } | Request::Log { .. } => false,
             // It ends only if what it asks for is not there.
             Request::Wait { .. } => !matches!(self.reply(), Some((_, Reply::Stepped { .. }))),
             _ => self.lease().is_some(),
@@ -413,7 +413,11 @@ impl Facts {
 pub fn is_decided_anew(request: &Request) -> bool {
     matches!(
         request,
-        Request::Heartbeat { .. } | Request::Start { .. } | Request::Step { .. } | Request::Progress { .. }
+        Request::Heartbeat { .. }
+            | Request::Start { .. }
+            | Request::Step { .. }
+            | Request::Progress { .. }
+            | Request::Log { .. }
     )
 }
 

@@ -169,7 +169,9 @@ fn ends(facts: &Facts, rows: &Rows, report: &mut Report) {
 /// A name whose every call was answered, each with an error that says that nothing has happened.
 fn impossible(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     let mut told: BTreeMap<RequestId, Option<(Duration, &CallError)>> = BTreeMap::new();
-    let named = |request: &Request| !request.is_read() && !is_decided_anew(request);
+    // What settles a transaction goes by the name of that, and says nothing of it if it is not heard.
+    let named =
+        |request: &Request| !request.is_read() && !is_decided_anew(request) && !matches!(request, Request::Settle);
     for call in facts.calls.iter().filter(|call| named(&call.what.request)) {
         // What a middlebox hears is no news to whoever asked.
         if evidence

@@ -1,6 +1,7 @@
 //! I3: failure is state, not control flow.
 
 mod deadlines;
+mod logs;
 mod retries;
 mod suspects;
 
@@ -29,6 +30,7 @@ pub const CHECKER: Checker = Checker {
         ("I3.g", "no attempt begins after its job's deadline, no job waits beyond it, and what was too late says so"),
         ("I3.h", "no worker runs two jobs at once that have crashed twice"),
         ("I3.i", "what somebody retried has not ended before that, and a list of those that have ended is right"),
+        ("I3.j", "what a handler said is kept with its attempt, in order and once, but for the oldest lines of many"),
     ],
     check,
 };
@@ -44,6 +46,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     deadlines::check(evidence, facts, report);
     suspects::check(evidence, facts, report);
     retries::check(evidence, facts, report);
+    logs::check(evidence, facts, report);
 }
 
 fn attempts(rows: &Rows, report: &mut Report) {
@@ -184,7 +187,8 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
             due.insert((row.job, row.attempt), death + rest);
         }
     }
-    for grant in facts.grants.values() {
+    // Whoever gives a job another try lets it begin at once.
+    for grant in facts.grants.values().filter(|grant| !facts.retried.contains(&grant.lease.job)) {
         let key = (grant.lease.job.0, i64::from(grant.attempt) - 1);
         if let Some(due) = due.get(&key) {
             report.expect("I3.c", *due <= grant.answered + Duration::from_millis(1), || {
@@ -280,6 +284,17 @@ fn quarantine(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repo
     }
 }
 
+/// Whether all the time that an attempt may take was over when its process died, if it began as soon as it could.
+fn may_be_overdue(token: Token, facts: &Facts, rows: &Rows) -> bool {
+    let Some(grant) = facts.grants.get(&token) else { return false };
+    let (Some(died), Some(job)) = (facts.deaths.get(&grant.process), rows.jobs.get(&grant.lease.job.0)) else {
+        return false;
+    };
+    let possible = Policies::of(facts).possible(&job.kind, grant.claimed, grant.answered);
+    let shortest = possible.iter().filter_map(|policy| policy.timeout_ms).min().map(Duration::from_millis);
+    shortest.is_some_and(|shortest| grant.claimed + facts.least_rest(shortest) <= *died)
+}
+
 fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     let mut running = BTreeMap::new();
     for entry in &evidence.entries {
@@ -299,10 +314,16 @@ fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report)
         if !died || row.is_some_and(|(token, row)| said(*token) || row.ended.is_none()) {
             continue;
         }
-        let crash = row.is_some_and(|(token, row)| {
-            row.ended.as_deref() == Some("crashed") && rows.failures.get(token).is_some_and(|row| row.how == "crash")
+        let is_right = row.is_some_and(|(token, row)| {
+            let how = rows.failures.get(token).map(|failure| &*failure.how);
+            match row.ended.as_deref() {
+                Some("crashed") => how == Some("crash"),
+                // It went on for longer than it may before its process died.
+                Some("failed") => how == Some("timeout") && may_be_overdue(Token(*token), facts, rows),
+                _ => false,
+            }
         });
-        report.expect("I3.f", crash, || {
+        report.expect("I3.f", is_right, || {
             let says = format!("attempt {attempt} of job {job} ran when its process died, and its row is {row:?}");
             let died = process.and_then(|process| facts.deaths.get(&process)).copied().expect("it died");
             let found = Finding::new("crash not written", says).job(JobId(job)).at(died);

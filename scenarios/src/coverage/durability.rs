@@ -76,6 +76,7 @@ fn changed(request: &Request) -> Option<JobId> {
         Request::Start { lease }
         | Request::Step { lease, .. }
         | Request::Progress { lease, .. }
+        | Request::Log { lease, .. }
         | Request::Complete { lease, .. }
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }

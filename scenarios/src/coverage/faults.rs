@@ -18,7 +18,9 @@ impl ActiveFaults {
     pub fn of(fired: &[Fired]) -> Self {
         let known = |fault: &Fired| Some(1 << FAULTS.iter().position(|kind| Some(*kind) == fault.kind)?);
         let mut ends: Vec<(Duration, u32, bool)> = Vec::new();
-        for fault in fired.iter().filter(|fault| fault.took_effect) {
+        // A process was paused all the same if it had nothing to do meanwhile.
+        let lasted = |fault: &Fired| fault.kind == Some(FaultKind::Pause) && fault.until.is_some();
+        for fault in fired.iter().filter(|fault| fault.took_effect || lasted(fault)) {
             let Some(bit) = known(fault) else { continue };
             let until = fault.until.unwrap_or(fault.at).max(fault.at + AFTERMATH);
             ends.extend([(fault.at, bit, true), (until, bit, false)]);
@@ -91,13 +93,15 @@ mod tests {
     #[test]
     fn a_fault_is_active_while_it_lasts_and_a_second_after_it_struck() {
         let harmless = Fired { took_effect: false, ..fired(FaultKind::PowerLoss, s(3), None) };
+        let idle = Fired { took_effect: false, ..fired(FaultKind::Pause, s(30), Some(s(40))) };
         let lasting = fired(FaultKind::Partition, s(10), Some(s(20)));
-        let faults = ActiveFaults::of(&[fired(FaultKind::Crash, s(12), None), lasting, harmless]);
+        let faults = ActiveFaults::of(&[fired(FaultKind::Crash, s(12), None), lasting, harmless, idle]);
         assert_eq!(active(&faults, s(3)), [None]);
         assert_eq!(active(&faults, s(10)), [Some(FaultKind::Partition)]);
         assert_eq!(active(&faults, s(12)), [Some(FaultKind::Crash), Some(FaultKind::Partition)]);
         assert_eq!(active(&faults, s(13)), [Some(FaultKind::Partition)]);
         assert_eq!(active(&faults, s(20)), [None]);
+        assert_eq!(active(&faults, s(35)), [Some(FaultKind::Pause)], "whoever was paused may have had nothing to do");
         assert_eq!(faults.changes(s(10), s(20)).collect::<Vec<_>>(), [s(12), s(13)]);
     }
 

@@ -15,13 +15,14 @@ use std::collections::BTreeSet;
 /// Something that was met: of which sort, and its name.
 pub type Met = (String, String);
 
-const REQUESTS: [&str; 26] = [
+const REQUESTS: [&str; 27] = [
     "enqueue",
     "claim",
     "heartbeat",
     "start",
     "step",
     "progress",
+    "log",
     "complete",
     "fail",
     "release",

@@ -2,7 +2,7 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::job::{
-    Attempt, Failure, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
@@ -83,6 +83,10 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.inner.progress(job).await
+    }
+
+    async fn log(&mut self, token: Token) -> Result<Option<LogRow>, StoreError> {
+        self.inner.log(token).await
     }
 
     async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {

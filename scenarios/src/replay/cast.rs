@@ -158,8 +158,16 @@ impl Cast {
         let number = number(job, place, improvised);
         let (mut repeats, mut scope, mut decodes) = (0, Scope::Forever, true);
         let (mut after, mut unmet) = (Vec::new(), job::Unmet::Cancel);
-        let mut script =
-            Script { number, acts: vec![Act::Complete], work_ms: 1_000, steps: 0, reports: 0, signals: 0, others: 0 };
+        let mut script = Script {
+            number,
+            acts: vec![Act::Complete],
+            work_ms: 1_000,
+            steps: 0,
+            reports: 0,
+            lines: 0,
+            signals: 0,
+            others: 0,
+        };
         let mut enqueue = Enqueue {
             kind: KINDS[0].into(),
             queue: "default".into(),
@@ -195,6 +203,7 @@ impl Cast {
                 JobOption::Work { work } => script.work_ms = ms(*work),
                 JobOption::Steps { steps } => script.steps = count(steps) as u32,
                 JobOption::Reports { reports } => script.reports = count(reports) as u32,
+                JobOption::Lines { lines } => script.lines = count(lines) as u32,
                 JobOption::Signals { signals } => script.signals = count(signals) as u32,
                 JobOption::Others { others } => script.others = count(others) as u32,
                 JobOption::After { jobs } => after = jobs.iter().map(|job| self.number(&job.0)).collect(),
@@ -331,6 +340,7 @@ impl Cast {
         plan.features.transfers = plan.intents.iter().any(Intent::transfers);
         plan.features.steps = plan.intents.iter().any(Intent::steps);
         plan.features.reports = plan.intents.iter().any(Intent::reports);
+        plan.features.lines = plan.intents.iter().any(Intent::speaks);
         if improvised {
             plan.queues = QUEUES.map(str::to_owned).to_vec();
             plan.faults = schedule_of(scenario, self).unwrap_or_default();

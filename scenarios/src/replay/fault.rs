@@ -247,11 +247,7 @@ fn message(
 }
 
 fn request_kind(name: &str) -> Option<RequestKind> {
-    use RequestKind::{
-        Begin, Cancel, Claim, Complete, Enqueue, Fail, Heartbeat, Obey, Release, Say, Settle, Snooze, Start,
-    };
-    let all = [Enqueue, Claim, Heartbeat, Start, Complete, Fail, Release, Snooze, Obey, Cancel, Begin, Say, Settle];
-    all.into_iter().find(|kind| kind.to_string() == name)
+    RequestKind::named(name)
 }
 
 fn suffix(file: DiskFile) -> String {

@@ -169,13 +169,16 @@ fn job(intent: &Intent) -> Job {
         When::At(wall) => add(true, JobOption::RunAt { wall_ms: wall.0.cast_unsigned() }),
     }
     match serde_json::from_str::<Script>(&enqueue.payload) {
-        Ok(Script { acts, work_ms, steps, reports, signals, others, .. }) => {
+        Ok(Script { acts, work_ms, steps, reports, lines, signals, others, .. }) => {
             add(true, JobOption::Work { work: Duration::from_millis(work_ms) });
             if steps > 0 {
                 add(true, JobOption::Steps { steps: count(steps as usize) });
             }
             if reports > 0 {
                 add(true, JobOption::Reports { reports: count(reports as usize) });
+            }
+            if lines > 0 {
+                add(true, JobOption::Lines { lines: count(lines as usize) });
             }
             if signals > 0 {
                 add(true, JobOption::Signals { signals: count(signals as usize) });

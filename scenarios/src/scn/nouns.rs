@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Read};
 use super::error::Expected;
-use super::grammar::{Noun, Piece, nouns};
+use super::grammar::{Noun, Piece, canonical, nouns};
 use crate::{checkers, coverage};
 use outlive_sim::{OperationKind, Survivors};
 
@@ -149,6 +149,13 @@ nouns! {
         Log = "wal",
         /// The database, to which checkpoints go.
         Database = "db",
+    }
+}
+
+impl RequestKind {
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        canonical::<Self>().find(|(_, word)| *word == name).map(|(kind, _)| kind)
     }
 }
 

@@ -115,6 +115,8 @@ phrases! {
         Steps: "steps" "=" (steps: Number<1, 1_000>);
         /// How often each of its attempts says how far it has come, and stores where to go on.
         Reports: "reports" "=" (reports: Number<1, 1_000>);
+        /// How many lines each of its attempts says of what it does.
+        Lines: "lines" "=" (lines: Number<1, 1_000>);
         /// For how many signals each of its attempts waits.
         Signals: "signals" "=" (signals: Number<1, 1_000>);
         /// For how many other jobs each of its attempts waits.

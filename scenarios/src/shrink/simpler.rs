@@ -93,6 +93,10 @@ fn jobs(scenario: &Scenario) -> Vec<Scenario> {
                     let fewer = fewer(reports.get()).into_iter().filter_map(Number::new);
                     fewer.map(|reports| JobOption::Reports { reports }).collect()
                 }
+                JobOption::Lines { lines } => {
+                    let fewer = fewer(lines.get()).into_iter().filter_map(Number::new);
+                    fewer.map(|lines| JobOption::Lines { lines }).collect()
+                }
                 JobOption::Signals { signals } => {
                     let fewer = fewer(signals.get()).into_iter().filter_map(Number::new);
                     fewer.map(|signals| JobOption::Signals { signals }).collect()

@@ -70,7 +70,7 @@ fn checkpoints() -> Plan {
 }
 
 fn intent(number: u64, acts: Vec<Act>) -> Intent {
-    let script = Script { number, acts, work_ms: 5, steps: 0, reports: 0, signals: 0, others: 0 };
+    let script = Script { number, acts, work_ms: 5, steps: 0, reports: 0, lines: 0, signals: 0, others: 0 };
     let enqueue = Enqueue {
         kind: KINDS[(number % 2) as usize].into(),
         queue: "default".into(),

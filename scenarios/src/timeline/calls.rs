@@ -209,6 +209,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
         Request::Step { lease, name, .. } => format!("step {name} {}", of(lease)),
         Request::Start { lease }
         | Request::Progress { lease, .. }
+        | Request::Log { lease, .. }
         | Request::Complete { lease, .. }
         | Request::Fail { lease, .. }
         | Request::Release { lease, .. }

@@ -6,7 +6,7 @@ use super::transfers;
 use crate::event::{Event, Recorder};
 use outlive::host::{Clock, Host};
 use outlive::job::explain::Doing;
-use outlive::job::{Gate, Holder, Lease, Nonce, Refusal, RequestId, State, Token};
+use outlive::job::{Gate, Holder, Lease, Level, LogLine, Nonce, Refusal, RequestId, State, Token};
 use outlive::limits::LIST_JOBS_MAX;
 use outlive::protocol::{
     Bulk, Call, CallError, Claim, Enqueue, Filter, Granted, ListJobs, On, Progress, QueueLimits, Reply, Reported,
@@ -166,6 +166,12 @@ impl<H: Host> Actor<H> {
     }
 
     async fn end(&self, rng: &mut Rng, lease: Lease, attempt: u32) {
+        if self.plan.features.lines && rng.chance(0.4) {
+            let first = rng.between(1..=3);
+            let line = |number| LogLine { after_ms: number, level: Level::Info, text: format!("by hand, {number}") };
+            let lines = (first..first + rng.between(1..=3)).map(line).collect();
+            drop(self.call_and_repeat(rng, Request::Log { lease, first, lines }).await);
+        }
         if self.plan.features.reports && rng.chance(0.3) {
             let checkpoint = Some(attempt.to_string());
             let number = rng.between(1..=3);

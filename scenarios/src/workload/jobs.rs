@@ -6,6 +6,7 @@ use super::transfers;
 use super::waits::{Awaited, awaited};
 use crate::event::{Event, Recorder};
 use outlive::host::Host;
+use outlive::job::Level;
 use outlive::{Context, Done, Failure, Job, JobId, WorkerBuilder};
 use outlive_sim::{Process, World};
 use serde::{Deserialize, Serialize};
@@ -69,13 +70,16 @@ pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> Work
         .handle(move |context, Beta(script)| play(beta.clone(), context, script))
         .handle_blocking(move |context, Gamma(script)| {
             let _running = gamma.begin(&context);
+            say(&context, "at once", script.lines);
             gamma.end(&context, &script)
         })
 }
 
 async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {
     let _running = handlers.begin(&context);
+    say(&context, "at first", script.lines);
     context.sleep(Duration::from_millis(script.work_ms)).await;
+    say(&context, "at work", script.lines);
     for _ in 0..script.reports {
         handlers.report(&context).await?;
     }
@@ -97,6 +101,14 @@ async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Do
         Act::Transfer => transfers::transfer(&context, &script).await,
         Act::TakeBack => transfers::take_back(&context, &script).await,
         _ => handlers.end(&context, &script),
+    }
+}
+
+/// Says so many lines, no two of an attempt the same.
+fn say(context: &Context, when: &str, lines: u32) {
+    for line in 1..=lines {
+        let level = Level::ALL[line as usize % Level::ALL.len()];
+        context.log(level, format!("attempt {} {when}: line {line}", context.attempt()));
     }
 }
 

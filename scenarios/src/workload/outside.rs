@@ -118,7 +118,10 @@ impl Outside {
         let mut memory = self.0.lock().unwrap();
         let place = memory.wanted.iter().position(|wish| memory.may_ask(&wish.intent))?;
         let mut wish = memory.wanted.remove(place)?;
-        wish.intent.enqueue.after = memory.after(&wish.intent);
+        // Under the same name the same is asked for, whatever was heard since.
+        if !wish.unknown {
+            wish.intent.enqueue.after = memory.after(&wish.intent);
+        }
         memory.in_flight.insert(wish.id, (process, wish.clone()));
         Some(wish)
     }

@@ -90,6 +90,8 @@ pub struct Features {
     pub steps: bool,
     /// Handlers that say how far they have come.
     pub reports: bool,
+    /// Handlers that say what they do.
+    pub lines: bool,
     /// Clients that wait for the ends of jobs.
     pub awaits: bool,
     /// Jobs that wait for signals, for other jobs, and for something outside.
@@ -146,6 +148,11 @@ impl Intent {
         self.script().is_some_and(|script| script.reports > 0)
     }
 
+    /// Whether its attempts say what they do.
+    pub fn speaks(&self) -> bool {
+        self.script().is_some_and(|script| script.lines > 0)
+    }
+
     /// What its handler does, if its payload decodes.
     pub fn script(&self) -> Option<Script> {
         serde_json::from_str(&self.enqueue.payload).ok()
@@ -167,6 +174,9 @@ pub struct Script {
     /// How often each says how far it has come, and stores where to go on.
     #[serde(default, skip_serializing_if = "is_none")]
     pub reports: u32,
+    /// How many lines each says, of what it does.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lines: u32,
     /// For how many signals each waits.
     #[serde(default, skip_serializing_if = "is_none")]
     pub signals: u32,
@@ -323,6 +333,10 @@ impl Plan {
         if plan.features.reports {
             plan.intents.iter_mut().for_each(|intent| let_report(intent, fork.fork("report")));
         }
+        plan.features.lines = fork.fork("lines").chance(0.3);
+        if plan.features.lines {
+            plan.intents.iter_mut().for_each(|intent| let_speak(intent, fork.fork("line")));
+        }
         if fork.fork("key scopes").chance(0.4) {
             plan.intents.iter_mut().for_each(|intent| let_key_end(intent, fork.fork("key scope")));
         }
@@ -377,6 +391,7 @@ impl Features {
             transfers: false,
             steps: false,
             reports: false,
+            lines: false,
             awaits: false,
             waits: false,
             pauses: false,
@@ -411,7 +426,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
     } else {
         &[1, 5, 20, 20, 100, 100, 400, 400]
     });
-    let script = Script { number, acts, work_ms, steps: 0, reports: 0, signals: 0, others: 0 };
+    let script = Script { number, acts, work_ms, steps: 0, reports: 0, lines: 0, signals: 0, others: 0 };
     let undecodable = features.failures && rng.chance(0.03);
     let payload = script.payload(!undecodable);
     let when = match features.delays.then(|| rng.between(0..=9)) {
@@ -470,6 +485,16 @@ fn let_report(intent: &mut Intent, fork: Fork) {
     let Some(mut script) = intent.script() else { return };
     if intent.enqueue.kind != BLOCKING && rng.chance(0.5) {
         script.reports = rng.between(1..=3) as u32;
+        intent.enqueue.payload = script.payload(true);
+    }
+}
+
+/// Lets half of the jobs say what they do, and some of these more than is kept.
+fn let_speak(intent: &mut Intent, fork: Fork) {
+    let mut rng = fork.key(intent.number).rng();
+    let Some(mut script) = intent.script() else { return };
+    if rng.chance(0.5) {
+        script.lines = *rng.pick(&[1, 2, 5, 70]);
         intent.enqueue.payload = script.payload(true);
     }
 }

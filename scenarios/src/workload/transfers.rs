@@ -70,6 +70,7 @@ pub async fn transfer(context: &Context, script: &Script) -> Result<Done<Output>
                 work_ms: 1,
                 steps: 0,
                 reports: 0,
+                lines: 0,
                 signals: 0,
                 others: 0,
             };

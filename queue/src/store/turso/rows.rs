@@ -1,9 +1,9 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, NewJob, Next,
-    PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, SignalRow, State, Steady, StepRow, Token, Wait,
-    WaitOn, WaitRow, Wall,
+    Attempt, AttemptEnd, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, LogLine, LogRow,
+    NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, SignalRow, State, Steady, StepRow,
+    Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::store::{FileState, Listed, Live, RequestRow};
 use std::sync::Arc;
@@ -236,6 +236,15 @@ impl<'a> Columns<'a> {
             },
             message: self.optional_text()?.map(Arc::from),
             checkpoint: self.optional_text()?.map(Arc::from),
+        })
+    }
+
+    pub fn log(mut self) -> Result<LogRow, Wrong> {
+        Ok(LogRow {
+            token: Token(self.integer()?),
+            job: JobId(self.integer()?),
+            last: u64::try_from(self.integer()?).map_err(|_| self.wrong("a count"))?,
+            lines: self.word(|text| serde_json::from_str::<Vec<LogLine>>(text).ok())?.into(),
         })
     }
 
@@ -516,6 +525,15 @@ pub fn progress(row: &ProgressRow) -> [Value; 7] {
         optional(row.parts_per_million.map(i64::from)),
         row.message.as_deref().map_or(Value::Null, text),
         row.checkpoint.as_deref().map_or(Value::Null, text),
+    ]
+}
+
+pub fn log(row: &LogRow) -> [Value; 4] {
+    [
+        integer(row.token.0),
+        integer(row.job.0),
+        integer(i64::try_from(row.last).unwrap_or(i64::MAX)),
+        text(&serde_json::to_string(&row.lines[..]).expect("lines are JSON")),
     ]
 }
 

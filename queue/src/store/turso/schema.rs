@@ -120,6 +120,12 @@ pub const TABLES: &[&str] = &[
         message TEXT,
         checkpoint TEXT
     ) STRICT",
+    "CREATE TABLE outlive_logs (
+        token INTEGER PRIMARY KEY,
+        job INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        lines TEXT NOT NULL
+    ) STRICT",
     "CREATE TABLE outlive_signals (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL,
@@ -253,6 +259,10 @@ pub const INSERT_PROGRESS: &str = "INSERT INTO outlive_progress (job, attempt, n
     message, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub const UPDATE_PROGRESS: &str = "UPDATE outlive_progress SET attempt = ?2, number = ?3, at_ms = ?4, \
     parts_per_million = ?5, message = ?6, checkpoint = ?7 WHERE job = ?1";
+
+pub const LOG: &str = "SELECT token, job, last, lines FROM outlive_logs WHERE token = ?1";
+pub const INSERT_LOG: &str = "INSERT INTO outlive_logs (token, job, last, lines) VALUES (?1, ?2, ?3, ?4)";
+pub const UPDATE_LOG: &str = "UPDATE outlive_logs SET last = ?3, lines = ?4 WHERE token = ?1 AND job = ?2";
 
 // A literal in the condition, or the partial index is not used.
 pub const UNTAKEN_SIGNAL: &str = "SELECT id, name, key, payload, sent_at_ms, job, step FROM outlive_signals \

@@ -5,7 +5,7 @@ use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
 };
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
@@ -82,6 +82,8 @@ impl<H: Host> TursoStore<H> {
             Change::UpdateKey(row) => database.execute(sql::UPDATE_KEY, rows::key(&row)).await,
             Change::InsertProgress(row) => database.execute(sql::INSERT_PROGRESS, rows::progress(&row)).await,
             Change::UpdateProgress(row) => database.execute(sql::UPDATE_PROGRESS, rows::progress(&row)).await,
+            Change::InsertLog(row) => database.execute(sql::INSERT_LOG, rows::log(&row)).await,
+            Change::UpdateLog(row) => database.execute(sql::UPDATE_LOG, rows::log(&row)).await,
             Change::InsertSignal(row) => database.execute(sql::INSERT_SIGNAL, rows::new_signal(&row)).await,
             Change::UpdateSignal(row) => database.execute(sql::UPDATE_SIGNAL, rows::taken_signal(&row)).await,
             Change::InsertWait(row) => database.execute(sql::INSERT_WAIT, rows::wait(&row)).await,
@@ -161,6 +163,10 @@ impl<H: Host> Store for TursoStore<H> {
 
     async fn progress(&mut self, job: JobId) -> Result<Option<ProgressRow>, StoreError> {
         self.first(sql::PROGRESS, [rows::integer(job.0)], |row| row.progress()).await
+    }
+
+    async fn log(&mut self, token: Token) -> Result<Option<LogRow>, StoreError> {
+        self.first(sql::LOG, [rows::integer(token.0)], |row| row.log()).await
     }
 
     async fn untaken_signal(&mut self, name: &str, after: i64) -> Result<Option<SignalRow>, StoreError> {

@@ -34,6 +34,8 @@ mod lease_too_short;
 mod leases_of_keys_forgotten;
 mod lock_not_taken;
 mod log_emptied_before_file_synced;
+mod log_not_written;
+mod log_written_over;
 mod no_sync_at_open;
 mod one_more_of_a_key;
 mod one_more_of_a_queue;
@@ -165,6 +167,8 @@ pub const ALL: &[&dyn Bug] = &[
     &time_out_unsaid::TimeOutUnsaid,
     &deadline_forgotten::DeadlineForgotten,
     &workers_untold::WorkersUntold,
+    &log_not_written::LogNotWritten,
+    &log_written_over::LogWrittenOver,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
     &rot_served_as_data::RotServedAsData,

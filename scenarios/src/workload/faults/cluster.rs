@@ -10,20 +10,30 @@ use std::time::Duration;
 /// Requests that every run has many of.
 const OFTEN: [&str; 4] = ["enqueue", "claim", "start", "complete"];
 
+/// After so many tries that nobody answers a transaction of a handler is over by its limit.
+const COMMITS_LOST: u64 = 6;
+
 /// Draws what happens to single requests of transactions, if something is there that could do it.
 pub fn draw_for_transactions(fork: Fork, machines: &Machines) -> Vec<Fault> {
     let mut rng = fork.rng();
-    let Some(middlebox) = machines.middlebox else { return Vec::new() };
-    let draw = |rng: &mut Rng| {
+    let mut faults = Vec::new();
+    if machines.middlebox.is_none() {
+        return faults;
+    }
+    for _ in 0..rng.between(0..=8) {
         let machine = *rng.pick(&machines.workers);
-        let name = *rng.pick(&["say", "say", "commit", "commit", "commit", "begin", "settle"]);
-        let nth = rng.between(1..=if name == "say" { 12 } else { 5 });
-        let trigger = Trigger::AtEvent { name: format!("request {name}"), nth };
-        if name == "commit" && rng.chance(0.5) {
+        let mut at = |name: &str, nth, fault| {
+            let trigger = Trigger::AtEvent { name: format!("request {name}"), nth };
+            faults.push(Fault { machine, trigger, action: Action::Message(fault) });
+        };
+        if rng.chance(0.4) {
             // It is done, and nobody can be told before the transaction's time is over: it must be settled.
-            let lasting = Duration::from_millis(rng.between(800..=8_000));
-            return Fault { machine, trigger, action: Action::Partition { other: middlebox, lasting } };
+            let first = rng.between(1..=5);
+            at("commit", first, MessageFault::LoseAnswer);
+            (1..=COMMITS_LOST).for_each(|later| at("commit", first + later, MessageFault::Lose));
+            continue;
         }
+        let name = *rng.pick(&["say", "say", "commit", "commit", "begin", "settle"]);
         let later = Duration::from_millis(rng.between(5..=5_000));
         let fault = *rng.pick(&[
             MessageFault::Lose,
@@ -32,9 +42,9 @@ pub fn draw_for_transactions(fork: Fork, machines: &Machines) -> Vec<Fault> {
             MessageFault::Duplicate,
             MessageFault::Replay(later),
         ]);
-        Fault { machine, trigger, action: Action::Message(fault) }
-    };
-    (0..rng.between(0..=6)).map(|_| draw(&mut rng)).collect()
+        at(name, rng.between(1..=if name == "say" { 12 } else { 5 }), fault);
+    }
+    faults
 }
 
 /// Draws a schedule. `lease` is the longest one, which a worker that is paused outsleeps.

@@ -1,0 +1,56 @@
+//! Parcels: what a handler says is kept with its attempt.
+#![allow(clippy::disallowed_types, reason = "a program brings its own runtime")]
+
+use outlive::job::{JobId, Level};
+use outlive::{Context, Done, Error, Failure, Job, LogLayer, Outlive};
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::prelude::*;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Parcel {
+    pub(crate) order: u32,
+    pub(crate) kilos: u32,
+}
+
+impl Job for Parcel {
+    const KIND: &'static str = "parcel";
+    type Output = ();
+}
+
+pub(crate) fn keep_what_is_said() {
+    tracing_subscriber::registry().with(LogLayer::new()).init();
+}
+
+pub(crate) async fn ship(ctx: Context, parcel: Parcel) -> Result<Done<()>, Failure> {
+    tracing::info!(order = parcel.order, "packing");
+    let weight = tracing::info_span!("weighing").in_scope(|| {
+        tracing::warn!("the scale is not level");
+        parcel.kilos + 1
+    });
+    if weight > 30 {
+        return Err(Failure::discard("no carrier takes it"));
+    }
+    ctx.log(Level::Info, format!("the label says {weight} kg"));
+    Ok(Done::complete(()))
+}
+
+pub(crate) async fn what_it_said(outlive: &Outlive, job: JobId) -> Result<(), Error> {
+    for attempt in outlive.look(job).await?.history {
+        println!("attempt {}, of {}:", attempt.number, attempt.worker);
+        for line in attempt.log.lines {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    keep_what_is_said();
+    let outlive = Outlive::open("parcels.db").await?;
+    let job = outlive.enqueue(Parcel { order: 7, kilos: 3 }).await?.job;
+    let worker = outlive.worker().handle(ship).start()?;
+    outlive.result::<()>(job).await?;
+    worker.stop(std::time::Duration::from_secs(1)).await;
+    what_it_said(&outlive, job).await
+}

@@ -1,0 +1,150 @@
+//! The span in which a handler runs, and the layer that keeps what is said in it.
+
+use super::handler::Execution;
+use super::log::Log;
+use crate::job::Level;
+use crate::protocol::Granted;
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt::{Debug, Write};
+use std::sync::Arc;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Instrument, Subscriber, error_span};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+/// A layer of a [`tracing_subscriber`] that keeps what handlers say with their attempts: every event within the span of an
+/// attempt, which is named `job`, and within spans inside of that. What a handler spawns is in it if it is
+/// [instrumented](tracing::Instrument::in_current_span).
+///
+/// The last [`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX) lines of an attempt are kept, a second after they were said
+/// at the latest: also those of an attempt whose worker was killed. [`Outlive::look`](crate::Outlive::look) shows them.
+///
+/// ```
+/// use tracing_subscriber::prelude::*;
+///
+/// tracing_subscriber::registry().with(outlive::LogLayer::new()).init();
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LogLayer {
+    most: LevelFilter,
+}
+
+/// In a span: where what is said in it goes.
+struct Kept(Arc<Log>);
+
+thread_local! {
+    /// What the span that is about to be made on this thread is about.
+    static BEGINS: RefCell<Option<Arc<Log>>> = const { RefCell::new(None) };
+}
+
+const TARGET: &str = "outlive::attempt";
+
+/// The execution in a span of its own.
+pub(super) fn in_span(granted: &Granted, log: &Arc<Log>, execution: Execution) -> Execution {
+    BEGINS.set(Some(log.clone()));
+    let Granted { lease, attempt, kind, queue, .. } = granted;
+    // Not by its own level should it be left out where a subscriber is told to be quiet: what is said in it has levels.
+    let span = error_span!(target: TARGET, "job", job = lease.job.0, kind, queue, attempt);
+    BEGINS.set(None);
+    match execution {
+        Execution::Async(work) => Execution::Async(Box::pin(work.instrument(span))),
+        Execution::Blocking(work) => Execution::Blocking(Box::new(move || span.in_scope(work))),
+    }
+}
+
+impl LogLayer {
+    /// Keeps events of the level `INFO` and above.
+    pub fn new() -> Self {
+        Self { most: LevelFilter::INFO }
+    }
+
+    /// Keeps events of these levels instead.
+    #[must_use]
+    pub fn level(self, most: impl Into<LevelFilter>) -> Self {
+        Self { most: most.into() }
+    }
+}
+
+impl Default for LogLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().target() != TARGET {
+            return;
+        }
+        let log = BEGINS.with_borrow(Clone::clone);
+        if let (Some(log), Some(span)) = (log, context.span(id)) {
+            span.extensions_mut().replace(Kept(log));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if *event.metadata().level() > self.most {
+            return;
+        }
+        let mut within = Vec::new();
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(Kept(log)) = span.extensions().get() {
+                within.reverse();
+                log.say(level(*event.metadata().level()), &text(&within, event));
+                return;
+            }
+            within.push(span.name());
+        }
+    }
+}
+
+fn level(level: tracing::Level) -> Level {
+    match level {
+        tracing::Level::TRACE => Level::Trace,
+        tracing::Level::DEBUG => Level::Debug,
+        tracing::Level::INFO => Level::Info,
+        tracing::Level::WARN => Level::Warn,
+        tracing::Level::ERROR => Level::Error,
+    }
+}
+
+/// The event in one line: the spans that it is in, what it says, and its fields.
+fn text(within: &[&'static str], event: &Event<'_>) -> String {
+    let mut line = Text::default();
+    event.record(&mut line);
+    let mut text: String = within.iter().flat_map(|name| [name, ": "]).collect();
+    text.push_str(&line.message);
+    // A line that says nothing has only its fields.
+    text.push_str(if line.message.is_empty() { line.fields.trim_start() } else { &line.fields });
+    text
+}
+
+#[derive(Default)]
+struct Text {
+    message: String,
+    /// A space before each.
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Nothing that is written to a string fails.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let _ = write!(self.fields, " {}={value}", field.name());
+        let mut cause = value.source();
+        while let Some(error) = cause {
+            let _ = write!(self.fields, ": {error}");
+            cause = error.source();
+        }
+    }
+}
