@@ -244,6 +244,7 @@ async fn what_is_not_a_request_is_told_why() {
         ("another host", "POST", "/v1/enqueue", and(("Host", "evil.example")), job, 421),
         ("a question's method", "GET", "/v1/enqueue", good.to_vec(), "", 405),
         ("a path", "POST", "/v1/enqeue", good.to_vec(), job, 404),
+        ("a query", "GET", "/v1/jobs?state=dead", good.to_vec(), "", 400),
         ("a body", "POST", "/v1/enqueue", good.to_vec(), "{", 400),
         ("a large body", "POST", "/v1/enqueue", good.to_vec(), large.as_str(), 413),
         ("no such job", "GET", "/v1/jobs/7", good.to_vec(), "", 404),

@@ -6,7 +6,7 @@ use crate::engine::{First, first_of, within};
 use crate::host::{Clock, Networked};
 use crate::job::{Refusal, RequestId};
 use crate::protocol::{Begin, Call, CallError, Reply};
-use crate::wire::{self, HyperStream, Line, OPENING, Problem, Route};
+use crate::wire::{self, HyperStream, Line, NoRoute, OPENING, Problem, Route};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -128,13 +128,16 @@ fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
 /// What a request asks for.
 async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Asked, Problem> {
     let path = request.uri().path();
-    let unknown = || {
+    let nothing = || {
         let message = format!(
-            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs?state=STATE (waiting, running, completed, discarded, cancelled, quarantined; also kind, queue, after, most), /v1/jobs/NUMBER, /v1/jobs/NUMBER/explain, /v1/jobs/NUMBER/result?wait_ms=MS"
+            "there is nothing at {path:?}; there are POST /v1/enqueue, claim, start, heartbeat, complete, fail, … and GET /v1/jobs?state=STATE, /v1/jobs/NUMBER, /v1/jobs/NUMBER/explain, /v1/jobs/NUMBER/result?wait_ms=MS"
         );
         Problem::new(StatusCode::NOT_FOUND, message)
     };
-    let route = Route::of(path, request.uri().query()).ok_or_else(unknown)?;
+    let route = Route::of(path, request.uri().query()).map_err(|why| match why {
+        NoRoute::Nothing => nothing(),
+        NoRoute::Query(why) => Problem::new(StatusCode::BAD_REQUEST, why),
+    })?;
     if route.is_mutation()
         && let Some(opening) = request.headers().get(OPENING)
     {

@@ -74,6 +74,15 @@ pub fn line_path(transaction: RequestId) -> String {
     format!("{PREFIX}{TRANSACTIONS}/{transaction}")
 }
 
+/// Why a path and its query ask for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRoute {
+    /// There is nothing at the path.
+    Nothing,
+    /// The query says something that is not known there: what, and what to say instead.
+    Query(String),
+}
+
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -88,26 +97,26 @@ pub enum Route {
 }
 
 impl Route {
-    /// What `path` and the query behind it ask for, if anything.
-    pub fn of(path: &str, query: Option<&str>) -> Option<Self> {
-        let words: Vec<&str> = path.strip_prefix(PREFIX)?.split('/').collect();
-        let job = |text: &str| text.parse().ok().map(JobId);
+    /// What `path` and the query behind it ask for.
+    ///
+    /// # Errors
+    /// Why they ask for nothing.
+    pub fn of(path: &str, query: Option<&str>) -> Result<Self, NoRoute> {
+        let words: Vec<&str> = path.strip_prefix(PREFIX).ok_or(NoRoute::Nothing)?.split('/').collect();
+        let job = |text: &str| text.parse().map(JobId).map_err(|_| NoRoute::Nothing);
         match words[..] {
-            ["jobs"] => Some(Self::Question(Request::List(read_list(query?)?))),
-            ["jobs", number] => Some(Self::Question(Request::Look { job: job(number)? })),
+            ["jobs"] => Ok(Self::Question(Request::List(read_list(query.unwrap_or_default())?))),
+            ["jobs", number] => Ok(Self::Question(Request::Look { job: job(number)? })),
             ["jobs", number, "result"] => {
-                let wait_ms = match query {
-                    None => 0,
-                    Some(query) => query.strip_prefix("wait_ms=")?.parse().ok()?,
-                };
-                Some(Self::Question(Request::Await { job: job(number)?, wait_ms }))
+                let (job, wait_ms) = (job(number)?, query.map_or(Ok(0), read_wait)?);
+                Ok(Self::Question(Request::Await { job, wait_ms }))
             }
-            ["jobs", number, "explain"] => Some(Self::Question(Request::Explain { job: job(number)? })),
-            [GATES] => Some(Self::Question(Request::Gates)),
-            [TRANSACTIONS] => Some(Self::Begin),
-            [TRANSACTIONS, name] => name.replace('-', "").parse().ok().map(Self::Line),
-            [name] if bodies::NAMES.contains(&name) => Some(Self::Mutation(name.to_owned())),
-            _ => None,
+            ["jobs", number, "explain"] => Ok(Self::Question(Request::Explain { job: job(number)? })),
+            [GATES] => Ok(Self::Question(Request::Gates)),
+            [TRANSACTIONS] => Ok(Self::Begin),
+            [TRANSACTIONS, name] => name.replace('-', "").parse().map(Self::Line).map_err(|_| NoRoute::Nothing),
+            [name] if bodies::NAMES.contains(&name) => Ok(Self::Mutation(name.to_owned())),
+            _ => Err(NoRoute::Nothing),
         }
     }
 
@@ -133,20 +142,42 @@ fn list_query(list: &ListJobs) -> String {
     query.append_pair("after", &after.to_string()).append_pair("most", &most.to_string()).finish()
 }
 
-/// The list that a query asks for, if it does. A word that nobody knows is a typing error.
-fn read_list(query: &str) -> Option<ListJobs> {
+/// The list that a query asks for. A word that nobody knows is a typing error.
+fn read_list(query: &str) -> Result<ListJobs, NoRoute> {
+    let wrong = |what: String, instead: &str| NoRoute::Query(format!("{what}; {instead}"));
+    let states = || State::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
     let (mut state, mut kind, mut queue, mut after, mut most) = (None, None, None, JobId(0), limits::LIST_JOBS_MAX);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let no_number = |what: &str| wrong(format!("{name}={value} is no {what}"), "say it in digits");
         match &*name {
-            "state" => state = Some(State::parse(&value)?),
+            "state" => {
+                let unknown = || wrong(format!("there is no state {value:?}"), &format!("there are {}", states()));
+                state = Some(State::parse(&value).ok_or_else(unknown)?);
+            }
             "kind" => kind = Some(value.into_owned()),
             "queue" => queue = Some(value.into_owned()),
-            "after" => after = JobId(value.parse().ok()?),
-            "most" => most = value.parse().ok()?,
-            _ => return None,
+            "after" => after = JobId(value.parse().map_err(|_| no_number("job's number"))?),
+            "most" => most = value.parse().map_err(|_| no_number("number of jobs"))?,
+            _ => {
+                let instead = "a list is asked for by state, kind, queue, after and most";
+                return Err(wrong(format!("nobody knows what {name:?} is"), instead));
+            }
         }
     }
-    Some(ListJobs { filter: Filter { state: state?, kind, queue }, after, most })
+    let missing =
+        || wrong("the query does not say in which state jobs are to be".into(), &format!("add state=… ({})", states()));
+    Ok(ListJobs { filter: Filter { state: state.ok_or_else(missing)?, kind, queue }, after, most })
+}
+
+/// How long whoever asks for a result waits.
+fn read_wait(query: &str) -> Result<u64, NoRoute> {
+    let wait = query.strip_prefix("wait_ms=").and_then(|ms| ms.parse().ok());
+    wait.ok_or_else(|| {
+        let most = limits::AWAIT_MAX.as_millis();
+        NoRoute::Query(format!(
+            "nobody knows what {query:?} is; say for how long to wait by wait_ms=MS, {most} at the most"
+        ))
+    })
 }
 
 #[cfg(test)]

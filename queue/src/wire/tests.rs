@@ -191,12 +191,30 @@ fn little_need_be_said_and_typing_errors_are_told() {
 
 #[test]
 fn paths_that_ask_for_nothing_are_none() {
-    for path in ["/", "/v1/", "/v2/enqueue", "/v1/explain", "/v1/jobs", "/v1/jobs/x", "/v1/jobs/1/2", "/v1/enqueue/"] {
-        assert_eq!(Route::of(path, None), None, "{path}");
+    for path in ["/", "/v1/", "/v2/enqueue", "/v1/explain", "/v1/jobs/x", "/v1/jobs/1/2", "/v1/enqueue/"] {
+        assert_eq!(Route::of(path, None), Err(NoRoute::Nothing), "{path}");
     }
-    for query in ["", "wait_ms=", "wait_ms=soon", "wait=1"] {
-        assert_eq!(Route::of("/v1/jobs/7/result", Some(query)), None, "{query}");
+}
+
+#[test]
+fn a_query_that_says_something_else_is_told_what_to_say() {
+    let mut said = String::new();
+    let queries = [
+        ("/v1/jobs", ""),
+        ("/v1/jobs", "state=dead"),
+        ("/v1/jobs", "stat=discarded"),
+        ("/v1/jobs", "state=discarded&after=seven"),
+        ("/v1/jobs", "state=discarded&most=-1"),
+        ("/v1/jobs/7/result", ""),
+        ("/v1/jobs/7/result", "wait_ms=soon"),
+        ("/v1/jobs/7/result", "wait=1"),
+    ];
+    for (path, query) in queries {
+        let Err(NoRoute::Query(why)) = Route::of(path, Some(query)) else { panic!("{path}?{query}") };
+        said.push_str(&format!("{path}?{query}\n  {why}\n"));
     }
+    assert!(matches!(Route::of("/v1/jobs", None), Err(NoRoute::Query(_))));
+    insta::assert_snapshot!(said);
 }
 
 #[test]

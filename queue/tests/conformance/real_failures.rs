@@ -1,9 +1,9 @@
 //! Failures that other queues had, where one request after another shows that they can't happen here. Those that need a
 //! crash or a pause are files in `scenarios/regressions/`. The names are those of the table in docs/TESTING.md.
 
-use crate::bench::{claim, error, ids, job, on_every_store};
-use outlive::job::{JobId, Next, State, Unmet};
-use outlive::protocol::{After, Enqueue, Heard, Key, On, Reply, Request, Said, Scope, Signal};
+use crate::bench::{Bench, LEASE, answered, claim, error, ids, job, on_every_store};
+use outlive::job::{JobId, Lease, Next, State, Unmet};
+use outlive::protocol::{After, Claim, Enqueue, Heard, Key, On, QueueLimits, Reply, Request, Said, Scope, Signal};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -49,22 +49,75 @@ fn parent_waits_forever() {
     });
 }
 
+/// A job looked for a free slot and found none, while the slot was freed by somebody who saw nobody wait: it was never woken.
+#[test]
+fn unblock_race() {
+    let nowhere = || On::Condition { what: "the file is not there".into(), again_ms: 60_000 };
+    let ends = move |lease: Lease| {
+        [
+            Request::Complete { lease, result: None },
+            Request::Fail { lease, failure: error("no") },
+            Request::Snooze { lease, delay_ms: 60_000 },
+            Request::Release { lease, why: "bye".into() },
+            Request::Wait { lease, on: nowhere() },
+        ]
+    };
+    for way in 0..5 {
+        for claims_first in [true, false] {
+            on_every_store(async |bench| {
+                let first = claimed_of_a_key(bench).await;
+                let claim = Request::Claim(Claim { wait_ms: 60_000, ..claim() });
+                let end = ends(first)[way].clone();
+                // Both come at once, and are decided in one group.
+                let (mut claimed, ended) = if claims_first {
+                    (bench.send(claim), bench.send(end))
+                } else {
+                    let ended = bench.send(end);
+                    (bench.send(claim), ended)
+                };
+                ended.await.expect("its lease holds");
+                bench.engine_looks().await;
+                let answer = answered(&mut claimed);
+                let Some(Ok(Reply::Claimed { grants })) = answer else { panic!("nobody was woken: {answer:?}") };
+                assert_eq!(grants.len(), 1, "there is one slot");
+            });
+        }
+    }
+    on_every_store(async |bench| {
+        claimed_of_a_key(bench).await;
+        let mut claimed = bench.send(Request::Claim(Claim { wait_ms: 60_000, ..claim() }));
+        bench.pass(LEASE).await;
+        let Some(Ok(Reply::Claimed { grants })) = answered(&mut claimed) else { panic!("nobody was woken") };
+        assert_eq!(ids(&grants), [2], "its worker was never heard of again");
+    });
+}
+
+/// The lease of one of two jobs that share the one slot of their key.
+async fn claimed_of_a_key(bench: &mut Bench) -> Lease {
+    let limits = QueueLimits { queue: "default".into(), at_once: None, at_once_per_key: Some(1), rate: None };
+    bench.done(Request::Limit(limits)).await;
+    for _ in 0..2 {
+        bench.enqueue(Enqueue { concurrency_key: Some("customer".into()), ..job("a") }).await;
+    }
+    let lease = bench.claim_one().await.lease;
+    bench.done(Request::Start { lease }).await;
+    lease
+}
+
 /// A job that was enqueued in an open transaction ran before the rows that it needed were there, or was lost with it.
 #[test]
 fn run_before_commit() {
     on_every_store(async |bench| {
-        let mut waiting = bench.send(Request::Claim(outlive::protocol::Claim { wait_ms: 60_000, ..claim() }));
+        let mut waiting = bench.send(Request::Claim(Claim { wait_ms: 60_000, ..claim() }));
         bench.engine_looks().await;
         let open = bench.open_transaction().await;
         let heard = open.say(Said::Command(Request::Enqueue(job("a")))).await;
         assert_eq!(heard, Ok(Heard::Reply(Reply::Enqueued { job: JobId(1), fresh: true })));
-        assert!(crate::bench::answered(&mut waiting).is_none(), "it is not there yet");
+        assert!(answered(&mut waiting).is_none(), "it is not there yet");
         assert_eq!(open.say(Said::Commit).await, Ok(Heard::Committed));
         drop(open);
         bench.engine_looks().await;
-        let Some(Ok(Reply::Claimed { grants })) = crate::bench::answered(&mut waiting) else {
-            panic!("nobody was woken")
-        };
+        let Some(Ok(Reply::Claimed { grants })) = answered(&mut waiting) else { panic!("nobody was woken") };
         assert_eq!(ids(&grants), [1]);
         let open = bench.open_transaction().await;
         open.say(Said::Command(Request::Enqueue(job("a")))).await.expect("it is taken");

@@ -192,8 +192,8 @@ impl Message {
     fn name(&self) -> &str {
         let path = self.parts.uri.path();
         match Route::of(path, self.parts.uri.query()) {
-            Some(Route::Begin) => "begin",
-            Some(Route::Line(_)) => match wire::read_line(&self.body) {
+            Ok(Route::Begin) => "begin",
+            Ok(Route::Line(_)) => match wire::read_line(&self.body) {
                 Ok(Line { what: Spoken::Said(Said::Commit), .. }) => "commit",
                 _ => "say",
             },
