@@ -18,7 +18,7 @@ impl Job for Parcel {
 }
 
 pub(crate) fn keep_what_is_said() {
-    tracing_subscriber::registry().with(LogLayer::new()).init();
+    tracing_subscriber::registry().with(LogLayer::at(tracing::Level::INFO)).init();
 }
 
 pub(crate) async fn ship(ctx: Context, parcel: Parcel) -> Result<Done<()>, Failure> {

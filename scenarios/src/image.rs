@@ -66,6 +66,7 @@ pub struct ProgressRow {
 #[allow(missing_docs, reason = "the columns of the same names say it")]
 pub struct LogRow {
     pub job: i64,
+    pub last: i64,
     pub lines: Vec<LogLine>,
 }
 
@@ -278,9 +279,9 @@ impl Rows {
             let checkpoint = row[3].to_text().map(str::to_owned);
             rows.progress.insert(integer(row[0]), ProgressRow { attempt, number, checkpoint });
         })?;
-        query(&connection, "SELECT token, job, lines FROM outlive_logs", |row| {
-            let lines = serde_json::from_str(&text(row[2])).unwrap_or_default();
-            rows.logs.insert(integer(row[0]), LogRow { job: integer(row[1]), lines });
+        query(&connection, "SELECT token, job, last, lines FROM outlive_logs", |row| {
+            let lines = serde_json::from_str(&text(row[3])).unwrap_or_default();
+            rows.logs.insert(integer(row[0]), LogRow { job: integer(row[1]), last: integer(row[2]), lines });
         })?;
         query(&connection, "SELECT id, name, key, payload, job, step FROM outlive_signals", |row| {
             let taken = row[4].as_int().map(|job| (job, text(row[5])));

@@ -305,7 +305,7 @@ pub fn log(first: u64, lines: &[LogLine]) -> Result<Vec<LogLine>, Refusal> {
         let limit = format!("1 to {}", limits::LOG_LINES_MAX);
         return Err(Refusal::limit("lines at once", lines.len(), limit, "say the last ones: no more are kept"));
     }
-    Ok(lines.iter().cloned().map(LogLine::cut).collect())
+    Ok(lines.iter().map(|LogLine { after_ms, level, text }| LogLine::new(*after_ms, *level, text)).collect())
 }
 
 /// Causes, cut to their limits.

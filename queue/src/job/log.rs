@@ -35,17 +35,15 @@ pub struct LogLine {
 }
 
 impl LogLine {
-    /// The line, cut to its limit.
-    #[must_use]
-    pub fn cut(mut self) -> Self {
-        let bytes = self.text.len();
-        if bytes > limits::LOG_LINE_BYTES_MAX {
-            let cut = format!(" … (cut: it had {bytes} bytes)");
-            let end = self.text.floor_char_boundary(limits::LOG_LINE_BYTES_MAX - cut.len());
-            self.text.truncate(end);
-            self.text.push_str(&cut);
+    /// A line of this text, cut to its limit.
+    pub fn new(after_ms: u64, level: Level, text: &str) -> Self {
+        let bytes = text.len();
+        if bytes <= limits::LOG_LINE_BYTES_MAX {
+            return Self { after_ms, level, text: text.to_owned() };
         }
-        self
+        let cut = format!(" … (cut: it had {bytes} bytes)");
+        let end = text.floor_char_boundary(limits::LOG_LINE_BYTES_MAX - cut.len());
+        Self { after_ms, level, text: text[..end].to_owned() + &cut }
     }
 }
 
@@ -97,7 +95,8 @@ impl LogRow {
         true
     }
 
-    /// How many lines are not kept, because there were too many, or because nobody could be told of them in time.
+    /// How many lines are not kept, because there were too many after them, or because the queue could not be told of them
+    /// before there were. Of lines behind the last one that it was told of it knows nothing.
     pub fn dropped(&self) -> u64 {
         self.last.saturating_sub(self.lines.len() as u64)
     }
@@ -107,8 +106,8 @@ impl LogRow {
 mod tests {
     use super::*;
 
-    fn line(text: impl Into<String>) -> LogLine {
-        LogLine { after_ms: 7, level: Level::Info, text: text.into() }
+    fn line(text: impl AsRef<str>) -> LogLine {
+        LogLine::new(7, Level::Info, text.as_ref())
     }
 
     fn said(numbers: std::ops::RangeInclusive<u64>) -> Vec<LogLine> {
@@ -149,11 +148,11 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_cut_once_and_says_so() {
-        let cut = line("ä".repeat(5_000)).cut();
+        let cut = line("ä".repeat(5_000));
         assert!(cut.text.ends_with("ä … (cut: it had 10000 bytes)"), "{}", cut.text);
         assert!(cut.text.len() <= limits::LOG_LINE_BYTES_MAX);
-        assert_eq!(cut.clone().cut(), cut);
-        assert_eq!(line("short").cut(), line("short"));
+        assert_eq!(line(&cut.text), cut);
+        assert_eq!(line("short").text, "short");
     }
 
     #[test]
@@ -161,7 +160,7 @@ mod tests {
         let mut row = LogRow::new(Token(3), JobId(1));
         let long = "x".repeat(limits::LOG_LINE_BYTES_MAX);
         for number in 1..=40 {
-            row.hear(number, vec![line(&*long)]);
+            row.hear(number, vec![line(&long)]);
         }
         assert_eq!(row.lines.len(), limits::LOG_BYTES_MAX / limits::LOG_LINE_BYTES_MAX);
         assert_eq!(row.dropped(), 40 - row.lines.len() as u64);

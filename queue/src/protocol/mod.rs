@@ -749,7 +749,8 @@ pub struct AttemptView {
 /// What the handler of an attempt said: the last lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogView {
-    /// How many lines are not kept: there were too many, or the queue could not be told of them in time.
+    /// How many earlier lines are not kept: there were too many after them, or the queue could not be told of them before
+    /// there were.
     #[serde(default)]
     pub dropped: u64,
     /// The others, oldest first.

@@ -61,6 +61,8 @@ enum Verdict {
 type Returned = Result<Outcome, String>;
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long the queue is told at least of what was said last.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 impl Held {
     /// The store renewed the lease, as asked for in time for it to be trusted until then.
@@ -112,13 +114,22 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
         }
     };
     let blocks = shared.handlers[granted.kind.as_str()].blocks();
-    let said = held.log.tell_at_last(shared.host.clock());
-    match report(lease, verdict, blocks, |how, failure| judge(shared, &granted, how, failure)) {
-        // At the same time, so that one commit may do for both.
-        Some(report) => drop(both(said, send(shared, &held, report)).await),
-        None => said.await,
-    }
-    shared.let_go(lease.token);
+    let report = report(lease, verdict, blocks, |how, failure| judge(shared, &granted, how, failure));
+    let (log, clock) = (held.log.clone(), shared.host.clock());
+    // For as long as the end is reported at the most: it is of less worth.
+    let until = held.standing.get().trusted_until.max(clock.boot() + LAST_LINES);
+    let reported = async {
+        if let Some(report) = report {
+            send(shared, &held, report).await;
+        }
+        shared.let_go(lease.token);
+        // Whoever still asks for its standing should know.
+        held.lost();
+    };
+    // At the same time, so that one commit may do for both.
+    both(log.tell_at_last(clock, until), reported).await;
+    // What was said when the handler was dropped.
+    log.tell_at_last(clock, until).await;
 }
 
 /// Confirms the start. Refused, or nobody knows: then it is not ours to run, and the lease expires by
@@ -146,9 +157,10 @@ fn begin<H: Host>(
     slot: OwnedSemaphorePermit,
 ) -> Result<(oneshot::Receiver<Returned>, Option<Task>), serde_json::Error> {
     let handler = &shared.handlers[granted.kind.as_str()];
-    let execution = handler.prepare(context(shared, granted, held, &**handler), &granted.payload)?;
+    let prepare = || handler.prepare(context(shared, granted, held, &**handler), &granted.payload);
     #[cfg(feature = "tracing")]
-    let execution = super::layer::in_span(granted, &held.log, execution);
+    let prepare = || super::layer::in_span(granted, &held.log, prepare);
+    let execution = prepare()?;
     let (sender, returned) = oneshot::channel();
     let task = match execution {
         Execution::Async(work) => Some(shared.host.spawn(Role::Handler, "outlive-handler", async move {

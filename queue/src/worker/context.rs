@@ -139,7 +139,7 @@ impl Context {
     }
 
     /// Says something that is kept with this attempt, for whoever asks later what it did: the last
-    /// [`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX) lines are kept, and are in the file a second later at the latest, so
+    /// [`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX) lines are kept, and are in the file about a second later, so
     /// that they are there also when the worker was killed. With the feature `tracing`, events of that crate are kept
     /// in the same way by a `LogLayer`.
     ///

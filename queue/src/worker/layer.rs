@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Instrument, Subscriber, error_span};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Filtered;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -20,18 +21,19 @@ use tracing_subscriber::registry::LookupSpan;
 /// attempt, which is named `job`, and within spans inside of that. What a handler spawns is in it if it is
 /// [instrumented](tracing::Instrument::in_current_span).
 ///
-/// The last [`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX) lines of an attempt are kept, a second after they were said
-/// at the latest: also those of an attempt whose worker was killed. [`Outlive::look`](crate::Outlive::look) shows them.
+/// The last [`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX) lines of an attempt are kept, about a second after they were
+/// said: also those of an attempt whose worker was killed. [`Outlive::look`](crate::Outlive::look) shows them.
 ///
 /// ```
 /// use tracing_subscriber::prelude::*;
 ///
-/// tracing_subscriber::registry().with(outlive::LogLayer::new()).init();
+/// tracing_subscriber::registry().with(outlive::LogLayer::at(tracing::Level::INFO)).init();
 /// ```
+///
+/// A filter over the whole subscriber must let the span through, whose target is `outlive::attempt`, or nothing is kept. Give
+/// a filter to the layer that it is for instead, as in `fmt::layer().with_filter(env_filter)`.
 #[derive(Clone, Copy, Debug)]
-pub struct LogLayer {
-    most: LevelFilter,
-}
+pub struct LogLayer(());
 
 /// In a span: where what is said in it goes.
 struct Kept(Arc<Log>);
@@ -43,35 +45,28 @@ thread_local! {
 
 const TARGET: &str = "outlive::attempt";
 
-/// The execution in a span of its own.
-pub(super) fn in_span(granted: &Granted, log: &Arc<Log>, execution: Execution) -> Execution {
+/// Prepares an execution, and lets it run, in a span of its own.
+pub(super) fn in_span<E>(
+    granted: &Granted,
+    log: &Arc<Log>,
+    prepare: impl FnOnce() -> Result<Execution, E>,
+) -> Result<Execution, E> {
     BEGINS.set(Some(log.clone()));
     let Granted { lease, attempt, kind, queue, .. } = granted;
     // Not by its own level should it be left out where a subscriber is told to be quiet: what is said in it has levels.
     let span = error_span!(target: TARGET, "job", job = lease.job.0, kind, queue, attempt);
     BEGINS.set(None);
-    match execution {
+    Ok(match span.in_scope(prepare)? {
         Execution::Async(work) => Execution::Async(Box::pin(work.instrument(span))),
         Execution::Blocking(work) => Execution::Blocking(Box::new(move || span.in_scope(work))),
-    }
+    })
 }
 
 impl LogLayer {
-    /// Keeps events of the level `INFO` and above.
-    pub fn new() -> Self {
-        Self { most: LevelFilter::INFO }
-    }
-
-    /// Keeps events of these levels instead.
-    #[must_use]
-    pub fn level(self, most: impl Into<LevelFilter>) -> Self {
-        Self { most: most.into() }
-    }
-}
-
-impl Default for LogLayer {
-    fn default() -> Self {
-        Self::new()
+    /// Keeps events of this level and of those that matter more. It has a filter of its own, so that what nobody keeps costs
+    /// nothing.
+    pub fn at<S: Subscriber + for<'a> LookupSpan<'a>>(level: impl Into<LevelFilter>) -> Filtered<Self, LevelFilter, S> {
+        Self(()).with_filter(level.into())
     }
 }
 
@@ -87,12 +82,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if *event.metadata().level() > self.most {
-            return;
-        }
         let mut within = Vec::new();
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(Kept(log)) = span.extensions().get() {
+            // What the fields of an event say of themselves may be events.
+            let log = span.extensions().get().map(|Kept(log)| log.clone());
+            if let Some(log) = log {
                 within.reverse();
                 log.say(level(*event.metadata().level()), &text(&within, event));
                 return;

@@ -1,18 +1,18 @@
 //! What handlers say: held for a moment, then told to the queue, which keeps it with the attempt.
 
 use super::Shared;
+use crate::engine::first_of;
 use crate::handle::HandleCaller;
 use crate::host::{Clock, Host};
-use crate::job::{Lease, Level, LogLine};
+use crate::job::{Lease, Level, LogLine, Refusal};
 use crate::limits;
 use crate::protocol::{CallError, Request};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How often the queue is told at the end of an attempt, if it does not answer.
-const LAST_TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What one attempt says.
@@ -22,6 +22,8 @@ pub(crate) struct Log {
     /// How long ago the handler began.
     age: Box<dyn Fn() -> Duration + Send + Sync>,
     untold: Mutex<Untold>,
+    /// Whether the queue is being told of it while the attempt runs.
+    is_telling: AtomicBool,
     /// Wakes whoever tells it.
     said: Arc<Notify>,
 }
@@ -41,13 +43,14 @@ impl Log {
         let clock = shared.host.clock().clone();
         let begun = clock.boot();
         let age = Box::new(move || clock.boot().saturating_sub(begun));
-        Self { lease, caller: shared.caller.clone(), age, untold: Mutex::default(), said: shared.said.clone() }
+        let (caller, said) = (shared.caller.clone(), shared.said.clone());
+        Self { lease, caller, age, untold: Mutex::default(), is_telling: AtomicBool::new(false), said }
     }
 
     /// The handler says something.
     pub fn say(&self, level: Level, text: &str) {
         let after_ms = u64::try_from((self.age)().as_millis()).unwrap_or(u64::MAX);
-        let line = LogLine { after_ms, level, text: text.to_owned() }.cut();
+        let line = LogLine::new(after_ms, level, text);
         let mut untold = self.untold();
         untold.last += 1;
         untold.lines.push_back(line);
@@ -70,8 +73,10 @@ impl Log {
         let first = last + 1 - lines.len() as u64;
         let request = Request::Log { lease: self.lease, first, lines };
         match self.caller.once(self.caller.request_id(), &request).await {
-            // What is turned away once is turned away always.
-            Ok(_) | Err(CallError::Refused(_) | CallError::Rejected { .. }) => {
+            // There may be room later, and whoever turns it away at the door may be told better.
+            Err(CallError::Refused(Refusal::StorageFull { .. }) | CallError::Rejected { .. }) => false,
+            // What the queue refuses once it refuses always.
+            Ok(_) | Err(CallError::Refused(_)) => {
                 let mut untold = self.untold();
                 let rest = usize::try_from(untold.last - last).unwrap_or(usize::MAX);
                 let told = untold.lines.len().saturating_sub(rest);
@@ -82,14 +87,29 @@ impl Log {
         }
     }
 
-    /// Tells the queue all that is left, when the handler says nothing more.
-    pub async fn tell_at_last(&self, clock: &impl Clock) {
-        for _ in 0..LAST_TRIES {
-            if self.tell().await {
-                return;
+    /// Tells the queue all that is left, again and again until it knows, or until this time of the host's clock.
+    pub async fn tell_at_last(&self, clock: &impl Clock, until: Duration) {
+        let told = async {
+            while !self.tell().await {
+                clock.sleep(PAUSE).await;
             }
-            clock.sleep(PAUSE).await;
+        };
+        // What is not told by then is lost: nobody waits for it.
+        first_of(told, clock.sleep(until.saturating_sub(clock.boot()))).await;
+    }
+
+    /// Tells the queue while the attempt runs. Not twice at the same time.
+    async fn tell_meanwhile(&self) {
+        let told = self.tell().await;
+        self.is_telling.store(false, Ordering::Release);
+        if !told || !self.untold().lines.is_empty() {
+            self.said.notify_one();
         }
+    }
+
+    /// Whether the queue is to be told of something, and nobody does that already.
+    fn is_to_be_told(&self) -> bool {
+        !self.untold().lines.is_empty() && !self.is_telling.swap(true, Ordering::Acquire)
     }
 
     fn untold(&self) -> MutexGuard<'_, Untold> {
@@ -103,10 +123,10 @@ pub async fn run<H: Host>(shared: Arc<Shared<H>>) {
     loop {
         shared.said.notified().await;
         shared.host.clock().sleep(limits::LOG_DELAY).await;
-        for held in shared.all_held() {
-            if !held.log.tell().await {
-                shared.said.notify_one();
-            }
+        // Each on its own: a slow answer must not hold up the lines of other attempts. And at once, so that one commit may
+        // do for all.
+        for log in shared.all_held().iter().map(|held| held.log.clone()).filter(|log| log.is_to_be_told()) {
+            shared.spawn("outlive-log", |_| async move { log.tell_meanwhile().await });
         }
     }
 }

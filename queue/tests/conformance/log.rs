@@ -96,7 +96,7 @@ fn long_lines_are_cut_and_push_out_others() {
     on_every_store(async |bench| {
         let lease = bench.started().await.lease;
         let long = LogLine { text: "x".repeat(1 << 20), ..line(1) };
-        bench.done(Request::Log { lease, first: 1, lines: vec![long; 40] }).await;
+        bench.done(Request::Log { lease, first: 1, lines: vec![long.clone(); 40] }).await;
         let [view] = &bench.logs(lease.job).await[..] else { panic!("one attempt") };
         assert_eq!(view.lines.len() as u64 + view.dropped, 40);
         assert!(view.lines.iter().all(|line| line.text.ends_with("x … (cut: it had 1048576 bytes)")));

@@ -23,8 +23,9 @@ pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let told = told(facts, report);
     if let Ok(rows) = &evidence.rows {
         for (lease, told) in &told {
-            let kept = rows.logs.get(&lease.token.0).map_or(&[][..], |row| &row.lines);
-            judge(*lease, told, kept, evidence.ended, report);
+            let row = rows.logs.get(&lease.token.0);
+            let (kept, last) = row.map_or((&[][..], 0), |row| (&row.lines, row.last));
+            judge(*lease, told, kept, u64::try_from(last).unwrap_or(0), evidence.ended, report);
         }
         for (token, row) in &rows.logs {
             let known = told.keys().any(|lease| lease.token.0 == *token && lease.job.0 == row.job);
@@ -39,7 +40,8 @@ pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         for (lease, told) in told.iter().filter(|(lease, _)| lease.job == *job) {
             let Some(grant) = facts.grants.get(&lease.token) else { continue };
             let Some(attempt) = view.history.iter().find(|it| it.number == grant.attempt) else { continue };
-            judge(*lease, told, &attempt.log.lines, call.invoked, report);
+            let kept = &attempt.log.lines;
+            judge(*lease, told, kept, attempt.log.dropped + kept.len() as u64, call.invoked, report);
         }
     }
 }
@@ -77,7 +79,8 @@ fn forged(call: &CallFact, lease: Lease) -> Finding {
 
 /// What is kept was said, in this order, and what the queue had said before `from` that it keeps is there, but for the oldest
 /// lines if there are too many.
-fn judge(lease: Lease, told: &Told<'_>, kept: &[LogLine], from: Duration, report: &mut Report) {
+/// What is gone is counted: `last` is the number of the last line.
+fn judge(lease: Lease, told: &Told<'_>, kept: &[LogLine], last: u64, from: Duration, report: &mut Report) {
     let found = |transition: &str, says: String| {
         Finding::new(transition, says).job(lease.job).attempt(lease.token).call(told.call)
     };
@@ -91,6 +94,12 @@ fn judge(lease: Lease, told: &Told<'_>, kept: &[LogLine], from: Duration, report
         });
         numbers.extend(number);
     }
+    report.expect("I3.j", numbers.last().copied().unwrap_or(0) == last, || {
+        found(
+            "lines counted wrong",
+            format!("{last} lines are said to have come, and the last one kept is {:?}", numbers.last()),
+        )
+    });
     let bytes: usize = kept.iter().map(|line| line.text.len()).sum();
     let is_full = kept.len() >= LOG_LINES_MAX || bytes + LOG_LINE_BYTES_MAX > LOG_BYTES_MAX;
     let may_be_gone = |number: u64| is_full && numbers.first().is_some_and(|first| number < *first);
