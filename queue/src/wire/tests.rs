@@ -105,7 +105,6 @@ fn requests() -> Vec<Request> {
         Request::Look { job: JobId(7) },
         Request::Await { job: JobId(7), wait_ms: 30 },
         Request::Progress { lease: LEASE, progress: progress() },
-        Request::Log { lease: LEASE, first: 7, lines: vec![line("packing"), line("\"slow\"")] },
         Request::Wait { lease: LEASE, on: On::Signal { name: "a".into(), step: "b".into(), limit_ms: Some(7) } },
         Request::Wait { lease: LEASE, on: On::Jobs { jobs: vec![JobId(1)], step: "b".into() } },
         Request::Wait { lease: LEASE, on: On::Condition { what: "no file".into(), again_ms: 5 } },
@@ -130,6 +129,7 @@ fn requests() -> Vec<Request> {
         Request::Bulk { act: Bulk::Retry, list: list(Some("a b&c=d")) },
         Request::List(list(Some("a b&c=d"))),
         Request::List(list(None)),
+        Request::Log { lease: LEASE, first: 7, lines: vec![line("packing"), line("\"slow\"")] },
     ]
 }
 
@@ -279,6 +279,7 @@ fn every_reply_arrives_as_it_was_sent() {
         (34, Reply::Done),
         (35, Reply::Changed { jobs: 3, next: Some(JobId(9)) }),
         (36, Reply::Listed { jobs: vec![summary()], next: None }),
+        (38, Reply::Done),
     ];
     let requests = requests();
     for (request, reply) in replies {
