@@ -284,7 +284,8 @@ fn quarantine(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repo
     }
 }
 
-/// Whether all the time that an attempt may take was over when its process died, if it began as soon as it could.
+/// Whether all the time that an attempt may take was over when its process was heard of last, if it began as soon as it
+/// could. What it had sent when it died may be heard later.
 fn may_be_overdue(token: Token, facts: &Facts, rows: &Rows) -> bool {
     let Some(grant) = facts.grants.get(&token) else { return false };
     let (Some(died), Some(job)) = (facts.deaths.get(&grant.process), rows.jobs.get(&grant.lease.job.0)) else {
@@ -292,7 +293,8 @@ fn may_be_overdue(token: Token, facts: &Facts, rows: &Rows) -> bool {
     };
     let possible = Policies::of(facts).possible(&job.kind, grant.claimed, grant.answered);
     let shortest = possible.iter().filter_map(|policy| policy.timeout_ms).min().map(Duration::from_millis);
-    shortest.is_some_and(|shortest| grant.claimed + facts.least_rest(shortest) <= *died)
+    let is_on_its_way = !grant.renewed_unknown.is_empty();
+    shortest.is_some_and(|shortest| is_on_its_way || grant.claimed + facts.least_rest(shortest) <= *died)
 }
 
 fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
