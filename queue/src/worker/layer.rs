@@ -63,8 +63,8 @@ pub(super) fn in_span<E>(
 }
 
 impl LogLayer {
-    /// Keeps events of this level and of those that matter more. It has a filter of its own, so that what nobody keeps costs
-    /// nothing.
+    /// Keeps events of this level and of those that matter more. It has a filter of its own: where nobody
+    /// else listens, events of other levels are not made.
     pub fn at<S: Subscriber + for<'a> LookupSpan<'a>>(level: impl Into<LevelFilter>) -> Filtered<Self, LevelFilter, S> {
         Self(()).with_filter(level.into())
     }
