@@ -35,6 +35,15 @@ pub(crate) struct Standing {
     pub lost: bool,
     /// The attempt has ended because its job waits for something.
     pub suspended: bool,
+    /// Its handler was told to stop, and that what it results in is not stored.
+    pub told: bool,
+}
+
+impl Standing {
+    /// Whether the handler is to stop.
+    pub fn is_stopped(self) -> bool {
+        self.cancel || self.lost || self.suspended
+    }
 }
 
 /// Why an attempt is over.
@@ -94,7 +103,7 @@ pub async fn run<H: Host>(shared: &Shared<H>, granted: Granted, slot: OwnedSemap
     if !is_started(shared, lease, trusted_until).await {
         return;
     }
-    let standing = Standing { trusted_until, cancel: false, lost: false, suspended: false };
+    let standing = Standing { trusted_until, cancel: false, lost: false, suspended: false, told: false };
     let log = Arc::new(Log::new(shared, lease));
     let held = Arc::new(Held { lease, log, standing: Arc::new(Watched::new(standing)) });
     shared.hold(held.clone());
@@ -211,7 +220,7 @@ async fn wait<H: Host>(
     let begun = shared.host.clock().boot();
     loop {
         let standing = held.standing.get();
-        let Standing { trusted_until, cancel, lost, suspended } = standing;
+        let Standing { trusted_until, cancel, lost, suspended, told: _ } = standing;
         let now = shared.host.clock().boot();
         if suspended {
             return Verdict::Suspended;
@@ -232,6 +241,8 @@ async fn wait<H: Host>(
         let distrust = shared.host.clock().sleep(rest.map_or(trusted, |rest| rest.min(trusted)));
         let interrupted = first_of(releasing, first_of(changed, distrust));
         match first_of(&mut returned, interrupted).await {
+            // What it was told is above, and the word holds.
+            First::Left(_) if held.standing.get().told => {}
             First::Left(Ok(outcome)) => return Verdict::Returned(outcome),
             First::Left(Err(_)) => return Verdict::Returned(Err("the handler was stopped from outside".into())),
             First::Right(First::Left(())) => return Verdict::Released,

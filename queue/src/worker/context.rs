@@ -282,6 +282,9 @@ impl Context {
     /// in will not be stored. An `async` handler need not ask: it is dropped.
     pub fn is_stopped(&self) -> bool {
         let standing = self.standing.get();
-        standing.cancel || standing.lost || standing.suspended
+        if standing.is_stopped() && !standing.told {
+            self.standing.update(|standing| standing.told = true);
+        }
+        standing.is_stopped()
     }
 }

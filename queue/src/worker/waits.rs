@@ -21,7 +21,8 @@ use std::time::Duration;
 pub struct Ended {
     /// Which one.
     pub job: JobId,
-    /// How; none if it is not kept any more.
+    /// How; none if it is not kept any more. It is `waiting` if somebody retried it and it waits for the job that asks: of two
+    /// that would wait for each other, the first goes on.
     pub state: Option<State>,
 }
 

@@ -4,7 +4,7 @@ use crate::drive::Evidence;
 use crate::event::Event;
 use outlive::JobId;
 use outlive::job::{Lease, RequestId, Token};
-use outlive::protocol::{Call, CallError, Enqueue, Renewal, Reply, Request, Scope};
+use outlive::protocol::{Bulk, Call, CallError, Enqueue, Renewal, Reply, Request, Scope};
 use outlive_sim::{Fault, FaultKind, MachineId, ProcessId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -401,6 +401,16 @@ impl Facts {
     /// Who sent this request first: a middlebox only passes it on.
     pub fn sender(&self, call: &CallFact) -> ProcessId {
         self.senders[&call.what.id]
+    }
+
+    /// Whether somebody has asked for another try of a job by then, or of many.
+    pub fn may_be_retried_by(&self, job: JobId, at: Duration) -> bool {
+        let asked = |request: &Request| match request {
+            Request::Retry { job: retried } => *retried == job,
+            Request::Bulk { act, .. } => *act == Bulk::Retry,
+            _ => false,
+        };
+        self.calls.iter().any(|call| call.invoked <= at && asked(&call.what.request))
     }
 
     /// Calls of which an answer came, good or bad.

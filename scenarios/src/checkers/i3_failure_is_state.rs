@@ -6,7 +6,7 @@ mod retries;
 mod suspects;
 
 use super::policies::Policies;
-use super::{CallFact, Checker, Facts, Finding, Report};
+use super::{CallFact, Checker, Facts, Finding, Grant, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
 use crate::image::{FailureRow, Rows};
@@ -188,7 +188,10 @@ fn rests(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
         }
     }
     // Whoever gives a job another try lets it begin at once.
-    for grant in facts.grants.values().filter(|grant| !facts.retried.contains(&grant.lease.job)) {
+    let may_be_retried = |grant: &Grant| {
+        facts.retried.contains(&grant.lease.job) && facts.may_be_retried_by(grant.lease.job, grant.answered)
+    };
+    for grant in facts.grants.values().filter(|grant| !may_be_retried(grant)) {
         let key = (grant.lease.job.0, i64::from(grant.attempt) - 1);
         if let Some(due) = due.get(&key) {
             report.expect("I3.c", *due <= grant.answered + Duration::from_millis(1), || {
@@ -293,8 +296,12 @@ fn may_be_overdue(token: Token, facts: &Facts, rows: &Rows) -> bool {
     };
     let possible = Policies::of(facts).possible(&job.kind, grant.claimed, grant.answered);
     let shortest = possible.iter().filter_map(|policy| policy.timeout_ms).min().map(Duration::from_millis);
-    let is_on_its_way = !grant.renewed_unknown.is_empty();
-    shortest.is_some_and(|shortest| is_on_its_way || grant.claimed + facts.least_rest(shortest) <= *died)
+    let Some(over) = shortest.map(|shortest| grant.claimed + facts.least_rest(shortest)) else { return false };
+    // Each renewal that nobody was answered is heard once at the most, while the lease still holds.
+    let last = grant.renewals.iter().map(|(_, answered)| *answered).max().unwrap_or(grant.answered);
+    let under_way = grant.renewed_unknown.iter().filter(|sent| **sent <= *died).count();
+    let heard_until = last + grant.length * u32::try_from(under_way).unwrap_or(u32::MAX);
+    over <= *died || under_way > 0 && (over <= heard_until || facts.was_closed(last, heard_until))
 }
 
 fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {

@@ -108,8 +108,8 @@ async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Do
 fn say(context: &Context, when: &str, lines: u32) {
     for line in 1..=lines {
         let level = Level::ALL[line as usize % Level::ALL.len()];
-        // Some are longer than is kept of a line.
-        let at_length = " and so on".repeat(if line % 25 == 0 { 300 } else { 0 });
+        // Some are longer than is kept of a line, and many of these are more than is kept of an attempt.
+        let at_length = " and so on".repeat(if line % 5 == 0 { 300 } else { 0 });
         context.log(level, format!("attempt {} {when}: line {line}{at_length}", context.attempt()));
     }
 }

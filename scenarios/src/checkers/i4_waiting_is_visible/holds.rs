@@ -6,7 +6,7 @@ use crate::image::{JobRow, Rows};
 use outlive::JobId;
 use outlive::job::Unmet;
 use outlive::protocol::{Reply, Request};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let Ok(rows) = &evidence.rows else { return };
@@ -94,6 +94,16 @@ fn before(
 /// The states out of which a job can be retried.
 const ENDS_TO_RETRY: [&str; 3] = ["discarded", "cancelled", "quarantined"];
 
+/// Whether a job waits or has waited for another, through others too.
+fn leads_to(rows: &Rows, from: i64, to: i64) -> bool {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(job) = open.pop() {
+        let others = rows.waits.range((job, String::new())..(job + 1, String::new()));
+        open.extend(others.flat_map(|(_, others)| others).copied().filter(|other| seen.insert(*other)));
+    }
+    seen.contains(&to)
+}
+
 /// What a handler was told of the ends of other jobs is how these ended.
 fn joined(rows: &Rows, (id, step): (i64, &str), others: &[i64], report: &mut Report) {
     let Some(row) = rows.steps.get(&(id, step.to_owned())) else { return };
@@ -102,8 +112,12 @@ fn joined(rows: &Rows, (id, step): (i64, &str), others: &[i64], report: &mut Rep
         .iter()
         .filter_map(|it| Some((it["job"].as_i64()?, it["state"].as_str()?.to_owned())))
         .collect();
-    // What was retried had ended before, nobody knows how; only completed it had not.
-    let before = |other: i64| told.iter().find(|(job, state)| *job == other && ENDS_TO_RETRY.contains(&&**state));
+    // What was retried had ended before, nobody knows how; only completed it had not. One that waits for this job since is
+    // not waited for.
+    let before = |other: i64| {
+        let may_be = |state: &str| ENDS_TO_RETRY.contains(&state) || state == "waiting" && leads_to(rows, other, id);
+        told.iter().find(|(job, state)| *job == other && may_be(state))
+    };
     let is = |other: &i64| {
         let row = rows.jobs.get(other)?;
         let before = before(*other).filter(|_| row.retried_ms.is_some());

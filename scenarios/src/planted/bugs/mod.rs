@@ -61,6 +61,7 @@ mod retryable_ignored;
 mod rollback_forgotten;
 mod rot_served_as_data;
 mod settle_guesses;
+mod signal_garbled;
 mod signal_given_away_again;
 mod slots_unsaid;
 mod snooze_called_a_delay;
@@ -82,6 +83,7 @@ mod unmet_taken_for_met;
 mod unstarted_lease_without_end;
 mod wait_without_a_reason;
 mod waits_unheard_after_restart;
+mod worker_misnamed;
 mod workers_elsewhere_forgotten;
 mod workers_untold;
 mod zombie_step_accepted;
@@ -174,6 +176,8 @@ pub const ALL: &[&dyn Bug] = &[
     &rot_served_as_data::RotServedAsData,
     &lease_nonce_ignored::LeaseNonceIgnored,
     &payload_cut_unnoticed::PayloadCutUnnoticed,
+    &signal_garbled::SignalGarbled,
+    &worker_misnamed::WorkerMisnamed,
     &hash_map_order::HashMapOrder,
     &real_clock::RealClock,
     &address_in_the_trace::AddressInTheTrace,
