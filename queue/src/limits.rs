@@ -109,7 +109,17 @@ pub const GROUP_REQUESTS_MAX: usize = 512;
 pub const GROUP_DUE_MAX: usize = 256;
 /// Most requests that wait for the engine; beyond, senders wait.
 pub const REQUESTS_WAITING_MAX: usize = 4_096;
-/// How often the wall clock is looked at while a claim waits for a job that waits for a time: a
+/// Most schedules.
+pub const SCHEDULES_MAX: usize = 1_000;
+/// Shortest time between slots of a schedule that has them every so often.
+pub const EVERY_MIN: Duration = Duration::from_secs(1);
+/// How late a slot still has its job if missed ones are skipped, unless its schedule says otherwise.
+pub const LATE_DEFAULT: Duration = Duration::from_secs(60);
+/// Most slots that get their jobs with one group; the rest follow with the next.
+pub const GROUP_SLOTS_MAX: usize = 64;
+/// Most slots that are shown of a schedule: the last ones.
+pub const SLOTS_SHOWN: usize = 5;
+/// How often the wall clock is looked at while there is a schedule, or while a claim waits for a job that waits for a time: a
 /// clock that jumps tells nobody.
 pub const WALL_LOOK: Duration = Duration::from_secs(1);
 /// Jobs read at a time when a file is opened.

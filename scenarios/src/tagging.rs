@@ -3,7 +3,8 @@
 
 use outlive::Options;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
+    StepRow, Token, WaitRow, Wall,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::{
@@ -180,6 +181,18 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.waits(job).await
     }
 
+    async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        self.inner.slot(slot).await
+    }
+
+    async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        self.inner.slots(schedule, most).await
+    }
+
+    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.inner.skips(schedule, beyond, most).await
+    }
+
     fn settings(&mut self) -> impl Future<Output = Result<Settings, StoreError>> {
         self.inner.settings()
     }
@@ -268,6 +281,7 @@ impl Deed {
             Change::InsertProgress(row) | Change::UpdateProgress(row) => Some(row.job),
             Change::InsertLog(row) | Change::UpdateLog(row) => Some(row.job),
             Change::InsertWait(row) => Some(row.job),
+            Change::InsertSlot(row) => Some(row.job),
             Change::UpdateSignal(row) => row.taken.as_ref().map(|(job, _)| *job),
             Change::InsertSignal(_)
             | Change::InsertKey(_)
@@ -278,6 +292,12 @@ impl Deed {
             | Change::InsertPolicy(_)
             | Change::UpdatePolicy(_)
             | Change::DeletePolicy { .. }
+            | Change::InsertSchedule(_)
+            | Change::UpdateSchedule(_)
+            | Change::DeleteSchedule { .. }
+            | Change::InsertSkip(_)
+            | Change::UpdateSkip(_)
+            | Change::DeleteSkip { .. }
             | Change::InsertPause(_)
             | Change::UpdatePause(_)
             | Change::DeletePause { .. }

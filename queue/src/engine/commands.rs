@@ -10,7 +10,7 @@ use crate::job::explain::{Around, Line};
 use crate::job::life::{self, Report};
 use crate::job::{
     Attempt, Due, Explanation, Job, JobId, KeyRow, KeyScope, Lease, LogLine, LogRow, NewJob, Now, ProgressRow, Refusal,
-    StepRow, Wait, WaitOn, WaitRow, explain,
+    Slot, StepRow, Wait, WaitOn, WaitRow, explain,
 };
 use crate::limits;
 use crate::order::Stage;
@@ -93,7 +93,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Does what a request says, in rows that are not committed yet.
     pub(super) async fn execute(&mut self, group: &mut Group, request: &Request, now: Now) -> Result<Reply, Stop> {
         match request {
-            Request::Enqueue(enqueue) => self.enqueue(group, enqueue, now).await,
+            Request::Enqueue(enqueue) => self.enqueue(group, enqueue, None, now).await,
             Request::Claim(_) | Request::Await { .. } => unreachable!("{} waits", request.name()),
             Request::Settle => unreachable!("it is about its own name, which is not known here"),
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
@@ -147,6 +147,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Request::List(list) => self.list(group, list).await,
             Request::Limit(limits) => self.limit(group, limits, now),
             Request::Policy(policy) => self.policy(group, policy),
+            Request::Schedule(schedule) => self.schedule(group, schedule, now).await,
+            Request::Unschedule { name } => self.unschedule(group, name, now),
+            Request::Schedules => self.view_schedules(group, now).await,
             Request::Pause { gate, by, why } => self.pause(group, gate, (by, why), now),
             Request::Resume { gate } => self.resume(group, gate),
             Request::Gates => Ok(Reply::Gated(self.view_gates(now))),
@@ -155,7 +158,14 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    async fn enqueue(&mut self, group: &mut Group, enqueue: &Enqueue, now: Now) -> Result<Reply, Stop> {
+    /// Inserts a job, for a slot of a schedule or for whoever asks.
+    pub(super) async fn enqueue(
+        &mut self,
+        group: &mut Group,
+        enqueue: &Enqueue,
+        slot: Option<Slot>,
+        now: Now,
+    ) -> Result<Reply, Stop> {
         let payload = validate::enqueue(enqueue, &self.options)?;
         let payload_hash = xxh3_128(payload.as_bytes());
         let known = match &enqueue.key {
@@ -191,6 +201,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             priority: enqueue.priority,
             max_attempts,
             concurrency_key: enqueue.concurrency_key.as_deref().map(Into::into),
+            slot,
             payload: payload.into(),
         };
         let mut job = life::enqueue(group.take_job_id(), new, wait, due, deadline, now);
@@ -468,6 +479,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             cancel_requested: job.cancel_requested,
             begins_by: job.deadline.map(|deadline| deadline.wall),
             retried_at: job.retried_at,
+            slot: job.new.slot,
             enqueued_at: job.enqueued_at,
             finished_at: job.finished_at,
             payload: job.new.payload.to_string(),
@@ -532,6 +544,8 @@ fn answer(reply: &Reply) -> Option<Answer> {
         Reply::Done => Some(Answer::Done),
         Reply::Suspended => Some(Answer::Suspended),
         Reply::Signalled { fresh } => Some(Answer::Signalled { fresh }),
+        Reply::Scheduled { next } => Some(Answer::Scheduled { next }),
+        Reply::Unscheduled { was_scheduled } => Some(Answer::Unscheduled { was_scheduled }),
         Reply::Failed { next } => Some(Answer::Failed { next }),
         Reply::Resumed { was_paused } => Some(Answer::Resumed { was_paused }),
         Reply::Cancelled { at_once } => Some(Answer::Cancelled { at_once }),
@@ -542,6 +556,7 @@ fn answer(reply: &Reply) -> Option<Answer> {
         | Reply::Awaited { .. }
         | Reply::Settled { .. }
         | Reply::Gated(_)
+        | Reply::Schedules(_)
         | Reply::Listed { .. }
         | Reply::Explained(_)
         | Reply::Looked(_) => None,

@@ -18,6 +18,7 @@ const GONE: &str = "the process of its worker is gone: the file was opened by an
 impl<H: Host, S: Storage> Engine<H, S> {
     /// Writes down which leases have expired, the longest expired first, up to a bound.
     pub(super) async fn write_due(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
+        self.write_slots(group, now).await?;
         for id in self.order.expired(now, limits::GROUP_DUE_MAX) {
             self.lose(group, id, EXPIRED, now).await?;
         }
@@ -165,6 +166,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 }
                 Move::Policy(row) => self.policies.put(row),
                 Move::NoPolicy(kind) => self.policies.remove(&kind),
+                Move::Schedule(row) => self.schedules.put(row),
+                Move::Unschedule(name) => self.schedules.remove(&name),
                 Move::Pause(row) => self.gates.put_pause(row),
                 Move::Resume(gate, is_down) => self.gates.resume(&gate, is_down),
                 Move::Out(id) => {

@@ -98,7 +98,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let earlier = self.gates.limit(&row.queue).cloned();
         match &earlier {
             Some(earlier) => row.follow(earlier, now),
-            None if row.limits_something() => check_count("queues with limits", self.gates.count().0)?,
+            None if row.limits_something() => check_count("queues with limits", self.gates.count().0, limits::GATES_MAX)?,
             None => {}
         }
         if row.limits_something() {
@@ -125,7 +125,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let earlier = self.gates.pause(gate, false).cloned();
         if earlier.is_none() {
             // Also on a disk that is nearly full: it is small, and may be what helps.
-            check_count("pauses", self.gates.count().1)?;
+            check_count("pauses", self.gates.count().1, limits::GATES_MAX)?;
         }
         let (by, why) = (by.into(), validate::message(why));
         // Who says it last is asked; since when it holds is what it was.
@@ -195,14 +195,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Reads what people have set, at an opening.
     pub(super) async fn recover_settings(&mut self) -> Result<(), StoreError> {
-        (self.gates, self.policies) = Default::default();
-        let Settings { limits, pauses, policies } = self.store.settings().await?;
+        (self.gates, self.policies, self.schedules) = Default::default();
+        let Settings { limits, pauses, policies, schedules } = self.store.settings().await?;
         for row in limits {
             self.order.limit_keys(&row.queue, row.at_once_per_key);
             self.gates.put_limit(row);
         }
         pauses.into_iter().for_each(|row| self.gates.put_pause(row));
         policies.into_iter().for_each(|row| self.policies.put(row));
+        schedules.into_iter().for_each(|row| self.schedules.put(row));
         Ok(())
     }
 
@@ -315,11 +316,11 @@ fn probe_has_ended(group: &mut Group, mut row: PauseRow, attempt: &Attempt, now:
 }
 
 /// There is one more of something that only people should make.
-pub(super) fn check_count(what: &str, count: usize) -> Result<(), Refusal> {
-    if count < limits::GATES_MAX {
+pub(super) fn check_count(what: &str, count: usize, most: usize) -> Result<(), Refusal> {
+    if count < most {
         return Ok(());
     }
-    Err(Refusal::limit(what, count + 1, limits::GATES_MAX, "lift or resume some that nobody needs"))
+    Err(Refusal::limit(what, count + 1, most, "take away some that nobody needs"))
 }
 
 fn end(group: &mut Group, row: &PauseRow) {

@@ -2,11 +2,12 @@
 
 use crate::job::{
     Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Now, PauseRow, PolicyRow, ProgressRow, RequestId,
-    SignalRow, Steady, StepRow, Token, WaitRow,
+    ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, Steady, StepRow, Token, WaitRow, Wall,
 };
 use crate::limits;
 use crate::order::{Entry, Waits};
 use crate::store::{Change, FileState, RequestRow, Store, StoreError, Stored};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ pub struct Group {
     limits: BTreeMap<Arc<str>, Replaced<LimitRow>>,
     pauses: BTreeMap<(Gate, bool), Replaced<PauseRow>>,
     policies: BTreeMap<Arc<str>, Replaced<PolicyRow>>,
+    schedules: BTreeMap<Arc<str>, Replaced<ScheduleRow>>,
+    slots: BTreeMap<Slot, SlotRow>,
+    skips: BTreeMap<(Arc<str>, Wall), Replaced<SkipRow>>,
     /// Jobs that have ended, and what follows from that for others is not decided yet.
     ended: Vec<JobId>,
     /// Attempts that have ended, and what follows from that for pauses is not decided yet.
@@ -54,6 +58,10 @@ pub enum Move {
     Policy(PolicyRow),
     /// A kind has no policy any more.
     NoPolicy(Arc<str>),
+    /// A schedule is this.
+    Schedule(ScheduleRow),
+    /// A schedule is not there any more.
+    Unschedule(Arc<str>),
     /// A pause is there.
     Pause(PauseRow),
     /// A pause is over: of this gate, because a service was down or not.
@@ -144,6 +152,9 @@ impl Group {
             limits: BTreeMap::new(),
             pauses: BTreeMap::new(),
             policies: BTreeMap::new(),
+            schedules: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            skips: BTreeMap::new(),
             ended: Vec::new(),
             ended_attempts: Vec::new(),
             moves: Vec::new(),
@@ -446,6 +457,73 @@ impl Group {
         self.policies.entry(kind).or_insert(Replaced { is_there: true, row: None }).row = None;
     }
 
+    /// The job of a slot.
+    pub async fn slot(&mut self, store: &mut impl Store, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        match self.slots.get(slot) {
+            Some(row) => Ok(Some(row.clone())),
+            None => store.slot(slot).await,
+        }
+    }
+
+    /// Up to `most` slots of a schedule that have their jobs, the latest first.
+    pub async fn slots(
+        &mut self,
+        store: &mut impl Store,
+        schedule: &str,
+        most: usize,
+    ) -> Result<Vec<SlotRow>, StoreError> {
+        let mut slots = store.slots(schedule, most).await?;
+        slots.extend(self.slots.values().filter(|row| row.slot.schedule == schedule).cloned());
+        slots.sort_by_key(|row| Reverse(row.slot.at));
+        slots.truncate(most);
+        Ok(slots)
+    }
+
+    /// Up to `most` rows of slots of a schedule that were skipped, the latest first, of those that reach beyond `beyond`.
+    pub async fn skips(
+        &mut self,
+        store: &mut impl Store,
+        schedule: &Arc<str>,
+        beyond: Wall,
+        most: usize,
+    ) -> Result<Vec<SkipRow>, StoreError> {
+        let mut skips = store.skips(schedule, beyond, most).await?;
+        skips.retain(|row| !self.skips.contains_key(&(row.schedule.clone(), row.first)));
+        let own = self.skips.values().filter_map(|replaced| replaced.row.clone());
+        skips.extend(own.filter(|row| row.schedule == *schedule && row.last > beyond));
+        skips.sort_by_key(|row| Reverse(row.first));
+        skips.truncate(most);
+        Ok(skips)
+    }
+
+    /// A slot has its job.
+    pub fn insert_slot(&mut self, row: SlotRow) {
+        self.slots.insert(row.slot.clone(), row);
+    }
+
+    /// Slots that were skipped; `is_there` says whether the first of them is the first of some in the file, unless this
+    /// group has changed that before.
+    pub fn put_skip(&mut self, row: SkipRow, is_there: bool) {
+        let key = (row.schedule.clone(), row.first);
+        self.skips.entry(key).or_insert(Replaced { is_there, row: None }).row = Some(row);
+    }
+
+    /// Slots that are skipped in the file are so no more, or those of this group.
+    pub fn delete_skip(&mut self, row: SkipRow) {
+        self.skips.entry((row.schedule, row.first)).or_insert(Replaced { is_there: true, row: None }).row = None;
+    }
+
+    /// A schedule; `is_there` says whether there is one in the file, unless this group has changed it before.
+    pub fn put_schedule(&mut self, row: ScheduleRow, is_there: bool) {
+        let replaced = self.schedules.entry(row.name.clone()).or_insert(Replaced { is_there, row: None });
+        replaced.row = Some(row);
+    }
+
+    /// A schedule that is in the file is gone, or one of this group.
+    pub fn delete_schedule(&mut self, name: Arc<str>) {
+        self.schedules.entry(name).or_insert(Replaced { is_there: true, row: None }).row = None;
+    }
+
     /// A pause; `is_there` says whether there is one in the file, unless this group has changed it before.
     pub fn put_pause(&mut self, row: PauseRow, is_there: bool) {
         let replaced = self.pauses.entry(row.key()).or_insert(Replaced { is_there, row: None });
@@ -490,6 +568,13 @@ impl Group {
         }));
         changes.extend(self.policies.into_iter().filter_map(|(kind, replaced)| {
             replaced.change(Change::InsertPolicy, Change::UpdatePolicy, || Change::DeletePolicy { kind })
+        }));
+        changes.extend(self.schedules.into_iter().filter_map(|(name, replaced)| {
+            replaced.change(Change::InsertSchedule, Change::UpdateSchedule, || Change::DeleteSchedule { name })
+        }));
+        changes.extend(self.slots.into_values().map(Change::InsertSlot));
+        changes.extend(self.skips.into_iter().filter_map(|((schedule, first), replaced)| {
+            replaced.change(Change::InsertSkip, Change::UpdateSkip, || Change::DeleteSkip { schedule, first })
         }));
         changes.extend(self.pauses.into_iter().filter_map(|((gate, is_down), replaced)| {
             replaced.change(Change::InsertPause, Change::UpdatePause, || Change::DeletePause { gate, is_down })

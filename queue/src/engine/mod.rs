@@ -14,6 +14,7 @@ mod gates;
 mod group;
 mod policies;
 mod replay;
+mod schedules;
 mod steady;
 mod transaction;
 mod validate;
@@ -109,6 +110,8 @@ struct Engine<H: Host, S: Storage> {
     waits: Waits,
     gates: Gates,
     policies: policies::Policies,
+    /// The schedules that are in the file.
+    schedules: schedules::Schedules,
     /// When claims were served last.
     served: Now,
     seen: gates::Seen,
@@ -225,6 +228,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             waits: Waits::default(),
             gates: Gates::default(),
             policies: policies::Policies::default(),
+            schedules: schedules::Schedules::default(),
             served: Now { steady: Steady(0), wall: Wall(0) },
             seen: gates::Seen::default(),
             claims: Vec::new(),
@@ -476,7 +480,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let look = (!self.claims.is_empty() && is_timed).then_some(limits::WALL_LOOK);
         let gates = if self.claims.is_empty() { None } else { self.gates.next_event(self.served, now) };
         let awaits = self.awaits.next_deadline().map(|deadline| now.steady.until(deadline));
-        [self.order.next_event(now), gates, claims, awaits, mark, look].into_iter().flatten().min()
+        let slots = self.schedules.next_event(now);
+        [self.order.next_event(now), gates, claims, awaits, mark, look, slots].into_iter().flatten().min()
     }
 
     async fn rest(&self) {

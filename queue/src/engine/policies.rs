@@ -47,7 +47,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let is_there = self.policies.0.contains_key(&row.kind);
         if row.policy.decides_something() {
             if !is_there {
-                super::gates::check_count("kinds with a policy", self.policies.0.len())?;
+                super::gates::check_count("kinds with a policy", self.policies.0.len(), limits::GATES_MAX)?;
             }
             group.put_policy(row.clone(), is_there);
             group.move_job(Move::Policy(row));

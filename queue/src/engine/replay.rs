@@ -7,7 +7,7 @@ use super::claims::granted;
 use super::group::Group;
 use super::{Decided, Engine};
 use crate::host::Host;
-use crate::job::{Attempt, AttemptEnd, JobId, Next, Now, Refusal, RequestId, Token};
+use crate::job::{Attempt, AttemptEnd, JobId, Next, Now, Refusal, RequestId, Token, Wall};
 use crate::protocol::{Call, CallError, Granted, Reply};
 use crate::store::{RequestRow, Storage, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,12 @@ pub enum Answer {
     },
     Signalled {
         fresh: bool,
+    },
+    Scheduled {
+        next: Wall,
+    },
+    Unscheduled {
+        was_scheduled: bool,
     },
     /// A transaction of the caller's was committed.
     Committed,
@@ -82,6 +88,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Answer::Suspended => Reply::Suspended,
             Answer::Resumed { was_paused } => Reply::Resumed { was_paused },
             Answer::Signalled { fresh } => Reply::Signalled { fresh },
+            Answer::Scheduled { next } => Reply::Scheduled { next },
+            Answer::Unscheduled { was_scheduled } => Reply::Unscheduled { was_scheduled },
             // No call has the name of a transaction, unless its digest is the same by chance.
             Answer::Committed | Answer::RolledBack => {
                 return Ok(Some(Decided::Answer(Err(CallError::Refused(Refusal::RequestIdReused)))));

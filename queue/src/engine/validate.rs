@@ -2,10 +2,12 @@
 //! to do.
 
 use crate::canonical;
-use crate::job::{Backoff, Event, Gate, How, JobId, LogLine, Policy, Rate, Refusal, State};
+use crate::job::{Backoff, Event, Gate, How, JobId, LogLine, Policy, Rate, Refusal, Slots, State, Template};
 use crate::limits;
 use crate::options::Options;
-use crate::protocol::{Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, Progress, QueueLimits, Scope, Signal};
+use crate::protocol::{
+    Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, Progress, QueueLimits, Schedule, Scope, Signal,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +50,19 @@ fn span(what: &str, ms: u64, remedy: &str) -> Result<(), Refusal> {
         return Err(Refusal::limit(what, ms, format!("1 to {longest}"), remedy));
     }
     Ok(())
+}
+
+/// Checks a schedule; its slots, and what their jobs are like with their payload as canonical JSON.
+pub fn schedule(asked: &Schedule, options: &Options) -> Result<(Slots, Template), Refusal> {
+    name("schedule", &asked.name)?;
+    let longest = limits::DELAY_MAX.as_millis();
+    if u128::from(asked.late_ms) > longest {
+        let remedy = "let each slot have its job, however late, by the catch-up \"all\"";
+        return Err(Refusal::limit("late_ms", asked.late_ms, longest, remedy));
+    }
+    let slots = Slots::of(&asked.rhythm)?;
+    let payload = enqueue(&super::schedules::of_template(&asked.job), options)?;
+    Ok((slots, Template { payload, ..asked.job.clone() }))
 }
 
 /// Checks the policy of a kind.

@@ -7,6 +7,7 @@ mod gates;
 mod inside;
 mod policy;
 mod result;
+mod schedule;
 mod signal;
 mod transaction;
 
@@ -15,15 +16,16 @@ pub use enqueue::{EnqueueJob, Enqueued};
 pub use gates::LimitQueue;
 pub use policy::SetPolicy;
 pub use result::AwaitResult;
+pub use schedule::SetSchedule;
 pub use signal::SendSignal;
 pub use transaction::Transaction;
 
 use crate::engine::Local;
 use crate::error::Error;
 use crate::host::{Host, Os};
-use crate::job::{Explanation, Gate, JobId};
+use crate::job::{Explanation, Gate, JobId, Rhythm};
 use crate::options::Options;
-use crate::protocol::{Bulk, Filter, GatesView, JobView, Reply, Request, Service};
+use crate::protocol::{Bulk, Filter, GatesView, JobView, Reply, Request, ScheduleView, Service};
 use crate::store::Storage;
 use crate::store::turso::TursoStorage;
 use crate::worker::WorkerBuilder;
@@ -355,6 +357,57 @@ impl<H: Host> Outlive<H> {
     /// [`Error::Refused`] beyond a limit; [`Error::Unknown`] if the answer was lost and could not be had again.
     pub fn policy(&self, kind: impl Into<String>) -> SetPolicy {
         SetPolicy::new(self.caller.clone(), kind.into())
+    }
+
+    /// Lets a job be there for each slot of a schedule, instead of what was said of the schedule of that name before: awaiting it
+    /// puts it into the file, where slots have their jobs whenever somebody has the file open. To set it at each start of a
+    /// program is well: one that is there as it is asked for goes on as it is. When its next slot is.
+    ///
+    /// Each slot has one job, or is recorded as skipped: over restarts, and when the wall clock jumps.
+    /// [`catch_up`](SetSchedule::catch_up) says what becomes of those that were missed.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Report {}
+    /// # impl outlive::Job for Report { const KIND: &'static str = "report"; type Output = (); }
+    /// # #[derive(Serialize, Deserialize)] struct Sweep {}
+    /// # impl outlive::Job for Sweep { const KIND: &'static str = "sweep"; type Output = (); }
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// use outlive::job::{CatchUp, Rhythm};
+    /// use std::time::Duration;
+    /// let mornings = Rhythm::cron("30 7 * * MON-FRI", "Europe/Berlin");
+    /// outlive.schedule("daily report", mornings, Report {}).catch_up(CatchUp::Latest).queue("mail").await?;
+    /// outlive.schedule("sweep", Rhythm::every(Duration::from_secs(60)), Sweep {}).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the rhythm does not read, or never comes, beyond a limit, or on a disk that is nearly full;
+    /// [`Error::Unknown`] if the answer was lost and could not be had again.
+    pub fn schedule<J: Job>(&self, name: impl Into<String>, rhythm: Rhythm, job: J) -> SetSchedule {
+        SetSchedule::new(self.caller.clone(), name.into(), rhythm, &job)
+    }
+
+    /// Lets a schedule have no slots any more; whether there was one. The jobs of the slots that it had stay.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if the answer was lost and could not be had again.
+    pub async fn unschedule(&self, name: impl Into<String>) -> Result<bool, Error> {
+        match self.caller.call(Request::Unschedule { name: name.into() }).await? {
+            Reply::Unscheduled { was_scheduled } => Ok(was_scheduled),
+            other => Err(calls::unexpected("unschedule", &other)),
+        }
+    }
+
+    /// All schedules: when their next slots are, and what became of the last ones.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the queue can't be asked.
+    pub async fn schedules(&self) -> Result<Vec<ScheduleView>, Error> {
+        match self.caller.call(Request::Schedules).await? {
+            Reply::Schedules(views) => Ok(views),
+            other => Err(calls::unexpected("schedules", &other)),
+        }
     }
 
     /// Lets no job of a queue or of a kind begin any more, until somebody [resumes](Self::resume) it: over restarts too.

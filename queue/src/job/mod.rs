@@ -12,6 +12,7 @@ mod log;
 mod record;
 mod refusal;
 mod retry;
+mod schedule;
 mod state;
 mod text;
 mod time;
@@ -27,6 +28,7 @@ pub use record::{
 };
 pub use refusal::Refusal;
 pub use retry::{Backoff, Limits, Policy, PolicyRow};
+pub use schedule::{CatchUp, Rhythm, ScheduleRow, SkipRow, Slot, SlotRow, Slots, Step, Template};
 pub use state::{Event, State};
 pub(crate) use text::text_enum;
 pub(crate) use time::milliseconds;

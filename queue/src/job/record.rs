@@ -1,6 +1,6 @@
 //! What is kept of a job: the rows of the file, as values.
 
-use super::{Due, JobId, Lease, Nonce, State, Steady, Token, Wall, text_enum};
+use super::{Due, JobId, Lease, Nonce, Slot, State, Steady, Token, Wall, text_enum};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -58,6 +58,8 @@ pub struct NewJob {
     pub max_attempts: u32,
     /// With which others of its queue it shares slots, if the queue has so many for each such key.
     pub concurrency_key: Option<Arc<str>>,
+    /// The slot of a schedule that it is there for.
+    pub slot: Option<Slot>,
     /// Its arguments, as canonical JSON.
     pub payload: Arc<str>,
 }

@@ -7,8 +7,8 @@ pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Sa
 use crate::Effect;
 use crate::job::explain::LastFailure;
 use crate::job::{
-    Explanation, Gate, Holder, JobId, Lease, LogLine, Next, Policy, Rate, Refusal, RequestId, State, Unmet, Wall,
-    text_enum,
+    CatchUp, Explanation, Gate, Holder, JobId, Lease, LogLine, Next, Policy, Rate, Refusal, RequestId, Rhythm, Slot,
+    State, Template, Unmet, Wall, text_enum,
 };
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -130,6 +130,13 @@ pub enum Request {
     Limit(QueueLimits),
     /// Set the policy of a kind, instead of the one that it had.
     Policy(KindPolicy),
+    /// Let a job be there for each slot of a schedule, instead of what was said of the schedule of that name before.
+    Schedule(Schedule),
+    /// Let a schedule have no slots any more. The jobs of those that it had stay.
+    Unschedule {
+        /// The schedule's name.
+        name: String,
+    },
     /// Let no job of a queue or of a kind begin any more, until somebody resumes it.
     Pause {
         /// What.
@@ -158,6 +165,8 @@ pub enum Request {
     },
     /// Which limits and pauses are there, and which workers were seen?
     Gates,
+    /// Which schedules are there, and what became of their last slots?
+    Schedules,
     /// Which jobs are in a state?
     List(ListJobs),
     /// What the job results in, as soon as it has ended.
@@ -273,6 +282,22 @@ pub struct KindPolicy {
 
 /// The policy of a kind, as people see it.
 pub type PolicyView = KindPolicy;
+
+/// A schedule: a job for each of its slots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// What people call it. Another schedule of the same name takes its place.
+    pub name: String,
+    /// When it has its slots.
+    #[serde(flatten)]
+    pub rhythm: Rhythm,
+    /// What becomes of slots that were missed.
+    pub catch_up: CatchUp,
+    /// How late a slot still has its job if missed ones are skipped, in milliseconds.
+    pub late_ms: u64,
+    /// What the job of each slot is like.
+    pub job: Template,
+}
 
 /// Jobs that must have ended before another one may run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -489,6 +514,18 @@ pub enum Reply {
         /// Behind which one there may be more; none if that were all.
         next: Option<JobId>,
     },
+    /// The schedule is in the file.
+    Scheduled {
+        /// When its next slot is.
+        next: Wall,
+    },
+    /// The schedule is not there any more.
+    Unscheduled {
+        /// Whether it was.
+        was_scheduled: bool,
+    },
+    /// The schedules that are there, by name.
+    Schedules(Vec<ScheduleView>),
     /// It goes on.
     Resumed {
         /// Whether it was paused.
@@ -537,6 +574,8 @@ pub struct Granted {
     pub max_attempts: u32,
     /// How long the attempt may take from its start, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// The slot of a schedule that the job is there for.
+    pub slot: Option<Slot>,
 }
 
 /// What became of one lease in a heartbeat.
@@ -580,6 +619,53 @@ pub struct LimitView {
     pub leased: u64,
     /// How long until its rate lets one more begin, in milliseconds.
     pub rate_wait_ms: u64,
+}
+
+/// A schedule, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleView {
+    /// What was asked for.
+    #[serde(flatten)]
+    pub schedule: Schedule,
+    /// Since when it is there as it is.
+    pub since: Wall,
+    /// When its next slot is; none if there is none.
+    pub next: Option<Wall>,
+    /// Why slots that are due do not have their jobs yet, if something keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
+    /// What became of its last slots, the latest first.
+    pub last: Vec<SlotView>,
+}
+
+/// What became of slots of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SlotView {
+    /// One has its job.
+    Job {
+        /// The slot's time.
+        at: Wall,
+        /// Its job.
+        job: JobId,
+    },
+    /// Those from one to another were skipped.
+    Skipped {
+        /// The first one's time.
+        first: Wall,
+        /// The last one's time.
+        last: Wall,
+    },
+}
+
+impl SlotView {
+    /// The last slot that it is about.
+    pub fn at(&self) -> Wall {
+        match self {
+            Self::Job { at, .. } => *at,
+            Self::Skipped { last, .. } => *last,
+        }
+    }
 }
 
 /// Something that is paused.
@@ -653,6 +739,8 @@ pub struct JobView {
     pub begins_by: Option<Wall>,
     /// When somebody retried it last.
     pub retried_at: Option<Wall>,
+    /// The slot of a schedule that it is there for.
+    pub slot: Option<Slot>,
     /// When it was enqueued.
     pub enqueued_at: Wall,
     /// When it became terminal.
@@ -853,6 +941,9 @@ impl Request {
             Self::List(_) => "list",
             Self::Limit(_) => "limit",
             Self::Policy(_) => "policy",
+            Self::Schedule(_) => "schedule",
+            Self::Unschedule { .. } => "unschedule",
+            Self::Schedules => "schedules",
             Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
             Self::Settle => "settle",
@@ -865,7 +956,15 @@ impl Request {
 
     /// Whether it changes nothing.
     pub const fn is_read(&self) -> bool {
-        matches!(self, Self::Explain { .. } | Self::Look { .. } | Self::Gates | Self::List(_) | Self::Await { .. })
+        matches!(
+            self,
+            Self::Explain { .. }
+                | Self::Look { .. }
+                | Self::Gates
+                | Self::Schedules
+                | Self::List(_)
+                | Self::Await { .. }
+        )
     }
 
     /// Whether its answer is remembered for repeats. A heartbeat, a start, a step, a report of progress and what a handler

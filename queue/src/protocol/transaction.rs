@@ -91,6 +91,9 @@ impl Request {
             | Self::List(_)
             | Self::Limit(_)
             | Self::Policy(_)
+            | Self::Schedule(_)
+            | Self::Unschedule { .. }
+            | Self::Schedules
             | Self::Pause { .. }
             | Self::Resume { .. }
             | Self::Gates

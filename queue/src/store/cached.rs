@@ -6,7 +6,8 @@
 
 use super::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
+    StepRow, Token, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
@@ -111,6 +112,18 @@ impl<S: Store> Store for Cached<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.store.waits(job).await
+    }
+
+    async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        self.store.slot(slot).await
+    }
+
+    async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        self.store.slots(schedule, most).await
+    }
+
+    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.store.skips(schedule, beyond, most).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

@@ -7,7 +7,7 @@ use super::{
 use crate::Options;
 use crate::job::{
     Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
-    SignalRow, State, Steady, StepRow, Token, WaitRow,
+    ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, WaitRow, Wall,
 };
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,9 @@ struct Rows {
     limits: BTreeMap<Arc<str>, LimitRow>,
     pauses: BTreeMap<(Gate, bool), PauseRow>,
     policies: BTreeMap<Arc<str>, PolicyRow>,
+    schedules: BTreeMap<Arc<str>, ScheduleRow>,
+    slots: BTreeMap<Slot, SlotRow>,
+    skips: BTreeMap<(Arc<str>, Wall), SkipRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
@@ -71,6 +74,9 @@ impl Default for Rows {
             limits: BTreeMap::new(),
             pauses: BTreeMap::new(),
             policies: BTreeMap::new(),
+            schedules: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            skips: BTreeMap::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -152,12 +158,29 @@ impl Store for MemoryStore {
         Ok(self.rows().waits.iter().filter(|row| row.job == job).cloned().collect())
     }
 
+    async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        Ok(self.rows().slots.get(slot).cloned())
+    }
+
+    async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        let rows = self.rows();
+        let of = rows.slots.values().rev().filter(|row| row.slot.schedule == schedule);
+        Ok(of.take(most).cloned().collect())
+    }
+
+    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        let rows = self.rows();
+        let of = rows.skips.values().rev().filter(|row| *row.schedule == *schedule && row.last > beyond);
+        Ok(of.take(most).cloned().collect())
+    }
+
     async fn settings(&mut self) -> Result<Settings, StoreError> {
         let rows = self.rows();
         Ok(Settings {
             limits: rows.limits.values().cloned().collect(),
             pauses: rows.pauses.values().cloned().collect(),
             policies: rows.policies.values().cloned().collect(),
+            schedules: rows.schedules.values().cloned().collect(),
         })
     }
 
@@ -248,6 +271,13 @@ impl Rows {
             Change::InsertPolicy(row) => self.policies.insert(row.kind.clone(), row).is_none(),
             Change::UpdatePolicy(row) => self.policies.insert(row.kind.clone(), row).is_some(),
             Change::DeletePolicy { kind } => self.policies.remove(&kind).is_some(),
+            Change::InsertSchedule(row) => self.schedules.insert(row.name.clone(), row).is_none(),
+            Change::UpdateSchedule(row) => self.schedules.insert(row.name.clone(), row).is_some(),
+            Change::DeleteSchedule { name } => self.schedules.remove(&name).is_some(),
+            Change::InsertSlot(row) => self.slots.insert(row.slot.clone(), row).is_none(),
+            Change::InsertSkip(row) => self.skips.insert((row.schedule.clone(), row.first), row).is_none(),
+            Change::UpdateSkip(row) => self.skips.insert((row.schedule.clone(), row.first), row).is_some(),
+            Change::DeleteSkip { schedule, first } => self.skips.remove(&(schedule, first)).is_some(),
             Change::InsertPause(row) => self.pauses.insert(row.key(), row).is_none(),
             Change::UpdatePause(row) => self.pauses.insert(row.key(), row).is_some(),
             Change::DeletePause { gate, is_down } => self.pauses.remove(&(gate, is_down)).is_some(),

@@ -8,7 +8,7 @@ pub mod turso;
 use crate::Options;
 use crate::job::{
     Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow,
-    RequestId, SignalRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
+    RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;
@@ -76,6 +76,20 @@ pub trait Store: 'static {
 
     /// The jobs for which a job waits or has waited.
     fn waits(&mut self, job: JobId) -> impl Future<Output = Result<Vec<WaitRow>, StoreError>>;
+
+    /// The job of a slot.
+    fn slot(&mut self, slot: &Slot) -> impl Future<Output = Result<Option<SlotRow>, StoreError>>;
+
+    /// Up to `most` slots of a schedule that have their jobs, the latest first.
+    fn slots(&mut self, schedule: &str, most: usize) -> impl Future<Output = Result<Vec<SlotRow>, StoreError>>;
+
+    /// Up to `most` rows of slots of a schedule that were skipped, the latest first, of those that reach beyond `beyond`.
+    fn skips(
+        &mut self,
+        schedule: &str,
+        beyond: Wall,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<SkipRow>, StoreError>>;
 
     /// What people have set.
     fn settings(&mut self) -> impl Future<Output = Result<Settings, StoreError>>;
@@ -156,6 +170,8 @@ pub struct Settings {
     pub pauses: Vec<PauseRow>,
     /// All policies of kinds.
     pub policies: Vec<PolicyRow>,
+    /// All schedules.
+    pub schedules: Vec<ScheduleRow>,
 }
 
 /// A job and its latest attempt.
@@ -334,6 +350,28 @@ pub enum Change {
     DeletePolicy {
         /// Which one.
         kind: Arc<str>,
+    },
+    /// A new schedule.
+    InsertSchedule(ScheduleRow),
+    /// A schedule that changed, or went on.
+    UpdateSchedule(ScheduleRow),
+    /// A schedule that is not there any more. Its slots are.
+    DeleteSchedule {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// A slot has its job.
+    InsertSlot(SlotRow),
+    /// Slots were skipped.
+    InsertSkip(SkipRow),
+    /// Slots up to another one were skipped.
+    UpdateSkip(SkipRow),
+    /// Slots were not skipped after all.
+    DeleteSkip {
+        /// Of which schedule.
+        schedule: Arc<str>,
+        /// The first of them.
+        first: Wall,
     },
     /// A pause.
     InsertPause(PauseRow),

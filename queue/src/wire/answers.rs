@@ -1,8 +1,10 @@
 //! What comes back: replies and errors.
 
-use crate::job::{Explanation, Lease, Next, Refusal, State, Wall};
+use super::bodies::TemplateBody;
+use crate::job::{CatchUp, Explanation, Lease, Next, Refusal, Rhythm, Slot, State, Wall};
 use crate::protocol::{
-    AttemptView, CallError, GatesView, Granted, JobSummary, JobView, ProgressView, Renewal, Reply, Request, StepView,
+    AttemptView, CallError, GatesView, Granted, JobSummary, JobView, ProgressView, Renewal, Reply, Request, Schedule,
+    ScheduleView, SlotView, StepView,
 };
 use crate::{Effect, JobId};
 use hyper::StatusCode;
@@ -33,6 +35,8 @@ struct GrantedBody {
     max_attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slot: Option<Slot>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +83,36 @@ struct ResumeReply {
 }
 
 #[derive(Serialize, Deserialize)]
+struct ScheduleReply {
+    next: Wall,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UnscheduleReply {
+    was_scheduled: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SchedulesReply {
+    schedules: Vec<ScheduleBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ScheduleBody {
+    name: String,
+    #[serde(flatten)]
+    rhythm: Rhythm,
+    catch_up: CatchUp,
+    late_ms: u64,
+    job: TemplateBody,
+    since: Wall,
+    next: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stuck: Option<String>,
+    last: Vec<SlotView>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct ChangedReply {
     jobs: u64,
     next: Option<JobId>,
@@ -122,6 +156,8 @@ struct JobBody {
     begins_by: Option<Wall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retried_at: Option<Wall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slot: Option<Slot>,
     enqueued_at: Wall,
     finished_at: Option<Wall>,
     payload: Box<RawValue>,
@@ -224,6 +260,7 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
                     failures,
                     max_attempts,
                     timeout_ms,
+                    slot,
                 } = grant;
                 let payload = raw(&payload);
                 GrantedBody {
@@ -237,6 +274,7 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
                     failures,
                     max_attempts,
                     timeout_ms,
+                    slot,
                 }
             });
             serde_json::to_vec(&ClaimReply { jobs: jobs.collect() })
@@ -249,6 +287,9 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Failed { next } => serde_json::to_vec(&FailReply { next }),
         Reply::Cancelled { at_once } => serde_json::to_vec(&CancelReply { at_once }),
         Reply::Resumed { was_paused } => serde_json::to_vec(&ResumeReply { was_paused }),
+        Reply::Scheduled { next } => serde_json::to_vec(&ScheduleReply { next }),
+        Reply::Unscheduled { was_scheduled } => serde_json::to_vec(&UnscheduleReply { was_scheduled }),
+        Reply::Schedules(views) => serde_json::to_vec(&SchedulesReply { schedules: views.into_iter().map(schedule_body).collect() }),
         Reply::Changed { jobs, next } => serde_json::to_vec(&ChangedReply { jobs, next }),
         Reply::Listed { jobs, next } => serde_json::to_vec(&ListReply { jobs, next }),
         Reply::Gated(view) => serde_json::to_vec(&view),
@@ -282,6 +323,7 @@ fn job_body(view: JobView) -> JobBody {
         cancel_requested: view.cancel_requested,
         begins_by: view.begins_by,
         retried_at: view.retried_at,
+        slot: view.slot,
         enqueued_at: view.enqueued_at,
         finished_at: view.finished_at,
         payload: raw(&view.payload),
@@ -309,6 +351,7 @@ fn job_view(body: JobBody) -> JobView {
         cancel_requested: body.cancel_requested,
         begins_by: body.begins_by,
         retried_at: body.retried_at,
+        slot: body.slot,
         enqueued_at: body.enqueued_at,
         finished_at: body.finished_at,
         payload: unraw(&body.payload),
@@ -317,6 +360,19 @@ fn job_view(body: JobBody) -> JobView {
         progress: body.progress.map(progress_view),
         history: body.history,
     }
+}
+
+fn schedule_body(view: ScheduleView) -> ScheduleBody {
+    let ScheduleView { schedule, since, next, stuck, last } = view;
+    let Schedule { name, rhythm, catch_up, late_ms, job } = schedule;
+    let job = TemplateBody::of(job).expect("what is in the file was checked to be JSON");
+    ScheduleBody { name, rhythm, catch_up, late_ms, job, since, next, stuck, last }
+}
+
+fn schedule_view(body: ScheduleBody) -> ScheduleView {
+    let ScheduleBody { name, rhythm, catch_up, late_ms, job, since, next, stuck, last } = body;
+    let schedule = Schedule { name, rhythm, catch_up, late_ms, job: job.into() };
+    ScheduleView { schedule, since, next, stuck, last }
 }
 
 fn step_body(StepView { name, result, attempt, at }: StepView) -> StepBody {
@@ -360,9 +416,22 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
                     failures,
                     max_attempts,
                     timeout_ms,
+                    slot,
                 } = granted;
                 let payload = unraw(&payload);
-                Granted { lease, attempt, kind, queue, payload, identity, lease_ms, failures, max_attempts, timeout_ms }
+                Granted {
+                    lease,
+                    attempt,
+                    kind,
+                    queue,
+                    payload,
+                    identity,
+                    lease_ms,
+                    failures,
+                    max_attempts,
+                    timeout_ms,
+                    slot,
+                }
             });
             Reply::Claimed { grants: grants.collect() }
         }
@@ -385,6 +454,14 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         Request::List(_) => {
             let ListReply { jobs, next } = serde_json::from_slice(body)?;
             Reply::Listed { jobs, next }
+        }
+        Request::Schedule(_) => Reply::Scheduled { next: serde_json::from_slice::<ScheduleReply>(body)?.next },
+        Request::Unschedule { .. } => {
+            Reply::Unscheduled { was_scheduled: serde_json::from_slice::<UnscheduleReply>(body)?.was_scheduled }
+        }
+        Request::Schedules => {
+            let SchedulesReply { schedules } = serde_json::from_slice(body)?;
+            Reply::Schedules(schedules.into_iter().map(schedule_view).collect())
         }
         Request::Gates => Reply::Gated(serde_json::from_slice::<GatesView>(body)?),
         Request::Settle => Reply::Settled { committed: serde_json::from_slice::<SettleReply>(body)?.committed },

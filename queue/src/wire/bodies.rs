@@ -1,11 +1,13 @@
 //! The bodies of mutations. What most callers would choose need not be said; a field that nobody
 //! knows is refused, because it is a typing error.
 
-use crate::job::{Backoff, Gate, Holder, How, JobId, Lease, LogLine, Policy, State, Unmet, Wall};
+use crate::job::{
+    Backoff, CatchUp, Gate, Holder, How, JobId, Lease, LogLine, Policy, Rhythm, State, Template, Unmet, Wall, milliseconds,
+};
 use crate::limits;
 use crate::protocol::{
-    After, Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, On, Progress, Reported, Request, Scope, Signal,
-    When,
+    After, Bulk, Claim, Enqueue, Filter, Key, KindPolicy, ListJobs, On, Progress, Reported, Request, Schedule, Scope,
+    Signal, When,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -31,6 +33,8 @@ pub const NAMES: &[&str] = &[
     "bulk",
     "limit",
     "policy",
+    "schedule",
+    "unschedule",
     "pause",
     "resume",
     "settle",
@@ -196,6 +200,65 @@ struct PolicyBody {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ScheduleBody {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cron: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    every_ms: Option<u64>,
+    #[serde(default = "latest")]
+    catch_up: CatchUp,
+    #[serde(default = "default_late")]
+    late_ms: u64,
+    job: TemplateBody,
+}
+
+/// What the job of each slot is like.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TemplateBody {
+    kind: String,
+    #[serde(default = "default_queue")]
+    queue: String,
+    #[serde(default)]
+    priority: i16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_age_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concurrency_key: Option<String>,
+    #[serde(default = "null")]
+    payload: Box<RawValue>,
+}
+
+impl TemplateBody {
+    /// Of a template; the error is that of a payload that is not JSON.
+    pub fn of(job: Template) -> serde_json::Result<Self> {
+        let Template { kind, queue, priority, max_attempts, max_age_ms, concurrency_key, payload } = job;
+        let payload = RawValue::from_string(payload)?;
+        Ok(Self { kind, queue, priority, max_attempts, max_age_ms, concurrency_key, payload })
+    }
+}
+
+impl From<TemplateBody> for Template {
+    fn from(body: TemplateBody) -> Self {
+        let TemplateBody { kind, queue, priority, max_attempts, max_age_ms, concurrency_key, payload } = body;
+        let payload = payload.get().to_owned();
+        Self { kind, queue, priority, max_attempts, max_age_ms, concurrency_key, payload }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnscheduleBody {
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PauseBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     queue: Option<String>,
@@ -274,6 +337,14 @@ fn default_queues() -> Vec<String> {
 
 fn default_lease() -> u64 {
     u64::try_from(limits::LEASE_DEFAULT.as_millis()).expect("a lease is short")
+}
+
+const fn latest() -> CatchUp {
+    CatchUp::Latest
+}
+
+fn default_late() -> u64 {
+    milliseconds(limits::LATE_DEFAULT).cast_unsigned()
 }
 
 fn null() -> Box<RawValue> {
@@ -373,6 +444,15 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             let Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = policy;
             serde_json::to_vec(&PolicyBody { kind, backoff, max_attempts, max_age_ms, timeout_ms, crashes_max })
         }
+        Request::Schedule(Schedule { name, rhythm, catch_up, late_ms, job }) => {
+            let (cron, zone, every_ms) = match rhythm {
+                Rhythm::Cron { cron, zone } => (Some(cron), Some(zone), None),
+                Rhythm::Every { every_ms } => (None, None, Some(every_ms)),
+            };
+            let job = TemplateBody::of(job)?;
+            serde_json::to_vec(&ScheduleBody { name, cron, zone, every_ms, catch_up, late_ms, job })
+        }
+        Request::Unschedule { name } => serde_json::to_vec(&UnscheduleBody { name }),
         Request::Pause { gate, by, why } => {
             let (queue, kind) = of_gate(gate);
             serde_json::to_vec(&PauseBody { queue, kind, by, why })
@@ -382,9 +462,12 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
             serde_json::to_vec(&ResumeBody { queue, kind })
         }
         Request::Settle => serde_json::to_vec(&NoBody {}),
-        Request::Explain { .. } | Request::Look { .. } | Request::Gates | Request::List(_) | Request::Await { .. } => {
-            Ok(Vec::new())
-        }
+        Request::Explain { .. }
+        | Request::Look { .. }
+        | Request::Gates
+        | Request::Schedules
+        | Request::List(_)
+        | Request::Await { .. } => Ok(Vec::new()),
     }
 }
 
@@ -494,6 +577,19 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
             let PolicyBody { kind, backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } = read(body)?;
             let policy = Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max };
             Request::Policy(KindPolicy { kind, policy })
+        }
+        "schedule" => {
+            let ScheduleBody { name, cron, zone, every_ms, catch_up, late_ms, job } = read(body)?;
+            let rhythm = match (cron, zone, every_ms) {
+                (Some(cron), zone, None) => Rhythm::Cron { cron, zone: zone.unwrap_or_else(|| "UTC".to_owned()) },
+                (None, None, Some(every_ms)) => Rhythm::Every { every_ms },
+                _ => return Err("say when the slots are: by cron (and zone), or by every_ms".into()),
+            };
+            Request::Schedule(Schedule { name, rhythm, catch_up, late_ms, job: job.into() })
+        }
+        "unschedule" => {
+            let UnscheduleBody { name } = read(body)?;
+            Request::Unschedule { name }
         }
         "pause" => {
             let PauseBody { queue, kind, by, why } = read(body)?;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
 //! | `POST /v1/transactions`, `/v1/transactions/NAME` | opens a transaction, says something in it |
-//! | `GET /v1/jobs?state=discarded&kind=charge`, `GET /v1/gates`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
+//! | `GET /v1/jobs?state=discarded&kind=charge`, `GET /v1/gates`, `GET /v1/schedules`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
 //!
@@ -51,6 +51,7 @@ pub(crate) fn present<'de, D: serde::Deserializer<'de>>(
 const PREFIX: &str = "/v1/";
 const TRANSACTIONS: &str = "transactions";
 const GATES: &str = "gates";
+const SCHEDULES: &str = "schedules";
 
 /// Where to send a request.
 pub fn route(request: &Request) -> (Method, String) {
@@ -59,6 +60,7 @@ pub fn route(request: &Request) -> (Method, String) {
         Request::Explain { job } => (Method::GET, format!("{PREFIX}jobs/{job}/explain")),
         Request::Await { job, wait_ms } => (Method::GET, format!("{PREFIX}jobs/{job}/result?wait_ms={wait_ms}")),
         Request::Gates => (Method::GET, format!("{PREFIX}{GATES}")),
+        Request::Schedules => (Method::GET, format!("{PREFIX}{SCHEDULES}")),
         Request::List(list) => (Method::GET, format!("{PREFIX}jobs?{}", list_query(list))),
         mutation => (Method::POST, format!("{PREFIX}{}", mutation.name())),
     }
@@ -113,6 +115,7 @@ impl Route {
             }
             ["jobs", number, "explain"] => Ok(Self::Question(Request::Explain { job: job(number)? })),
             [GATES] => Ok(Self::Question(Request::Gates)),
+            [SCHEDULES] => Ok(Self::Question(Request::Schedules)),
             [TRANSACTIONS] => Ok(Self::Begin),
             [TRANSACTIONS, name] => name.replace('-', "").parse().map(Self::Line).map_err(|_| NoRoute::Nothing),
             [name] if bodies::NAMES.contains(&name) => Ok(Self::Mutation(name.to_owned())),

@@ -199,6 +199,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler:
         max_attempts: granted.max_attempts,
         queue: granted.queue.as_str().into(),
         identity: granted.identity.as_str().into(),
+        slot: granted.slot.clone().map(Arc::new),
         state: shared.state.clone(),
         caller: shared.caller.clone(),
         lease: held.lease,

@@ -8,7 +8,7 @@ use super::waits::{Ended, WaitForSignal, Waits};
 use super::watched::Watched;
 use crate::error::Error;
 use crate::handle::{AwaitResult, HandleCaller, Terms, Transaction};
-use crate::job::{JobId, Lease, Level};
+use crate::job::{JobId, Lease, Level, Slot};
 use crate::protocol::On;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,7 @@ pub struct Context {
     pub(super) max_attempts: u32,
     pub(super) queue: Arc<str>,
     pub(super) identity: Arc<str>,
+    pub(super) slot: Option<Arc<Slot>>,
     pub(super) state: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) caller: Arc<HandleCaller>,
     pub(super) lease: Lease,
@@ -60,6 +61,12 @@ impl Context {
     /// The queue that the job waited in.
     pub fn queue(&self) -> &str {
         &self.queue
+    }
+
+    /// The slot of a [schedule](crate::Outlive::schedule) that the job is there for, if it is there for one. Its time is that of
+    /// the slot, however late the job runs: a report of a day knows by it of which day.
+    pub fn slot(&self) -> Option<&Slot> {
+        self.slot.as_deref()
     }
 
     /// The value that the worker was given by [`state`](super::WorkerBuilder::state).

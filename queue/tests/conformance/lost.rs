@@ -3,7 +3,8 @@
 use crate::bench::block_on;
 use crate::host::HandHost;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
+    StepRow, Token, WaitRow, Wall,
 };
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service};
 use outlive::sql::{Rows, Statement};
@@ -105,6 +106,18 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.answered.waits(job).await
+    }
+
+    async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        self.answered.slot(slot).await
+    }
+
+    async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        self.answered.slots(schedule, most).await
+    }
+
+    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.answered.skips(schedule, beyond, most).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

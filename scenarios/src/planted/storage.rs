@@ -2,7 +2,8 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::job::{
-    Attempt, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow,
+    Token, WaitRow, Wall,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
@@ -99,6 +100,18 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.inner.waits(job).await
+    }
+
+    async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        self.inner.slot(slot).await
+    }
+
+    async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        self.inner.slots(schedule, most).await
+    }
+
+    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.inner.skips(schedule, beyond, most).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

@@ -1,9 +1,9 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, LogLine, LogRow,
-    NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, SignalRow, State, Steady, StepRow,
-    Token, Wait, WaitOn, WaitRow, Wall,
+    Attempt, AttemptEnd, CatchUp, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, LogLine, LogRow,
+    NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow,
+    State, Steady, StepRow, Template, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::store::{FileState, Listed, Live, RequestRow};
 use std::sync::Arc;
@@ -75,6 +75,14 @@ impl<'a> Columns<'a> {
         text.map(|text| serde_json::from_str(text).map_err(|_| self.wrong("what a job waits for"))).transpose()
     }
 
+    fn optional_slot(&mut self) -> Result<Option<Slot>, Wrong> {
+        match (self.optional_text()?, self.optional_integer()?) {
+            (None, None) => Ok(None),
+            (Some(schedule), Some(at)) => Ok(Some(Slot { schedule: schedule.to_owned(), at: Wall(at) })),
+            _ => Err(self.wrong("a slot's time together with its schedule")),
+        }
+    }
+
     pub fn state(mut self) -> Result<FileState, Wrong> {
         Ok(FileState {
             steady: Steady(self.integer()?),
@@ -116,7 +124,15 @@ impl<'a> Columns<'a> {
             enqueued_at: Wall(self.integer()?),
             finished_at: self.optional_integer()?.map(Wall),
             result: self.optional_text()?.map(Arc::from),
-            new: NewJob { queue, kind, priority, max_attempts, concurrency_key, payload: self.text()?.into() },
+            new: NewJob {
+                queue,
+                kind,
+                priority,
+                max_attempts,
+                concurrency_key,
+                slot: self.optional_slot()?,
+                payload: self.text()?.into(),
+            },
         };
         job.check().map_err(|rule| format!("job {id} breaks the rule that {rule}"))?;
         Ok(job)
@@ -300,6 +316,27 @@ impl<'a> Columns<'a> {
         Ok(PolicyRow { kind, policy: Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max } })
     }
 
+    pub fn schedule(mut self) -> Result<ScheduleRow, Wrong> {
+        Ok(ScheduleRow {
+            name: self.text()?.into(),
+            rhythm: self.word(|text| serde_json::from_str(text).ok())?,
+            catch_up: self.word(CatchUp::parse)?,
+            late_ms: self.integer()?.max(0).cast_unsigned(),
+            job: Arc::new(self.word(|text| serde_json::from_str::<Template>(text).ok())?),
+            set_at: Wall(self.integer()?),
+            done: Wall(self.integer()?),
+        })
+    }
+
+    pub fn slot(mut self) -> Result<SlotRow, Wrong> {
+        let slot = Slot { schedule: self.text()?.to_owned(), at: Wall(self.integer()?) };
+        Ok(SlotRow { slot, job: JobId(self.integer()?) })
+    }
+
+    pub fn skip(mut self) -> Result<SkipRow, Wrong> {
+        Ok(SkipRow { schedule: self.text()?.into(), first: Wall(self.integer()?), last: Wall(self.integer()?) })
+    }
+
     pub fn pause(mut self) -> Result<PauseRow, Wrong> {
         let (word, name) = (self.text()?, self.text()?);
         let gate = Gate::parse(word, name).ok_or_else(|| self.wrong("a queue or a kind"))?;
@@ -368,7 +405,7 @@ pub fn state(state: &FileState) -> [Value; 7] {
     ]
 }
 
-pub fn new_job(job: &Job) -> [Value; 25] {
+pub fn new_job(job: &Job) -> [Value; 27] {
     let [deadline_steady, deadline_wall] = deadline(job);
     [
         integer(job.id.0),
@@ -395,6 +432,8 @@ pub fn new_job(job: &Job) -> [Value; 25] {
         integer(job.enqueued_at.0),
         optional(job.finished_at.map(|at| at.0)),
         job.result.as_deref().map_or(Value::Null, text),
+        job.new.slot.as_ref().map_or(Value::Null, |slot| text(&slot.schedule)),
+        optional(job.new.slot.as_ref().map(|slot| slot.at.0)),
         text(&job.new.payload),
     ]
 }
@@ -566,6 +605,32 @@ pub fn policy(row: &PolicyRow) -> [Value; 6] {
         optional(timeout_ms.map(u64::cast_signed)),
         optional_count(crashes_max),
     ]
+}
+
+pub fn schedule(row: &ScheduleRow) -> [Value; 7] {
+    let ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at, done } = row;
+    [
+        text(name),
+        text(&serde_json::to_string(rhythm).expect("it is JSON")),
+        word(catch_up.as_str()),
+        integer(late_ms.cast_signed()),
+        text(&serde_json::to_string(&**job).expect("it is JSON")),
+        integer(set_at.0),
+        integer(done.0),
+    ]
+}
+
+pub fn slot_key(slot: &Slot) -> [Value; 2] {
+    [text(&slot.schedule), integer(slot.at.0)]
+}
+
+pub fn slot(row: &SlotRow) -> [Value; 3] {
+    let [schedule, at] = slot_key(&row.slot);
+    [schedule, at, integer(row.job.0)]
+}
+
+pub fn skip(row: &SkipRow) -> [Value; 3] {
+    [text(&row.schedule), integer(row.first.0), integer(row.last.0)]
 }
 
 pub fn pause_key(gate: &Gate, is_down: bool) -> [Value; 3] {

@@ -57,6 +57,8 @@ pub const TABLES: &[&str] = &[
         enqueued_at_ms INTEGER NOT NULL,
         finished_at_ms INTEGER,
         result TEXT,
+        schedule TEXT,
+        slot_ms INTEGER,
         payload TEXT NOT NULL
     ) STRICT",
     "CREATE INDEX outlive_jobs_live ON outlive_jobs (id) WHERE finished_at_ms IS NULL",
@@ -160,6 +162,27 @@ pub const TABLES: &[&str] = &[
         timeout_ms INTEGER,
         crashes_max INTEGER
     ) STRICT",
+    "CREATE TABLE outlive_schedules (
+        name TEXT PRIMARY KEY,
+        rhythm TEXT NOT NULL,
+        catch_up TEXT NOT NULL,
+        late_ms INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        set_at_ms INTEGER NOT NULL,
+        done_ms INTEGER NOT NULL
+    ) STRICT",
+    "CREATE TABLE outlive_slots (
+        schedule TEXT NOT NULL,
+        slot_ms INTEGER NOT NULL,
+        job INTEGER NOT NULL,
+        PRIMARY KEY (schedule, slot_ms)
+    ) STRICT",
+    "CREATE TABLE outlive_skips (
+        schedule TEXT NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        PRIMARY KEY (schedule, first_ms)
+    ) STRICT",
     "CREATE TABLE outlive_pauses (
         gate TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -220,8 +243,9 @@ pub const fn list(state: State) -> &'static str {
 
 pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, \
     priority, concurrency_key, token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, \
-    deadline_steady_ms, deadline_wall_ms, retried_at_ms, enqueued_at_ms, finished_at_ms, result, payload) VALUES (?1, ?2, ?3, ?4, ?5, \
-    ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
+    deadline_steady_ms, deadline_wall_ms, retried_at_ms, enqueued_at_ms, finished_at_ms, result, schedule, slot_ms, payload) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
+    ?25, ?26, ?27)";
 pub const UPDATE_JOB: &str = "UPDATE outlive_jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
     finished_at_ms = ?13, result = ?14, wait_on = ?15, deadline_steady_ms = ?16, deadline_wall_ms = ?17, \
@@ -292,6 +316,22 @@ pub const INSERT_POLICY: &str = "INSERT INTO outlive_policies (kind, backoff, ma
 pub const UPDATE_POLICY: &str = "UPDATE outlive_policies SET backoff = ?2, max_attempts = ?3, max_age_ms = ?4, \
     timeout_ms = ?5, crashes_max = ?6 WHERE kind = ?1";
 pub const DELETE_POLICY: &str = "DELETE FROM outlive_policies WHERE kind = ?1";
+
+pub const SCHEDULES: &str = "SELECT * FROM outlive_schedules ORDER BY name";
+pub const INSERT_SCHEDULE: &str = "INSERT INTO outlive_schedules (name, rhythm, catch_up, late_ms, job, set_at_ms, done_ms) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub const UPDATE_SCHEDULE: &str = "UPDATE outlive_schedules SET rhythm = ?2, catch_up = ?3, late_ms = ?4, job = ?5, \
+    set_at_ms = ?6, done_ms = ?7 WHERE name = ?1";
+pub const DELETE_SCHEDULE: &str = "DELETE FROM outlive_schedules WHERE name = ?1";
+pub const SLOT: &str = "SELECT schedule, slot_ms, job FROM outlive_slots WHERE schedule = ?1 AND slot_ms = ?2";
+pub const SLOTS: &str =
+    "SELECT schedule, slot_ms, job FROM outlive_slots WHERE schedule = ?1 ORDER BY slot_ms DESC LIMIT ?2";
+pub const INSERT_SLOT: &str = "INSERT INTO outlive_slots (schedule, slot_ms, job) VALUES (?1, ?2, ?3)";
+pub const SKIPS: &str = "SELECT schedule, first_ms, last_ms FROM outlive_skips WHERE schedule = ?1 AND last_ms > ?2 \
+    ORDER BY first_ms DESC LIMIT ?3";
+pub const INSERT_SKIP: &str = "INSERT INTO outlive_skips (schedule, first_ms, last_ms) VALUES (?1, ?2, ?3)";
+pub const UPDATE_SKIP: &str = "UPDATE outlive_skips SET last_ms = ?3 WHERE schedule = ?1 AND first_ms = ?2";
+pub const DELETE_SKIP: &str = "DELETE FROM outlive_skips WHERE schedule = ?1 AND first_ms = ?2";
 
 pub const PAUSES: &str = "SELECT * FROM outlive_pauses ORDER BY gate, name, is_down";
 pub const INSERT_PAUSE: &str = "INSERT INTO outlive_pauses (gate, name, is_down, paused_by, why, at_ms, probe_every_ms, \

@@ -5,7 +5,8 @@ use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, State, Steady, StepRow, Token, WaitRow,
+    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
+    StepRow, Token, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
@@ -93,6 +94,15 @@ impl<H: Host> TursoStore<H> {
             Change::InsertPolicy(row) => database.execute(sql::INSERT_POLICY, rows::policy(&row)).await,
             Change::UpdatePolicy(row) => database.execute(sql::UPDATE_POLICY, rows::policy(&row)).await,
             Change::DeletePolicy { kind } => database.execute(sql::DELETE_POLICY, [rows::text(&kind)]).await,
+            Change::InsertSchedule(row) => database.execute(sql::INSERT_SCHEDULE, rows::schedule(&row)).await,
+            Change::UpdateSchedule(row) => database.execute(sql::UPDATE_SCHEDULE, rows::schedule(&row)).await,
+            Change::DeleteSchedule { name } => database.execute(sql::DELETE_SCHEDULE, [rows::text(&name)]).await,
+            Change::InsertSlot(row) => database.execute(sql::INSERT_SLOT, rows::slot(&row)).await,
+            Change::InsertSkip(row) => database.execute(sql::INSERT_SKIP, rows::skip(&row)).await,
+            Change::UpdateSkip(row) => database.execute(sql::UPDATE_SKIP, rows::skip(&row)).await,
+            Change::DeleteSkip { schedule, first } => {
+                database.execute(sql::DELETE_SKIP, [rows::text(&schedule), rows::integer(first.0)]).await
+            }
             Change::InsertPause(row) => database.execute(sql::INSERT_PAUSE, rows::pause(&row)).await,
             Change::UpdatePause(row) => database.execute(sql::UPDATE_PAUSE, rows::pause(&row)).await,
             Change::DeletePause { gate, is_down } => {
@@ -181,11 +191,26 @@ impl<H: Host> Store for TursoStore<H> {
         self.all(sql::WAITS, [rows::integer(job.0)], |row| row.wait()).await
     }
 
+    async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
+        self.first(sql::SLOT, rows::slot_key(slot), |row| row.slot()).await
+    }
+
+    async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        self.all(sql::SLOTS, [rows::text(schedule), most], |row| row.slot()).await
+    }
+
+    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        self.all(sql::SKIPS, [rows::text(schedule), rows::integer(beyond.0), most], |row| row.skip()).await
+    }
+
     async fn settings(&mut self) -> Result<Settings, StoreError> {
         Ok(Settings {
             limits: self.all(sql::LIMITS, [], |row| row.limit()).await?,
             pauses: self.all(sql::PAUSES, [], |row| row.pause()).await?,
             policies: self.all(sql::POLICIES, [], |row| row.policy()).await?,
+            schedules: self.all(sql::SCHEDULES, [], |row| row.schedule()).await?,
         })
     }
 

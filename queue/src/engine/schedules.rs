@@ -1,0 +1,250 @@
+//! Schedules: a job for each slot, written with the row of the slot in one commit.
+//!
+//! A slot is a time of the wall clock. How far a schedule has come is in its row; that no slot has two jobs is for the
+//! primary key of their rows. When the wall clock is put back, what was skipped of the time to come is skipped no more, and
+//! what has had its job has had it.
+
+use super::commands::Stop;
+use super::group::{Group, Move};
+use super::{Engine, validate};
+use crate::host::Host;
+use crate::job::{Now, Refusal, Rhythm, ScheduleRow, SkipRow, Slot, SlotRow, Slots, Steady, Template, Wall};
+use crate::limits;
+use crate::protocol::{Enqueue, Reply, Schedule, ScheduleView, SlotView};
+use crate::store::{Storage, Store, StoreError};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The schedules that are in the file, by name.
+#[derive(Debug, Default)]
+pub struct Schedules(BTreeMap<Arc<str>, Planned>);
+
+/// A schedule, and what comes next of it.
+#[derive(Clone, Debug)]
+struct Planned {
+    row: ScheduleRow,
+    /// Its slots, or why this version can't tell them.
+    slots: Result<Slots, String>,
+    next: Option<Wall>,
+    /// Until when what is due of it rests, and why.
+    stuck: Option<(Steady, String)>,
+}
+
+impl Planned {
+    /// How long until there is something to do.
+    fn wait(&self, now: Now) -> Duration {
+        let by_the_wall = if self.row.done > now.wall {
+            Duration::ZERO
+        } else {
+            self.next.map_or(Duration::MAX, |next| now.wall.until(next))
+        };
+        let rest = self.stuck.as_ref().map_or(Duration::ZERO, |(until, _)| now.steady.until(*until));
+        by_the_wall.max(rest)
+    }
+}
+
+impl Schedules {
+    /// A schedule is this.
+    pub fn put(&mut self, row: ScheduleRow) {
+        let known = self.0.get(&row.name).filter(|known| known.row.rhythm == row.rhythm);
+        let slots = match known {
+            Some(known) => known.slots.clone(),
+            None => Slots::of(&row.rhythm).map_err(|refusal| refusal.to_string()),
+        };
+        let next = slots.as_ref().ok().and_then(|slots| slots.after(row.done));
+        self.0.insert(row.name.clone(), Planned { row, slots, next, stuck: None });
+    }
+
+    /// A schedule is not there any more.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// How long until there is something to do, or the wall clock is to be looked at: it may jump while we wait for it.
+    pub fn next_event(&self, now: Now) -> Option<Duration> {
+        self.0.values().map(|planned| planned.wait(now).min(limits::WALL_LOOK)).min()
+    }
+
+    /// Those of which there is something to do, in the order of their slots.
+    fn due(&self, now: Now) -> Vec<Arc<str>> {
+        let mut due: Vec<&Planned> = self.0.values().filter(|planned| planned.wait(now).is_zero()).collect();
+        due.sort_by_key(|planned| planned.next);
+        due.into_iter().map(|planned| planned.row.name.clone()).collect()
+    }
+
+    /// Nothing can be done for a schedule: it is tried again some time later.
+    fn rest(&mut self, name: &str, why: String, now: Now) {
+        if let Some(planned) = self.0.get_mut(name) {
+            planned.stuck = Some((now.steady.plus(limits::WALL_LOOK), why));
+        }
+    }
+}
+
+impl<H: Host, S: Storage> Engine<H, S> {
+    /// Writes slots that are due, each with its job, the oldest of each schedule first, up to a bound.
+    pub(super) async fn write_slots(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
+        let mut most = limits::GROUP_SLOTS_MAX;
+        for name in self.schedules.due(now) {
+            if most == 0 {
+                return Ok(());
+            }
+            most -= self.write_slots_of(group, &name, most, now).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`write_slots`](Self::write_slots), of one schedule; for how many of its slots.
+    async fn write_slots_of(
+        &mut self,
+        group: &mut Group,
+        name: &str,
+        most: usize,
+        now: Now,
+    ) -> Result<usize, StoreError> {
+        let Planned { mut row, slots, .. } = self.schedules.0[name].clone();
+        let Ok(slots) = slots else { return Ok(0) };
+        if row.done > now.wall {
+            self.take_back(group, &row.name, &slots, now).await?;
+            row.done = now.wall;
+            keep(group, row);
+            return Ok(1);
+        }
+        let late = Duration::from_millis(row.late_ms);
+        let Some(step) = slots.step(row.done, now.wall, row.catch_up, late, most) else { return Ok(0) };
+        if let Some((first, last)) = step.skipped {
+            group.put_skip(SkipRow { schedule: row.name.clone(), first, last }, false);
+            row.done = last;
+        }
+        let mut written = 1;
+        for at in step.run {
+            let slot = Slot { schedule: name.to_owned(), at };
+            // One had its job before the wall clock was put back.
+            if group.slot(&mut self.store, &slot).await?.is_none() {
+                match self.enqueue(group, &of_template(&row.job), Some(slot.clone()), now).await {
+                    Ok(Reply::Enqueued { job, .. }) => group.insert_slot(SlotRow { slot, job }),
+                    Ok(other) => unreachable!("an enqueue was answered {other:?}"),
+                    Err(Stop::Refused(why)) => {
+                        self.schedules.rest(name, why.to_string(), now);
+                        if row.done == self.schedules.0[name].row.done {
+                            return Ok(0);
+                        }
+                        break;
+                    }
+                    Err(Stop::Store(error)) => return Err(error),
+                }
+            }
+            row.done = at;
+            written += 1;
+        }
+        keep(group, row);
+        Ok(written.min(most))
+    }
+
+    /// What was skipped of the time to come is so no more: the wall clock was put back.
+    async fn take_back(
+        &mut self,
+        group: &mut Group,
+        name: &Arc<str>,
+        slots: &Slots,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        for row in group.skips(&mut self.store, name, now.wall, usize::MAX).await? {
+            match slots.until(now.wall).filter(|last| row.first <= *last) {
+                Some(last) => group.put_skip(SkipRow { last, ..row }, true),
+                None => group.delete_skip(row),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a schedule. One that is there as it is asked for goes on as it is.
+    pub(super) async fn schedule(&mut self, group: &mut Group, asked: &Schedule, now: Now) -> Result<Reply, Stop> {
+        let (slots, job) = validate::schedule(asked, &self.options)?;
+        let next = slots.after(now.wall).ok_or_else(|| never_comes(&asked.rhythm))?;
+        let (name, rhythm): (Arc<str>, _) = (asked.name.as_str().into(), asked.rhythm.clone());
+        let (catch_up, late_ms, job) = (asked.catch_up, asked.late_ms, Arc::new(job));
+        let row = ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at: now.wall, done: now.wall };
+        let known = self.schedules.0.get(&row.name).map(|planned| planned.row.clone());
+        let Some(known) = known else {
+            super::gates::check_count("schedules", self.schedules.0.len(), limits::SCHEDULES_MAX)?;
+            self.check_room()?;
+            self.take_back(group, &row.name, &slots, now).await?;
+            group.put_schedule(row.clone(), false);
+            group.move_job(Move::Schedule(row));
+            return Ok(Reply::Scheduled { next });
+        };
+        let mut row = ScheduleRow { set_at: known.set_at, ..row };
+        if known.rhythm == row.rhythm {
+            row.done = known.done;
+            if known == row {
+                return Ok(Reply::Scheduled { next });
+            }
+        } else {
+            self.skip_rest(group, &known, now);
+        }
+        row.set_at = now.wall;
+        keep(group, row);
+        Ok(Reply::Scheduled { next })
+    }
+
+    /// Ends a schedule. The jobs of its slots stay, and so do its slots: another one of its name does not have them again.
+    pub(super) fn unschedule(&mut self, group: &mut Group, name: &str, now: Now) -> Result<Reply, Stop> {
+        validate::name("schedule", name)?;
+        let known = self.schedules.0.get(name).map(|planned| planned.row.clone());
+        let was_scheduled = known.is_some();
+        if let Some(row) = known {
+            self.skip_rest(group, &row, now);
+            group.delete_schedule(row.name.clone());
+            group.move_job(Move::Unschedule(row.name));
+        }
+        Ok(Reply::Unscheduled { was_scheduled })
+    }
+
+    /// Writes down that slots which are due and have no jobs yet never will.
+    fn skip_rest(&self, group: &mut Group, row: &ScheduleRow, now: Now) {
+        let Ok(slots) = &self.schedules.0[&row.name].slots else { return };
+        let first = slots.after(row.done).filter(|first| *first <= now.wall);
+        if let (Some(first), Some(last)) = (first, slots.until(now.wall)) {
+            group.put_skip(SkipRow { schedule: row.name.clone(), first, last }, false);
+        }
+    }
+
+    /// All schedules, for people.
+    pub(super) async fn view_schedules(&mut self, group: &mut Group, now: Now) -> Result<Reply, Stop> {
+        let mut views = Vec::with_capacity(self.schedules.0.len());
+        let all: Vec<Planned> = self.schedules.0.values().cloned().collect();
+        for Planned { row, slots, next, stuck } in all {
+            let ran = group.slots(&mut self.store, &row.name, limits::SLOTS_SHOWN).await?;
+            let skipped = group.skips(&mut self.store, &row.name, Wall(i64::MIN), limits::SLOTS_SHOWN).await?;
+            let ran = ran.into_iter().map(|row| SlotView::Job { at: row.slot.at, job: row.job });
+            let skipped = skipped.into_iter().map(|row| SlotView::Skipped { first: row.first, last: row.last });
+            let mut last: Vec<SlotView> = ran.chain(skipped).collect();
+            last.sort_by_key(|slot| Reverse(slot.at()));
+            last.truncate(limits::SLOTS_SHOWN);
+            let stuck = slots.err().or(stuck.map(|(_, why)| why).filter(|_| next.is_some_and(|next| next <= now.wall)));
+            let ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at, .. } = row;
+            let (name, job) = (name.to_string(), (*job).clone());
+            let schedule = Schedule { name, rhythm, catch_up, late_ms, job };
+            views.push(ScheduleView { schedule, since: set_at, next, stuck, last });
+        }
+        Ok(Reply::Schedules(views))
+    }
+}
+
+/// Writes down a schedule that is in the file.
+fn keep(group: &mut Group, row: ScheduleRow) {
+    group.put_schedule(row.clone(), true);
+    group.move_job(Move::Schedule(row));
+}
+
+fn never_comes(rhythm: &Rhythm) -> Refusal {
+    Refusal::limit("the schedule", rhythm, "one that has slots to come", "mend it: none of its times ever comes")
+}
+
+/// The enqueue of a slot's job.
+pub(super) fn of_template(job: &Template) -> Enqueue {
+    let Template { kind, queue, priority, max_attempts, max_age_ms, concurrency_key, payload } = job.clone();
+    Enqueue { queue, priority, max_attempts, max_age_ms, concurrency_key, ..Enqueue::new(kind, payload) }
+}
