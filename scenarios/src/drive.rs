@@ -122,12 +122,13 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     let rows = || read(&world.disk(machine).image(View::Cache), PATH);
     let rows = loop {
         let is_late = is_over() || true_time() >= calm_since + SETTLE;
-        if is_late || (outside.is_content() && outside.pending().is_empty()) {
-            // Somebody may have given up an enqueue that was made all the same.
+        if is_late || (outside.is_content() && outside.pending().is_empty() && outside.scheduled().is_empty()) {
+            // Somebody may have given up an enqueue that was made all the same, or set a schedule when another had ended it.
             let rows = rows();
             if is_late || rows.as_ref().map_or(true, Rows::is_settled) {
                 break rows;
             }
+            rows.iter().flat_map(|rows| rows.schedules.keys()).for_each(|name| outside.schedules(name));
             sleep_true(LOOK_AT_ROWS).await;
         }
         sleep_true(LOOK).await;

@@ -36,6 +36,12 @@ pub struct Rows {
     pub limits: BTreeMap<String, LimitRow>,
     /// In no order.
     pub pauses: Vec<PauseRow>,
+    /// How far each schedule has come, in milliseconds of the wall clock.
+    pub schedules: BTreeMap<String, i64>,
+    /// The job of each slot, by schedule and time.
+    pub slots: BTreeMap<(String, i64), i64>,
+    /// The last of some slots that were skipped, by schedule and the time of the first.
+    pub skips: BTreeMap<(String, i64), i64>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
     /// The names of requests that changed something.
@@ -159,6 +165,7 @@ pub struct JobRow {
     pub result: Option<String>,
     pub payload: String,
     pub concurrency_key: Option<String>,
+    pub slot: Option<(String, i64)>,
 }
 
 /// A row of `outlive_attempts`.
@@ -191,9 +198,9 @@ pub struct FailureRow {
 }
 
 impl Rows {
-    /// Whether every job is terminal.
+    /// Whether every job is terminal, and no schedule makes more of them.
     pub fn is_settled(&self) -> bool {
-        self.jobs.values().all(|job| job.finished)
+        self.jobs.values().all(|job| job.finished) && self.schedules.is_empty()
     }
 
     /// Reads the file at `path` of a disk's image.
@@ -206,7 +213,7 @@ impl Rows {
         query(&connection, "SELECT steady_ms FROM outlive_state", |row| rows.steady_ms = integer(row[0]))?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
             failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on, \
-            concurrency_key, deadline_wall_ms, retried_at_ms FROM outlive_jobs";
+            concurrency_key, deadline_wall_ms, retried_at_ms, schedule, slot_ms FROM outlive_jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
                 id: integer(row[0]),
@@ -233,6 +240,7 @@ impl Rows {
                 result: row[16].to_text().map(str::to_owned),
                 payload: text(row[17]),
                 concurrency_key: row[20].to_text().map(str::to_owned),
+                slot: row[23].to_text().map(|schedule| (schedule.to_owned(), integer(row[24]))),
             };
             rows.jobs.insert(integer(row[0]), job);
         })?;
@@ -316,6 +324,15 @@ impl Rows {
                 });
             },
         )?;
+        query(&connection, "SELECT name, done_ms FROM outlive_schedules", |row| {
+            rows.schedules.insert(text(row[0]), integer(row[1]));
+        })?;
+        query(&connection, "SELECT schedule, slot_ms, job FROM outlive_slots", |row| {
+            rows.slots.insert((text(row[0]), integer(row[1])), integer(row[2]));
+        })?;
+        query(&connection, "SELECT schedule, first_ms, last_ms FROM outlive_skips", |row| {
+            rows.skips.insert((text(row[0]), integer(row[1])), integer(row[2]));
+        })?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
         })?;
@@ -354,7 +371,7 @@ fn own_rows(connection: &Arc<Connection>) -> Result<Option<OwnRows>, String> {
 }
 
 /// The tables of a file.
-pub const TABLES: [&str; 12] = [
+pub const TABLES: [&str; 17] = [
     "outlive_state",
     "outlive_jobs",
     "outlive_attempts",
@@ -362,10 +379,15 @@ pub const TABLES: [&str; 12] = [
     "outlive_keys",
     "outlive_steps",
     "outlive_progress",
+    "outlive_logs",
     "outlive_signals",
     "outlive_waits",
     "outlive_limits",
     "outlive_pauses",
+    "outlive_policies",
+    "outlive_schedules",
+    "outlive_slots",
+    "outlive_skips",
     "outlive_requests",
 ];
 

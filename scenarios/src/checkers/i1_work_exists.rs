@@ -1,5 +1,7 @@
 //! I1: work exists independently of the worker.
 
+mod slots;
+
 use super::facts::{is_decided_anew, may_recur, number_of};
 use super::policies::Policies;
 use super::{Checker, Facts, Finding, Report};
@@ -24,6 +26,7 @@ pub const CHECKER: Checker = Checker {
         ("I1.f", "the file reads"),
         ("I1.g", "what was said to have changed nothing has changed nothing, and never does"),
         ("I1.h", "nothing is refused because the queue's own rows contradict each other"),
+        ("I1.i", "each slot of a schedule has its job, or is recorded as skipped"),
     ],
     check,
 };
@@ -38,6 +41,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     };
     report.expect("I1.f", true, || unreachable!("it holds"));
     enqueued(facts, rows, report);
+    slots::check(evidence, facts, rows, report);
     once(facts, rows, report);
     internal(facts, report);
     ends(facts, rows, report);
@@ -101,9 +105,15 @@ fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
             _ => None,
         })
     };
-    let asked: BTreeSet<u64> = wishes().map(|(number, _)| number).collect();
-    // How often these are made is what their key decides.
-    let recurring: BTreeSet<u64> = wishes().filter(|(_, recurs)| *recurs).map(|(number, _)| number).collect();
+    let scheduled = facts.calls.iter().filter_map(|call| match &call.what.request {
+        Request::Schedule(asked) => number_of(&asked.job.payload),
+        _ => None,
+    });
+    let scheduled: BTreeSet<u64> = scheduled.collect();
+    let asked: BTreeSet<u64> = wishes().map(|(number, _)| number).chain(scheduled.iter().copied()).collect();
+    // How often these are made is what their key decides, or their schedule.
+    let recurring = wishes().filter(|(_, recurs)| *recurs).map(|(number, _)| number);
+    let recurring: BTreeSet<u64> = recurring.chain(scheduled).collect();
     let mut jobs: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
     for (id, row) in &rows.jobs {
         let number = number_of(&row.payload);

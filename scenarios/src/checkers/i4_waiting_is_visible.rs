@@ -3,6 +3,7 @@
 mod ends;
 mod gates;
 mod holds;
+mod slots;
 
 use super::{Checker, Facts, Finding, Report};
 use crate::drive::Evidence;
@@ -34,6 +35,7 @@ pub const CHECKER: Checker = Checker {
         ("I4.i", "what is paused does not begin before it is resumed"),
         ("I4.j", "while a service is down one job of its kind at a time finds out whether it is back"),
         ("I4.k", "no pause waits for an attempt that has ended"),
+        ("I4.l", "of the slots that were missed no more have their jobs than the catch-up of their schedule says"),
     ],
     check,
 };
@@ -51,6 +53,9 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     ends::check(evidence, facts, report);
     holds::check(evidence, facts, report);
     gates::check(evidence, facts, report);
+    if let Ok(rows) = &evidence.rows {
+        slots::check(facts, rows, report);
+    }
 }
 
 fn blockers(explanation: &Explanation) -> Option<&[Blocker]> {

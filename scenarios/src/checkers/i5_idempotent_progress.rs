@@ -5,6 +5,7 @@ mod keys;
 mod progress;
 mod settled;
 mod signals;
+mod slots;
 mod steps;
 
 use super::facts::{is_decided_anew, may_recur, number_of};
@@ -41,6 +42,7 @@ pub const CHECKER: Checker = Checker {
         ("I5.p", "how far a job has come is never less than what was acknowledged, nor anything else"),
         ("I5.q", "an acknowledged signal is in the file once, as it was sent"),
         ("I5.r", "each signal is taken by one step, the oldest first, and no step has one that is not its own"),
+        ("I5.s", "a slot of a schedule has one job, not before its time, as the schedule asks for it"),
     ],
     check,
 };
@@ -53,6 +55,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     if let Ok(rows) = &evidence.rows {
         effects::check(rows, report);
         signals::check(facts, rows, report);
+        slots::check(facts, rows, report);
     }
     steps::check(evidence, facts, report);
     progress::check(evidence, facts, report);

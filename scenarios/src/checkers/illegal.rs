@@ -40,7 +40,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 /// What clients asked for.
 struct Asked<'a> {
     /// By the number in the payload: somebody may ask for something else under the same.
-    enqueues: BTreeMap<u64, Vec<&'a Enqueue>>,
+    jobs: BTreeMap<u64, Vec<AskedJob<'a>>>,
     /// Results that somebody reported of each job.
     results: BTreeSet<(JobId, &'a str)>,
     /// Signals that somebody sent.
@@ -49,15 +49,29 @@ struct Asked<'a> {
     workers: BTreeSet<&'a str>,
 }
 
+/// A job that somebody asked for, by an enqueue or for the slots of a schedule.
+#[derive(Clone, Copy)]
+struct AskedJob<'a> {
+    kind: &'a str,
+    queue: &'a str,
+    priority: i16,
+    concurrency_key: &'a Option<String>,
+    payload: &'a str,
+}
+
 impl<'a> Asked<'a> {
     fn of(facts: &'a Facts) -> Self {
         let mut asked =
-            Self { enqueues: BTreeMap::new(), results: BTreeSet::new(), signals: Vec::new(), workers: BTreeSet::new() };
+            Self { jobs: BTreeMap::new(), results: BTreeSet::new(), signals: Vec::new(), workers: BTreeSet::new() };
         for call in &facts.calls {
             match &call.what.request {
                 Request::Enqueue(enqueue) => {
-                    let number = number_of(&enqueue.payload).expect("each payload has its number");
-                    asked.enqueues.entry(number).or_default().push(enqueue);
+                    let Enqueue { kind, queue, priority, concurrency_key, payload, .. } = enqueue;
+                    asked.hear(AskedJob { kind, queue, priority: *priority, concurrency_key, payload });
+                }
+                Request::Schedule(schedule) => {
+                    let Template { kind, queue, priority, concurrency_key, payload, .. } = &schedule.job;
+                    asked.hear(AskedJob { kind, queue, priority: *priority, concurrency_key, payload });
                 }
                 Request::Complete { lease, result: Some(result) } => drop(asked.results.insert((lease.job, result))),
                 Request::Signal(signal) => asked.signals.push(signal),
@@ -68,16 +82,22 @@ impl<'a> Asked<'a> {
         asked
     }
 
+    fn hear(&mut self, job: AskedJob<'a>) {
+        let number = number_of(job.payload).expect("each payload has its number");
+        self.jobs.entry(number).or_default().push(job);
+    }
+
     /// What was asked for of this payload, kind and queue.
-    fn of_these(&self, payload: &str, kind: &str, queue: &str) -> impl Iterator<Item = &'a Enqueue> {
-        let asked = number_of(payload).and_then(|number| self.enqueues.get(&number));
-        let is_it = move |it: &&Enqueue| it.kind == kind && it.queue == queue && same(&it.payload, payload);
+    fn of_these(&self, payload: &str, kind: &str, queue: &str) -> impl Iterator<Item = AskedJob<'a>> {
+        let asked = number_of(payload).and_then(|number| self.jobs.get(&number));
+        let is_it = move |it: &AskedJob<'_>| it.kind == kind && it.queue == queue && same(it.payload, payload);
         asked.into_iter().flatten().copied().filter(is_it)
     }
 
     /// Whether somebody asked for this job.
     fn has_row(&self, row: &JobRow) -> bool {
-        let is_it = |it: &Enqueue| i64::from(it.priority) == row.priority && it.concurrency_key == row.concurrency_key;
+        let is_it =
+            |it: AskedJob<'_>| i64::from(it.priority) == row.priority && *it.concurrency_key == row.concurrency_key;
         self.of_these(&row.payload, &row.kind, &row.queue).any(is_it)
     }
 }

@@ -13,6 +13,7 @@ mod i5_idempotent_progress;
 mod illegal;
 mod liveness;
 mod policies;
+mod schedules;
 
 pub use facts::{CallFact, Facts, Grant, number_of};
 pub use finding::{Finding, Subject};

@@ -92,6 +92,9 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::List(_)
         | Request::Limit(_)
         | Request::Policy(_)
+        | Request::Schedule(_)
+        | Request::Unschedule { .. }
+        | Request::Schedules
         | Request::Pause { .. }
         | Request::Resume { .. }
         | Request::Gates

@@ -6,7 +6,7 @@ use crate::drive::Evidence;
 use crate::event::Event;
 use crate::workload::{Act, Intent, Plan, Workload};
 use outlive::job::explain::Doing;
-use outlive::job::{AttemptEnd, Backoff, How, Policy};
+use outlive::job::{AttemptEnd, Backoff, CatchUp, How, Policy};
 use outlive::protocol::{CallError, Renewal, Reply};
 use outlive_sim::Seed;
 use serde::Serialize;
@@ -36,6 +36,9 @@ const REQUESTS: [&str; 27] = [
     "list",
     "limit",
     "policy",
+    "schedule",
+    "unschedule",
+    "schedules",
     "pause",
     "resume",
     "settle",
@@ -147,6 +150,7 @@ fn features(plan: &Plan) -> Vec<(String, bool)> {
     };
     let any_limit = |is: fn(&outlive::protocol::QueueLimits) -> bool| plan.limits.iter().any(is);
     let any_policy = |is: fn(&Policy) -> bool| plan.policies.iter().any(|it| is(&it.policy));
+    let any_schedule = |catch_up: CatchUp| plan.schedules.iter().any(|it| it.catch_up == catch_up);
     let others = [
         ("keys that end", plan.intents.iter().any(Intent::recurs)),
         ("services that are down", plan.intents.iter().any(finds_down)),
@@ -159,6 +163,9 @@ fn features(plan: &Plan) -> Vec<(String, bool)> {
         ("crashes of a kind", any_policy(|it| it.crashes_max.is_some())),
         ("time-outs", any_policy(|it| it.timeout_ms.is_some())),
         ("deadlines of a kind", any_policy(|it| it.max_age_ms.is_some())),
+        ("schedules that skip", any_schedule(CatchUp::Skip)),
+        ("schedules that have the latest", any_schedule(CatchUp::Latest)),
+        ("schedules that have all", any_schedule(CatchUp::All)),
         ("deadlines", plan.intents.iter().any(|intent| intent.enqueue.max_age_ms.is_some())),
     ];
     flags.chain(others.map(|(name, on)| (name.to_owned(), on))).collect()

@@ -2,11 +2,12 @@
 
 use super::fault::fault_of;
 use crate::scn::{
-    Action, Anchor, AttemptScript, ClientName, Job, JobOption, KeyFor, Name, Number, Payload, Process as Who, Scenario,
-    Step, Times, Unmet, WorkerName, WorldItem,
+    Action, Anchor, AttemptScript, ClientName, Job, JobOption, KeyFor, Name, Number, Payload, Process as Who, RhythmWord,
+    Scenario, Step, Times, Unmet, WorkerName, WorldItem,
 };
 use crate::workload::{
-    Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, Script, Setting, WorkerPlan,
+    Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting,
+    WorkerPlan,
 };
 use outlive::Options;
 use outlive::job::{self, Backoff, Policy, Rate, Wall};
@@ -321,6 +322,16 @@ impl Cast {
                     let backoff = Backoff::Exponential { first: *first, longest: *longest };
                     policy_of(&mut plan.policies, kind, improvised).backoff = Some(backoff);
                 }
+                WorldItem::Schedule { name, rhythm, interval, catch_up, late, kind } => {
+                    plan.schedules.push(SchedulePlan {
+                        name: name.to_string(),
+                        interval: *interval,
+                        by_cron: *rhythm == RhythmWord::Cron,
+                        catch_up: catch_up.value(),
+                        late: *late,
+                        kind: kind.to_string(),
+                    });
+                }
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,
                 WorldItem::Store {}
@@ -362,6 +373,7 @@ impl Cast {
             features: Features::default(),
             limits: Vec::new(),
             policies: Vec::new(),
+            schedules: Vec::new(),
             options: Options { reserve_bytes: 256 << 10, ..Options::default() },
             intents: Vec::new(),
             queues: Vec::new(),

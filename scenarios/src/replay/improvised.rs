@@ -6,10 +6,10 @@
 use super::cast::Cast;
 use super::fault::line_of;
 use crate::scn::{
-    Anchor, AttemptScript, Block, Expectation, Invariant, Job, JobName, JobOption, KeyFor, Name, Number, Payload, Rest,
-    Scenario, Step, Times, Turn, Unmet, World, WorldItem,
+    Anchor, AttemptScript, Block, CatchUpWord, Expectation, Invariant, Job, JobName, JobOption, KeyFor, Name, Number,
+    Payload, Rest, RhythmWord, Scenario, Step, Times, Turn, Unmet, World, WorldItem,
 };
-use crate::workload::{Act, Intent, Plan, Script, WorkerPlan};
+use crate::workload::{Act, Intent, Plan, SchedulePlan, Script, WorkerPlan};
 use outlive::job::{self, Backoff, Policy, Rate};
 use outlive::protocol::{KindPolicy, Scope, When};
 use outlive_sim::Seed;
@@ -101,6 +101,12 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
         if let Some(crashes) = crashes_max {
             add(true, WorldItem::KindCrashes { crashes: count(crashes as usize), kind: kind() });
         }
+    }
+    for SchedulePlan { name, interval, by_cron, catch_up, late, kind } in &plan.schedules {
+        let named = |text: &str| Name::new(text).expect("what a plan names is a name");
+        let rhythm = if *by_cron { RhythmWord::Cron } else { RhythmWord::Every };
+        let (name, kind, catch_up) = (named(name), named(kind), CatchUpWord::of(*catch_up));
+        add(true, WorldItem::Schedule { name, rhythm, interval: *interval, catch_up, late: *late, kind });
     }
     add(plan.features.restarts, WorldItem::Restarts {});
     add(plan.features.rivals, WorldItem::Rivals {});

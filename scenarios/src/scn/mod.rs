@@ -27,7 +27,8 @@ mod tests;
 
 pub use error::{Expected, SyntaxError};
 pub use nouns::{
-    Answer, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Payload, Rejection, RequestKind, WaitReason,
+    Answer, CatchUpWord, Clause, Comparison, Count, DiskFile, Invariant, Outcome, Payload, Rejection, RequestKind,
+    RhythmWord, WaitReason,
 };
 pub use parser::{CLIENTS_MAX, WORKERS_MAX, parse};
 pub use phrases::{

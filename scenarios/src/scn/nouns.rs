@@ -4,6 +4,7 @@ use super::cursor::{Cursor, Read};
 use super::error::Expected;
 use super::grammar::{Noun, Piece, canonical, nouns};
 use crate::{checkers, coverage};
+use outlive::job::CatchUp;
 use outlive_sim::{OperationKind, Survivors};
 
 nouns! {
@@ -143,12 +144,50 @@ nouns! {
         AtLeast = ">=",
     }
 
+    /// When a schedule has its slots.
+    pub enum RhythmWord ("a rhythm", "RHYTHM") {
+        /// So often.
+        Every = "every",
+        /// So often, said by a cron expression.
+        Cron = "cron",
+    }
+
+    /// What becomes of slots that were missed.
+    pub enum CatchUpWord ("a catch-up", "CATCHUP") {
+        /// They are skipped.
+        Skip = "skip",
+        /// The last one has its job.
+        Latest = "latest",
+        /// Each has its job.
+        All = "all",
+    }
+
     /// A file of the store.
     pub enum DiskFile ("a file of the store", "FILE") {
         /// The write-ahead log, to which every commit goes.
         Log = "wal",
         /// The database, to which checkpoints go.
         Database = "db",
+    }
+}
+
+impl CatchUpWord {
+    /// The word for it.
+    pub fn of(catch_up: CatchUp) -> Self {
+        match catch_up {
+            CatchUp::Skip => Self::Skip,
+            CatchUp::Latest => Self::Latest,
+            CatchUp::All => Self::All,
+        }
+    }
+
+    /// What it stands for.
+    pub fn value(self) -> CatchUp {
+        match self {
+            Self::Skip => CatchUp::Skip,
+            Self::Latest => CatchUp::Latest,
+            Self::All => CatchUp::All,
+        }
     }
 }
 

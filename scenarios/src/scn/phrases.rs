@@ -1,7 +1,10 @@
 //! Every sentence of the language. A new one is one line; docs/SCENARIO_FILES.md must have it too.
 
 use super::grammar::phrases;
-use super::nouns::{Answer, Clause, Comparison, Count, DiskFile, Outcome, Payload, Rejection, RequestKind, WaitReason};
+use super::nouns::{
+    Answer, CatchUpWord, Clause, Comparison, Count, DiskFile, Outcome, Payload, Rejection, RequestKind, RhythmWord,
+    WaitReason,
+};
 use super::pieces::{AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, WorkerName};
 use outlive_sim::{OperationKind, Survivors};
 use std::time::Duration;
@@ -81,6 +84,8 @@ phrases! {
         FixedBackoff: "fixed-backoff" (rest: Duration) "of" (kind: Name);
         /// The first rest after a failure of a job of a kind, and the longest.
         KindBackoff: "growing-backoff" (first: Duration) "to" (longest: Duration) "of" (kind: Name);
+        /// Somebody keeps a schedule: when it has its slots, what becomes of missed ones, and the kind of their jobs.
+        Schedule: "schedule" (name: Name) (rhythm: RhythmWord) (interval: Duration) (catch_up: CatchUpWord) "late" (late: Duration) "of" (kind: Name);
         /// Somebody asks for what must be refused.
         Mischief: "mischief";
         /// Workers stop and start.

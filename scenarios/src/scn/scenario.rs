@@ -83,13 +83,14 @@ impl WorldItem {
                 | Self::Waits {}
                 | Self::Pauses {}
                 | Self::Retries {}
+                | Self::Schedule { .. }
                 | Self::Mischief {}
                 | Self::Restarts {}
                 | Self::Rivals {}
         )
     }
 
-    /// The queue or the kind that it is about, if it is about one.
+    /// The queue, the kind or the schedule that it is about, if it is about one.
     fn about(&self) -> Option<&Name> {
         match self {
             Self::AtOnce { queue, .. } | Self::AtOncePerKey { queue, .. } | Self::Rate { queue, .. } => Some(queue),
@@ -99,6 +100,7 @@ impl WorldItem {
             | Self::KindCrashes { kind, .. }
             | Self::FixedBackoff { kind, .. }
             | Self::KindBackoff { kind, .. } => Some(kind),
+            Self::Schedule { name, .. } => Some(name),
             _ => None,
         }
     }

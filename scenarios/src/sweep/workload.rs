@@ -93,6 +93,7 @@ fn plan(intents: Vec<Intent>, options: Options) -> Plan {
         features: Features::default(),
         limits: Vec::new(),
         policies: Vec::new(),
+        schedules: Vec::new(),
         options: Options { reserve_bytes: 256 << 10, ..options },
         intents,
         queues: vec!["default".into()],

@@ -33,21 +33,21 @@ pub struct Actor<H: Host> {
 }
 
 impl<H: Host> Actor<H> {
-    fn rng(&self, name: &str) -> Rng {
+    pub(super) fn rng(&self, name: &str) -> Rng {
         self.process.fork().fork(name).key(self.outside.ordinal()).rng()
     }
 
-    async fn rest(&self, rng: &mut Rng, most: Duration) {
+    pub(super) async fn rest(&self, rng: &mut Rng, most: Duration) {
         let most = u64::try_from(most.as_millis()).expect("a rest is short").max(1);
         self.host.clock().sleep(Duration::from_millis(rng.between(1..=most))).await;
     }
 
-    async fn call(&self, id: RequestId, request: Request) -> Result<Reply, CallError> {
+    pub(super) async fn call(&self, id: RequestId, request: Request) -> Result<Reply, CallError> {
         self.service.call(Call { id, request }).await
     }
 
     /// Calls under a new name, and in some runs again under the same.
-    async fn call_and_repeat(&self, rng: &mut Rng, request: Request) -> Result<Reply, CallError> {
+    pub(super) async fn call_and_repeat(&self, rng: &mut Rng, request: Request) -> Result<Reply, CallError> {
         let id = request_id(rng);
         let answer = self.call(id, request.clone()).await;
         let unknown = matches!(answer, Err(CallError::Unknown { .. }));
@@ -471,7 +471,8 @@ fn pick<'a, T>(rng: &mut Rng, items: &'a [T]) -> Option<&'a T> {
     if items.is_empty() { None } else { Some(rng.pick(items)) }
 }
 
-fn request_id(rng: &mut Rng) -> RequestId {
+/// A new name for a request.
+pub(super) fn request_id(rng: &mut Rng) -> RequestId {
     let mut bytes = [0; 16];
     rng.fill(&mut bytes);
     RequestId(bytes)

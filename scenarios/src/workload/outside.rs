@@ -27,6 +27,8 @@ struct Memory {
     signals_in_flight: BTreeMap<RequestId, (ProcessId, SignalWish)>,
     /// What may be paused.
     paused: BTreeSet<Gate>,
+    /// Schedules that may be there.
+    scheduled: BTreeSet<String>,
     known: BTreeSet<JobId>,
     terminal: BTreeSet<JobId>,
     calm: bool,
@@ -201,6 +203,21 @@ impl Outside {
     /// What may be paused.
     pub fn paused(&self) -> Vec<Gate> {
         self.0.lock().unwrap().paused.iter().cloned().collect()
+    }
+
+    /// Somebody is about to set a schedule, or it is there.
+    pub fn schedules(&self, name: &str) {
+        self.0.lock().unwrap().scheduled.insert(name.to_owned());
+    }
+
+    /// Somebody has ended a schedule.
+    pub fn has_unscheduled(&self, name: &str) {
+        self.0.lock().unwrap().scheduled.remove(name);
+    }
+
+    /// Schedules that may be there.
+    pub fn scheduled(&self) -> Vec<String> {
+        self.0.lock().unwrap().scheduled.iter().cloned().collect()
     }
 
     /// A process died: whatever was in flight from it is unknown, and is tried again.

@@ -5,6 +5,7 @@
 
 use super::faults;
 use super::profile::Profile;
+use super::schedules::SchedulePlan;
 use super::setting::{Setting, Workload};
 use outlive::Options;
 use outlive::job::{Backoff, Limits, Policy, Rate, Unmet};
@@ -26,6 +27,8 @@ pub struct Plan {
     pub limits: Vec<QueueLimits>,
     /// The policies of kinds that he sets.
     pub policies: Vec<KindPolicy>,
+    /// The schedules that he sets.
+    pub schedules: Vec<SchedulePlan>,
     /// What the queue is opened with.
     pub options: Options,
     /// The jobs that clients want.
@@ -284,6 +287,7 @@ impl Plan {
             features,
             limits: Vec::new(),
             policies: Vec::new(),
+            schedules: Vec::new(),
             options,
             intents,
             queues: QUEUES.map(str::to_owned).to_vec(),
@@ -352,6 +356,9 @@ impl Plan {
         if fork.fork("policies").chance(0.4) {
             plan.policies = KINDS.iter().filter_map(|kind| policy_of(kind, fork.fork("policy"))).collect();
             plan.intents.iter_mut().for_each(|intent| let_policy_decide(intent, fork.fork("tries")));
+        }
+        if fork.fork("schedules").chance(0.3) {
+            plan.schedules = SchedulePlan::draw(fork.fork("schedule"));
         }
         plan.features.retries = fork.fork("retries").chance(0.3);
         plan.features.mischief = fork.fork("mischief").chance(0.3);

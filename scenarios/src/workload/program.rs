@@ -114,6 +114,9 @@ impl Program {
         if self.plan.features.pauses {
             process.spawn("steward", actor.clone().pause_and_resume()).detach();
         }
+        if !self.plan.schedules.is_empty() {
+            process.spawn("planner", actor.clone().keep_schedules()).detach();
+        }
         if self.plan.features.retries {
             process.spawn("second chance", actor.clone().retry()).detach();
         }
