@@ -63,8 +63,7 @@ mod worker;
 pub use engine::Local;
 pub use error::{Effect, Error};
 pub use handle::{
-    AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy, SetSchedule,
-    Transaction,
+    AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy, SetSchedule, Transaction,
 };
 pub use job::{Explanation, JobId};
 pub use options::Options;

@@ -5,7 +5,7 @@ use crate::event::{Event, Recorder};
 use crate::image::Rows;
 use crate::stopwatch::Work;
 use crate::tagging::{Deed, Deeds};
-use crate::workload::{Cluster, Machines, Outside, PATH, Plan, Profile, Program, Setting};
+use crate::workload::{Act, Cluster, Intent, Machines, Outside, PATH, Plan, Profile, Program, Setting};
 use outlive_sim::timeline::Seen;
 use outlive_sim::{
     Entry, FaultKind, Loss, MachineId, Nemesis, Process, ProcessId, Task, Times, View, World, sleep_true, true_time,
@@ -73,12 +73,21 @@ impl Watch {
 }
 
 /// Simulated time for everything to become terminal once faults have ended: the longest leases and
-/// backoffs of a run, several times over.
+/// backoffs of a run, several times over. What a job takes that kills its workers comes on top.
 const SETTLE: Duration = Duration::from_secs(400);
 /// Simulated time that a run goes on once a person knows that the file is damaged: nobody may hang or panic.
 const AFTER_DAMAGE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 const LOOK_AT_ROWS: Duration = Duration::from_secs(5);
+
+/// Simulated time for everything to become terminal. A job that kills its workers keeps its slot for a lease with each
+/// of its crashes, and others that are suspected wait for that.
+fn time_to_settle(plan: &Plan) -> Duration {
+    let kills = plan.intents.iter().filter_map(Intent::script).filter(|script| script.acts == [Act::Kill]).count();
+    let of_kinds = plan.policies.iter().filter_map(|it| it.policy.crashes_max);
+    let crashes = of_kinds.chain([plan.options.limits.crashes_max]).max().unwrap_or(0);
+    SETTLE + plan.longest_lease() * crashes * u32::try_from(kills).expect("jobs can be counted")
+}
 
 /// Drives one run.
 pub async fn drive(world: World, plan: Arc<Plan>, watch: Watch) -> Evidence {
@@ -121,7 +130,7 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     let read = if plan.profile == Profile::Illegal { whole_rows } else { Rows::read };
     let rows = || read(&world.disk(machine).image(View::Cache), PATH);
     let rows = loop {
-        let is_late = is_over() || true_time() >= calm_since + SETTLE;
+        let is_late = is_over() || true_time() >= calm_since + time_to_settle(&plan);
         if is_late || (outside.is_content() && outside.pending().is_empty() && outside.scheduled().is_empty()) {
             // Somebody may have given up an enqueue that was made all the same, or set a schedule when another had ended it.
             let rows = rows();

@@ -556,7 +556,7 @@ fn answer(reply: &Reply) -> Option<Answer> {
         | Reply::Awaited { .. }
         | Reply::Settled { .. }
         | Reply::Gated(_)
-        | Reply::Schedules(_)
+        | Reply::Schedules { .. }
         | Reply::Listed { .. }
         | Reply::Explained(_)
         | Reply::Looked(_) => None,

@@ -98,7 +98,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let earlier = self.gates.limit(&row.queue).cloned();
         match &earlier {
             Some(earlier) => row.follow(earlier, now),
-            None if row.limits_something() => check_count("queues with limits", self.gates.count().0, limits::GATES_MAX)?,
+            None if row.limits_something() => {
+                check_count("queues with limits", self.gates.count().0, limits::GATES_MAX)?
+            }
             None => {}
         }
         if row.limits_something() {

@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::job::{Now, Refusal, Rhythm, ScheduleRow, SkipRow, Slot, SlotRow, Slots, Steady, Template, Wall};
 use crate::limits;
 use crate::protocol::{Enqueue, Reply, Schedule, ScheduleView, SlotView};
-use crate::store::{Storage, Store, StoreError};
+use crate::store::{Storage, StoreError};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// All schedules, for people.
     pub(super) async fn view_schedules(&mut self, group: &mut Group, now: Now) -> Result<Reply, Stop> {
-        let mut views = Vec::with_capacity(self.schedules.0.len());
+        let mut schedules = Vec::with_capacity(self.schedules.0.len());
         let all: Vec<Planned> = self.schedules.0.values().cloned().collect();
         for Planned { row, slots, next, stuck } in all {
             let ran = group.slots(&mut self.store, &row.name, limits::SLOTS_SHOWN).await?;
@@ -227,9 +227,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
             let ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at, .. } = row;
             let (name, job) = (name.to_string(), (*job).clone());
             let schedule = Schedule { name, rhythm, catch_up, late_ms, job };
-            views.push(ScheduleView { schedule, since: set_at, next, stuck, last });
+            schedules.push(ScheduleView { schedule, since: set_at, next, stuck, last });
         }
-        Ok(Reply::Schedules(views))
+        Ok(Reply::Schedules { schedules })
     }
 }
 

@@ -405,7 +405,7 @@ impl<H: Host> Outlive<H> {
     /// [`Error::Unavailable`] if the queue can't be asked.
     pub async fn schedules(&self) -> Result<Vec<ScheduleView>, Error> {
         match self.caller.call(Request::Schedules).await? {
-            Reply::Schedules(views) => Ok(views),
+            Reply::Schedules { schedules } => Ok(schedules),
             other => Err(calls::unexpected("schedules", &other)),
         }
     }

@@ -214,9 +214,8 @@ impl Slots {
             Kind::Cron { cron, zone } => {
                 // Where a clock is put back, croner 4.0.3 may lead to the later of two times that look the same.
                 let before = (0..=HOURS_BACK).map(|hours| Wall(wall.0 - hours * HOUR_MS));
-                let mut previous = before.map_while(|from| {
-                    cron.find_previous_occurrence(&time(*zone, from)?, true).ok().map(wall_of)
-                });
+                let mut previous =
+                    before.map_while(|from| cron.find_previous_occurrence(&time(*zone, from)?, true).ok().map(wall_of));
                 let mut last = previous.find(|slot| *slot <= wall)?;
                 while let Some(next) = self.after(last).filter(|next| *next <= wall) {
                     last = next;
@@ -313,10 +312,10 @@ mod tests {
 
     #[test]
     fn seconds_and_names_and_last_days_are_read() {
-        assert_eq!(from(&cron("*/20 0 9 * * MON-FRI"), "2026-11-20T09:00:21+01:00", 2), [
-            "2026-11-20T09:00:40+01:00",
-            "2026-11-23T09:00:00+01:00"
-        ]);
+        assert_eq!(
+            from(&cron("*/20 0 9 * * MON-FRI"), "2026-11-20T09:00:21+01:00", 2),
+            ["2026-11-20T09:00:40+01:00", "2026-11-23T09:00:00+01:00"]
+        );
         assert_eq!(from(&cron("0 12 L * *"), "2027-02-01T00:00:00+01:00", 1), ["2027-02-28T12:00:00+01:00"]);
     }
 

@@ -524,8 +524,11 @@ pub enum Reply {
         /// Whether it was.
         was_scheduled: bool,
     },
-    /// The schedules that are there, by name.
-    Schedules(Vec<ScheduleView>),
+    /// The schedules that are there.
+    Schedules {
+        /// By name.
+        schedules: Vec<ScheduleView>,
+    },
     /// It goes on.
     Resumed {
         /// Whether it was paused.

@@ -8,7 +8,8 @@ pub mod turso;
 use crate::Options;
 use crate::job::{
     Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow,
-    RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow, Wall,
+    RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow,
+    Wall,
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;

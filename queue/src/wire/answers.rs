@@ -289,7 +289,9 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
         Reply::Resumed { was_paused } => serde_json::to_vec(&ResumeReply { was_paused }),
         Reply::Scheduled { next } => serde_json::to_vec(&ScheduleReply { next }),
         Reply::Unscheduled { was_scheduled } => serde_json::to_vec(&UnscheduleReply { was_scheduled }),
-        Reply::Schedules(views) => serde_json::to_vec(&SchedulesReply { schedules: views.into_iter().map(schedule_body).collect() }),
+        Reply::Schedules { schedules } => {
+            serde_json::to_vec(&SchedulesReply { schedules: schedules.into_iter().map(schedule_body).collect() })
+        }
         Reply::Changed { jobs, next } => serde_json::to_vec(&ChangedReply { jobs, next }),
         Reply::Listed { jobs, next } => serde_json::to_vec(&ListReply { jobs, next }),
         Reply::Gated(view) => serde_json::to_vec(&view),
@@ -461,7 +463,7 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
         }
         Request::Schedules => {
             let SchedulesReply { schedules } = serde_json::from_slice(body)?;
-            Reply::Schedules(schedules.into_iter().map(schedule_view).collect())
+            Reply::Schedules { schedules: schedules.into_iter().map(schedule_view).collect() }
         }
         Request::Gates => Reply::Gated(serde_json::from_slice::<GatesView>(body)?),
         Request::Settle => Reply::Settled { committed: serde_json::from_slice::<SettleReply>(body)?.committed },

@@ -2,7 +2,8 @@
 //! knows is refused, because it is a typing error.
 
 use crate::job::{
-    Backoff, CatchUp, Gate, Holder, How, JobId, Lease, LogLine, Policy, Rhythm, State, Template, Unmet, Wall, milliseconds,
+    Backoff, CatchUp, Gate, Holder, How, JobId, Lease, LogLine, Policy, Rhythm, State, Template, Unmet, Wall,
+    milliseconds,
 };
 use crate::limits;
 use crate::protocol::{

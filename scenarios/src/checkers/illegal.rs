@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::image::{JobRow, Rows};
 use crate::workload::PATH;
 use outlive::JobId;
-use outlive::job::{Lease, Refusal, RequestId};
+use outlive::job::{Lease, Refusal, RequestId, Template};
 use outlive::protocol::{CallError, Enqueue, Reply, Request, Signal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -57,6 +57,7 @@ struct AskedJob<'a> {
     priority: i16,
     concurrency_key: &'a Option<String>,
     payload: &'a str,
+    key: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
@@ -66,12 +67,13 @@ impl<'a> Asked<'a> {
         for call in &facts.calls {
             match &call.what.request {
                 Request::Enqueue(enqueue) => {
-                    let Enqueue { kind, queue, priority, concurrency_key, payload, .. } = enqueue;
-                    asked.hear(AskedJob { kind, queue, priority: *priority, concurrency_key, payload });
+                    let Enqueue { kind, queue, priority, concurrency_key, payload, key, .. } = enqueue;
+                    let key = key.as_ref().map(|key| &*key.name);
+                    asked.hear(AskedJob { kind, queue, priority: *priority, concurrency_key, payload, key });
                 }
                 Request::Schedule(schedule) => {
                     let Template { kind, queue, priority, concurrency_key, payload, .. } = &schedule.job;
-                    asked.hear(AskedJob { kind, queue, priority: *priority, concurrency_key, payload });
+                    asked.hear(AskedJob { kind, queue, priority: *priority, concurrency_key, payload, key: None });
                 }
                 Request::Complete { lease, result: Some(result) } => drop(asked.results.insert((lease.job, result))),
                 Request::Signal(signal) => asked.signals.push(signal),
@@ -137,11 +139,7 @@ fn invented_in_rows(rows: &Rows, facts: &Facts, asked: &Asked<'_>, report: &mut 
         }
     }
     for ((kind, key), job) in &rows.keys {
-        let asked = asked
-            .enqueues
-            .values()
-            .flatten()
-            .any(|it| it.key.as_ref().is_some_and(|it| it.name == *key) && it.kind == *kind);
+        let asked = asked.jobs.values().flatten().any(|it| it.key == Some(key) && it.kind == *kind);
         report.expect("X.a", asked, || {
             Finding::new("key invented", format!("key {key:?} of {kind} leads to job {job}, and nobody named it"))
                 .job(JobId(*job))

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Something that was met: of which sort, and its name.
 pub type Met = (String, String);
 
-const REQUESTS: [&str; 27] = [
+const REQUESTS: [&str; 30] = [
     "enqueue",
     "claim",
     "heartbeat",

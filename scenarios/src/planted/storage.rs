@@ -2,8 +2,8 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::job::{
-    Attempt, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow,
-    Token, WaitRow, Wall,
+    Attempt, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
+    StepRow, Token, WaitRow, Wall,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;

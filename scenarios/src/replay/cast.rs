@@ -2,12 +2,11 @@
 
 use super::fault::fault_of;
 use crate::scn::{
-    Action, Anchor, AttemptScript, ClientName, Job, JobOption, KeyFor, Name, Number, Payload, Process as Who, RhythmWord,
-    Scenario, Step, Times, Unmet, WorkerName, WorldItem,
+    Action, Anchor, AttemptScript, ClientName, Job, JobOption, KeyFor, Name, Number, Payload, Process as Who,
+    RhythmWord, Scenario, Step, Times, Unmet, WorkerName, WorldItem,
 };
 use crate::workload::{
-    Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting,
-    WorkerPlan,
+    Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting, WorkerPlan,
 };
 use outlive::Options;
 use outlive::job::{self, Backoff, Policy, Rate, Wall};

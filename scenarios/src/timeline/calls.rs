@@ -266,7 +266,7 @@ fn answered(reply: &Reply) -> String {
         Reply::Scheduled { next } => format!("its next slot is at {} ms", next.0),
         Reply::Unscheduled { was_scheduled: true } => "it has no slots any more".into(),
         Reply::Unscheduled { was_scheduled: false } => "it was not there".into(),
-        Reply::Schedules(views) => format!("{} schedules", views.len()),
+        Reply::Schedules { schedules } => format!("{} schedules", schedules.len()),
         Reply::Changed { jobs, .. } => format!("done for {jobs} jobs"),
         Reply::Listed { jobs, .. } => format!("{} jobs", jobs.len()),
         Reply::Gated(view) => {

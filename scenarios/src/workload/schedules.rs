@@ -41,7 +41,7 @@ impl SchedulePlan {
         let mut rng = fork.rng();
         let catch_up = *rng.pick(CatchUp::ALL);
         // A wall clock may jump by minutes.
-        let seconds: &[u64] = if catch_up == CatchUp::All { &[15, 20, 30] } else { &[1, 2, 3, 5, 10] };
+        let seconds: &[u64] = if catch_up == CatchUp::All { &[15, 20, 30] } else { &[2, 3, 5, 10] };
         Self {
             name,
             interval: Duration::from_secs(*rng.pick(seconds)),
@@ -55,8 +55,11 @@ impl SchedulePlan {
     /// What is asked for, of the schedule at this place.
     pub fn asked(&self, place: usize) -> Schedule {
         let Self { name, interval, by_cron, catch_up, late, kind } = self.clone();
-        let rhythm =
-            if by_cron { Rhythm::cron(format!("*/{} * * * * *", interval.as_secs()), ZONE) } else { Rhythm::every(interval) };
+        let rhythm = if by_cron {
+            Rhythm::cron(format!("*/{} * * * * *", interval.as_secs()), ZONE)
+        } else {
+            Rhythm::every(interval)
+        };
         let script = Script {
             number: NUMBER + place as u64,
             acts: vec![Act::Complete],

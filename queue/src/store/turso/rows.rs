@@ -1,9 +1,9 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, CatchUp, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, LogLine, LogRow,
-    NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow,
-    State, Steady, StepRow, Template, Token, Wait, WaitOn, WaitRow, Wall,
+    Attempt, AttemptEnd, CatchUp, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, LogLine,
+    LogRow, NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, ScheduleRow, SignalRow,
+    SkipRow, Slot, SlotRow, State, Steady, StepRow, Template, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::store::{FileState, Listed, Live, RequestRow};
 use std::sync::Arc;

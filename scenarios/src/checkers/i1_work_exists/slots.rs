@@ -16,7 +16,7 @@ pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repor
         // Of one that had other slots for some time nobody knows which it had when.
         let Some(interval) = said.interval() else { continue };
         for (from, to) in surely_there(said) {
-            let (begin, end) = passed(&evidence.wall_history, from, to);
+            let (begin, end) = passed(&evidence.wall_history, from, to.0);
             let mut slot = begin.div_euclid(interval) * interval + interval;
             while slot < end {
                 report.expect("I1.i", is_accounted(rows, name, slot), || {
@@ -50,15 +50,16 @@ fn surely_there(said: &Said<'_>) -> Vec<(Duration, (Duration, Duration))> {
     ends.filter_map(stretch).collect()
 }
 
-/// Between which times the wall clock passed all, and was not set back behind them: what it showed at `from`, and the least
-/// that it showed between `to.0` and `to.1`.
-fn passed(history: &[(Duration, Duration)], from: Duration, to: (Duration, Duration)) -> (i64, i64) {
+/// Between which times the wall clock passed all: what it showed at `from`, and the least that it has shown from `to` on. What
+/// was skipped is skipped no more once it was set back behind that.
+fn passed(history: &[(Duration, Duration)], from: Duration, to: Duration) -> (i64, i64) {
     let shown = |at: Duration| {
-        let (set, shown) = history.iter().rfind(|(set, _)| *set <= at).expect("a clock shows something from the beginning");
+        let (set, shown) =
+            history.iter().rfind(|(set, _)| *set <= at).expect("a clock shows something from the beginning");
         i64::try_from((*shown + (at - *set)).as_millis()).expect("a date of our time")
     };
-    let set_since = history.iter().filter(|(set, _)| to.0 < *set && *set <= to.1).map(|(set, _)| shown(*set));
-    let least = set_since.chain([shown(to.0)]).min().expect("one at least");
+    let set_since = history.iter().filter(|(set, _)| to < *set).map(|(set, _)| shown(*set));
+    let least = set_since.chain([shown(to)]).min().expect("one at least");
     (shown(from) + MARGIN_MS, least - MARGIN_MS)
 }
 
@@ -76,7 +77,7 @@ fn latest(
     (name, said, interval): (&str, &Said<'_>, i64),
     report: &mut Report,
 ) {
-    let is_full = evidence.plan.faults.iter().any(|fault| fault.action.kind() == FaultKind::DiskFull);
+    let is_full = evidence.plan.faults.iter().any(|fault| fault.action.kind() == FaultKind::FullDisk);
     if facts.wall_jumped || is_full || said.asked().any(|asked| asked.catch_up != CatchUp::Latest) {
         return;
     }

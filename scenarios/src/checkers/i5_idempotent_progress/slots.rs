@@ -13,17 +13,22 @@ pub fn check(facts: &Facts, rows: &Rows, report: &mut Report) {
         let Some((name, at)) = &row.slot else { continue };
         let of_slot = rows.slots.get(&(name.clone(), *at));
         report.expect("I5.s", of_slot == Some(id), || {
-            let says = format!("job {id} is there for the slot at {at} ms of schedule {name}, which has job {of_slot:?}");
-            let found = Finding::new("slot with two jobs", says).job(JobId(*id));
+            let says =
+                format!("job {id} is there for the slot at {at} ms of schedule {name}, which has job {of_slot:?}");
+            let transition =
+                if of_slot.is_some() { "slot with two jobs" } else { "slot that has its job and is not there" };
+            let found = Finding::new(transition, says).job(JobId(*id));
             of_slot.into_iter().fold(found, |found, other| found.job(JobId(*other)))
         });
         report.expect("I5.s", *at <= row.enqueued_ms, || {
-            let says = format!("job {id} was there at {} ms for the slot at {at} ms of schedule {name}", row.enqueued_ms);
+            let says =
+                format!("job {id} was there at {} ms for the slot at {at} ms of schedule {name}", row.enqueued_ms);
             Finding::new("slot's job before its time", says).job(JobId(*id))
         });
         let asked = schedules.get(name).is_some_and(|said| said.asked().any(|asked| is_of(asked, *at, row)));
         report.expect("I5.s", asked, || {
-            let says = format!("job {id} is there for the slot at {at} ms of schedule {name}, as nobody asked: {row:?}");
+            let says =
+                format!("job {id} is there for the slot at {at} ms of schedule {name}, as nobody asked: {row:?}");
             Finding::new("slot that nobody asked for", says).job(JobId(*id))
         });
     }
@@ -55,18 +60,20 @@ fn told(facts: &Facts, rows: &Rows, report: &mut Report) {
             Some((at, Reply::Claimed { grants })) => {
                 for grant in grants {
                     let told = grant.slot.as_ref().map(|slot| (slot.schedule.clone(), slot.at.0));
-                    let Some(row) = rows.jobs.get(&grant.lease.job.0).filter(|row| told.is_some() || row.slot.is_some())
+                    let Some(row) =
+                        rows.jobs.get(&grant.lease.job.0).filter(|row| told.is_some() || row.slot.is_some())
                     else {
                         continue;
                     };
                     report.expect("I5.s", told == row.slot, || {
                         let job = grant.lease.job;
-                        let says = format!("a worker was told that job {job} is for {told:?}, and it is for {:?}", row.slot);
+                        let says =
+                            format!("a worker was told that job {job} is for {told:?}, and it is for {:?}", row.slot);
                         Finding::new("told of another slot", says).job(job).call(call.number).at(at)
                     });
                 }
             }
-            Some((at, Reply::Schedules(views))) => {
+            Some((at, Reply::Schedules { schedules: views })) => {
                 let slots = views.iter().flat_map(|view| view.last.iter().map(move |slot| (&view.schedule.name, slot)));
                 for (name, slot) in slots {
                     let SlotView::Job { at: time, job } = slot else { continue };

@@ -36,6 +36,7 @@ mod lock_not_taken;
 mod log_emptied_before_file_synced;
 mod log_not_written;
 mod log_written_over;
+mod missed_slots_burst;
 mod no_sync_at_open;
 mod one_more_of_a_key;
 mod one_more_of_a_queue;
@@ -63,6 +64,9 @@ mod rot_served_as_data;
 mod settle_guesses;
 mod signal_garbled;
 mod signal_given_away_again;
+mod skips_unsaid;
+mod slot_had_twice;
+mod slot_lost_in_a_crash;
 mod slots_unsaid;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
@@ -173,6 +177,10 @@ pub const ALL: &[&dyn Bug] = &[
     &log_written_over::LogWrittenOver,
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
+    &slot_lost_in_a_crash::SlotLostInACrash,
+    &slot_had_twice::SlotHadTwice,
+    &missed_slots_burst::MissedSlotsBurst,
+    &skips_unsaid::SkipsUnsaid,
     &rot_served_as_data::RotServedAsData,
     &lease_nonce_ignored::LeaseNonceIgnored,
     &payload_cut_unnoticed::PayloadCutUnnoticed,
