@@ -33,6 +33,7 @@ fn the_guide_shows_parts_of_the_examples_as_they_are() {
         include_str!("../examples/letters.rs"),
         include_str!("../examples/charges.rs"),
         include_str!("../examples/parcels.rs"),
+        include_str!("../examples/reports.rs"),
         include_str!("../examples/elsewhere.rs"),
     ];
     let examples = examples.map(words);

@@ -7,7 +7,7 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 /// What a job is doing, and what it waits for if it waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -564,7 +564,7 @@ impl fmt::Display for Explanation {
                     write!(f, "{}{blocker}", if i == 0 { "" } else { " It also " })?;
                 }
                 if let Some(by) = self.begins_by {
-                    write!(f, " It is discarded if no attempt of it begins by {}.", date(by))?;
+                    write!(f, " It is discarded if no attempt of it begins by {by}.")?;
                 }
             }
             Doing::Finished { outcome, at, unmet, too_late } => {
@@ -575,14 +575,12 @@ impl fmt::Display for Explanation {
                     State::Quarantined => "was quarantined because it kept killing its workers",
                     State::Waiting | State::Running => unreachable!("{outcome} is not terminal"),
                 };
-                write!(f, "{manner} at {} after {}", date(*at), count(u64::from(self.attempts), "attempt"))?;
+                write!(f, "{manner} at {at} after {}", count(u64::from(self.attempts), "attempt"))?;
                 match (unmet, self.begins_by) {
                     (Some(UnmetJob { job, state }), _) => {
                         write!(f, ", because job {job}, for which it waited, was {state}.")?
                     }
-                    (None, Some(by)) if *too_late => {
-                        write!(f, ", because no attempt of it could begin by {}.", date(by))?
-                    }
+                    (None, Some(by)) if *too_late => write!(f, ", because no attempt of it could begin by {by}.")?,
                     (None, _) => f.write_str(".")?,
                 }
             }
@@ -600,7 +598,7 @@ impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let when = |f: &mut fmt::Formatter<'_>| match (self.until, self.bound) {
             (Until::Time { wall_ms, .. }, Bound::Milliseconds { at_most }) => {
-                write!(f, " for another {}, until {}.", seconds(at_most.cast_signed()), date(Wall(wall_ms)))
+                write!(f, " for another {}, until {}.", seconds(at_most.cast_signed()), Wall(wall_ms))
             }
             _ => f.write_str("."),
         };
@@ -641,14 +639,14 @@ impl fmt::Display for Blocker {
                 return write!(f, "has lost its worker {worker}: its lease expired, and it is about to be given away.");
             }
             Reason::Paused { gate, by, why, since } => {
-                let (since, why) = (date(*since), sentence(why));
+                let (since, why) = (*since, sentence(why));
                 return write!(
                     f,
                     "may not start until somebody resumes {gate}, which {by} has paused (since {since}): {why}"
                 );
             }
             Reason::ServiceDown { by, why, since, probe, probe_in_ms } => {
-                let (since, why) = (date(*since), sentence(why));
+                let (since, why) = (*since, sentence(why));
                 write!(f, "may not start: a service that its kind needs is down since {since}. {by} said last: {why}")?;
                 return match (probe, probe_in_ms) {
                     (Some(job), _) => write!(f, " Job {job} is let through, to find out whether it is back."),
@@ -770,17 +768,6 @@ fn seconds(milliseconds: i64) -> String {
     match milliseconds {
         0..10_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
         _ => humantime::format_duration(Duration::from_secs(milliseconds / 1_000)).to_string(),
-    }
-}
-
-fn date(at: Wall) -> String {
-    let at = u64::try_from(at.0).ok().and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
-    // The formatter's calendar ends with the year 9999.
-    match at {
-        Some(at) if at < UNIX_EPOCH + Duration::from_secs(253_402_300_800) => {
-            humantime::format_rfc3339_seconds(at).to_string()
-        }
-        _ => "a time beyond the calendar".into(),
     }
 }
 

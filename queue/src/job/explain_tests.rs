@@ -11,6 +11,7 @@ fn waiting(wait: Wait, due: Due) -> Job {
         priority: 5,
         max_attempts: 25,
         concurrency_key: None,
+        slot: None,
         payload: "null".into(),
     };
     life::enqueue(JobId(17), new, wait, due, None, NOW)

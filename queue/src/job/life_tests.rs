@@ -15,6 +15,7 @@ fn waiting(max_attempts: u32) -> Job {
         priority: 0,
         max_attempts,
         concurrency_key: None,
+        slot: None,
         payload: "null".into(),
     };
     enqueue(JobId(7), new, Wait::Line, Due::now(START), None, START)

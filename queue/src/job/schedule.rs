@@ -50,7 +50,7 @@ impl Rhythm {
 impl fmt::Display for Rhythm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cron { cron, zone } => write!(f, "{cron} {zone}"),
+            Self::Cron { cron, zone } => write!(f, "at {cron} in {zone}"),
             Self::Every { every_ms } => {
                 write!(f, "every {}", humantime::format_duration(Duration::from_millis(*every_ms)))
             }
@@ -350,7 +350,10 @@ mod tests {
 
     const LATE: Duration = Duration::from_secs(60);
 
-    fn step(done: i64, now: i64, catch_up: CatchUp, most: usize) -> Option<(Vec<i64>, Option<(i64, i64)>)> {
+    /// The slots that get jobs, and the first and the last of those that are skipped, in seconds.
+    type InSeconds = (Vec<i64>, Option<(i64, i64)>);
+
+    fn step(done: i64, now: i64, catch_up: CatchUp, most: usize) -> Option<InSeconds> {
         let step = every(10_000).step(Wall(done * SECOND), Wall(now * SECOND), catch_up, LATE, most)?;
         let seconds = |wall: Wall| wall.0 / SECOND;
         let run = step.run.iter().copied().map(seconds).collect();

@@ -6,7 +6,11 @@
 //! for longer than it must.
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The end of the year 9999: later times have no name of four digits.
+const NAMED_MS: i64 = 253_402_300_800_000;
 
 /// Steady time: milliseconds for which this file has been open, over its whole life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +21,17 @@ pub struct Steady(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Wall(pub i64);
+
+impl fmt::Display for Wall {
+    /// As people and RFC 3339 say it, by UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = UNIX_EPOCH.checked_add(Duration::from_millis(self.0.max(0).cast_unsigned()));
+        match time.filter(|_| (0..NAMED_MS).contains(&self.0)) {
+            Some(time) => humantime::format_rfc3339_seconds(time).fmt(f),
+            None => f.write_str("a time beyond the calendar"),
+        }
+    }
+}
 
 /// Both times, read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::job::{
     State, Template, Unmet, Wall, text_enum,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -639,6 +640,29 @@ pub struct ScheduleView {
     pub stuck: Option<String>,
     /// What became of its last slots, the latest first.
     pub last: Vec<SlotView>,
+}
+
+impl fmt::Display for ScheduleView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Schedule { name, rhythm, job, .. } = &self.schedule;
+        write!(f, "Schedule {name:?} has a job of kind {:?} {rhythm}. ", job.kind)?;
+        match (&self.stuck, self.next) {
+            (Some(why), _) => write!(f, "Its slots wait for their jobs: {why}")?,
+            (None, Some(next)) => write!(f, "Its next slot is at {next}.")?,
+            (None, None) => f.write_str("It has no slot to come.")?,
+        }
+        if let Some(SlotView::Job { at, job }) = self.last.iter().find(|slot| matches!(slot, SlotView::Job { .. })) {
+            write!(f, " The last one that has its job, at {at}, has job {job}.")?;
+        }
+        for slot in &self.last {
+            match slot {
+                SlotView::Skipped { first, last } if first == last => write!(f, " The slot at {first} was skipped.")?,
+                SlotView::Skipped { first, last } => write!(f, " Slots from {first} to {last} were skipped.")?,
+                SlotView::Job { .. } => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What became of slots of a schedule.

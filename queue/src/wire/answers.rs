@@ -99,6 +99,9 @@ struct SchedulesReply {
 
 #[derive(Serialize, Deserialize)]
 struct ScheduleBody {
+    /// What there is to know in words, for people.
+    #[serde(default)]
+    says: String,
     name: String,
     #[serde(flatten)]
     rhythm: Rhythm,
@@ -365,14 +368,15 @@ fn job_view(body: JobBody) -> JobView {
 }
 
 fn schedule_body(view: ScheduleView) -> ScheduleBody {
+    let says = view.to_string();
     let ScheduleView { schedule, since, next, stuck, last } = view;
     let Schedule { name, rhythm, catch_up, late_ms, job } = schedule;
     let job = TemplateBody::of(job).expect("what is in the file was checked to be JSON");
-    ScheduleBody { name, rhythm, catch_up, late_ms, job, since, next, stuck, last }
+    ScheduleBody { says, name, rhythm, catch_up, late_ms, job, since, next, stuck, last }
 }
 
 fn schedule_view(body: ScheduleBody) -> ScheduleView {
-    let ScheduleBody { name, rhythm, catch_up, late_ms, job, since, next, stuck, last } = body;
+    let ScheduleBody { says: _, name, rhythm, catch_up, late_ms, job, since, next, stuck, last } = body;
     let schedule = Schedule { name, rhythm, catch_up, late_ms, job: job.into() };
     ScheduleView { schedule, since, next, stuck, last }
 }

@@ -2,12 +2,13 @@ use super::*;
 use crate::Effect;
 use crate::job::explain::{Doing, Explanation, LastFailure};
 use crate::job::{
-    Backoff, Gate, Holder, How, JobId, Lease, Level, LogLine, Nonce, Policy, Rate, Refusal, State, Token, Unmet, Wall,
+    Backoff, CatchUp, Gate, Holder, How, JobId, Lease, Level, LogLine, Nonce, Policy, Rate, Refusal, Rhythm, Slot,
+    State, Template, Token, Unmet, Wall,
 };
 use crate::protocol::{
     After, Bulk, CallError, Claim, Enqueue, Filter, GatesView, Granted, JobSummary, Key, KindPolicy, LimitView,
-    ListJobs, On, PauseView, ProbeView, Progress, QueueLimits, Renewal, Reply, Reported, Request, Scope, Signal, When,
-    WorkerView,
+    ListJobs, On, PauseView, ProbeView, Progress, QueueLimits, Renewal, Reply, Reported, Request, Schedule,
+    ScheduleView, Scope, Signal, SlotView, When, WorkerView,
 };
 use std::time::Duration;
 
@@ -50,6 +51,32 @@ fn summary() -> JobSummary {
         finished_at: Some(Wall(5)),
         last_failure: Some(failure),
     }
+}
+
+fn schedule(rhythm: Rhythm) -> Schedule {
+    let job = Template {
+        kind: "a".into(),
+        queue: "mail".into(),
+        priority: 3,
+        max_attempts: Some(2),
+        max_age_ms: None,
+        concurrency_key: Some("k".into()),
+        payload: "[1.10]".into(),
+    };
+    Schedule { name: "sweep".into(), rhythm, catch_up: CatchUp::Skip, late_ms: 7, job }
+}
+
+fn schedule_views() -> Vec<ScheduleView> {
+    let last = vec![SlotView::Job { at: Wall(9), job: JobId(7) }, SlotView::Skipped { first: Wall(3), last: Wall(5) }];
+    let view = |rhythm, next, stuck| ScheduleView {
+        schedule: schedule(rhythm),
+        since: Wall(1),
+        next,
+        stuck,
+        last: last.clone(),
+    };
+    let cron = view(Rhythm::cron("30 7 * * *", "UTC"), Some(Wall(11)), None);
+    vec![cron, view(Rhythm::every(Duration::from_secs(60)), None, Some("no room".into()))]
 }
 
 fn policy() -> KindPolicy {
@@ -130,6 +157,10 @@ fn requests() -> Vec<Request> {
         Request::List(list(Some("a b&c=d"))),
         Request::List(list(None)),
         Request::Log { lease: LEASE, first: 7, lines: vec![line("packing"), line("\"slow\"")] },
+        Request::Schedule(schedule(Rhythm::cron("30 7 * * *", "Europe/Berlin"))),
+        Request::Schedule(schedule(Rhythm::every(Duration::from_secs(60)))),
+        Request::Unschedule { name: "sweep".into() },
+        Request::Schedules,
     ]
 }
 
@@ -230,6 +261,7 @@ fn every_reply_arrives_as_it_was_sent() {
         failures: 1,
         max_attempts: 25,
         timeout_ms: Some(9),
+        slot: Some(Slot { schedule: "sweep".into(), at: Wall(5_000) }),
     };
     let lost = Renewal::Lost { why: Refusal::StaleLease { job: JobId(7) } };
     let explanation = Explanation {
@@ -280,6 +312,9 @@ fn every_reply_arrives_as_it_was_sent() {
         (35, Reply::Changed { jobs: 3, next: Some(JobId(9)) }),
         (36, Reply::Listed { jobs: vec![summary()], next: None }),
         (38, Reply::Done),
+        (39, Reply::Scheduled { next: Wall(5_000) }),
+        (41, Reply::Unscheduled { was_scheduled: true }),
+        (42, Reply::Schedules { schedules: schedule_views() }),
     ];
     let requests = requests();
     for (request, reply) in replies {

@@ -2,8 +2,10 @@
 //! crash or a pause are files in `scenarios/regressions/`. The names are those of the table in docs/TESTING.md.
 
 use crate::bench::{Bench, LEASE, answered, claim, error, ids, job, on_every_store};
-use outlive::job::{JobId, Lease, Next, State, Unmet};
-use outlive::protocol::{After, Claim, Enqueue, Heard, Key, On, QueueLimits, Reply, Request, Said, Scope, Signal};
+use outlive::job::{CatchUp, JobId, Lease, Next, Rhythm, State, Template, Unmet};
+use outlive::protocol::{
+    After, Claim, Enqueue, Heard, Key, On, QueueLimits, Reply, Request, Said, Schedule, Scope, Signal,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,6 +19,37 @@ fn unique_too_wide() {
             assert_eq!(enqueued, Ok(Reply::Enqueued { job: JobId(night), fresh: true }));
             let granted = bench.claim_one().await;
             bench.done(Request::Complete { lease: granted.lease, result: None }).await;
+        }
+    });
+}
+
+/// Three processes had the same name, and each took itself for the one that fires: a slot fired three times.
+#[test]
+fn leader_by_name() {
+    on_every_store(async |bench| {
+        let template = Template {
+            kind: "a".into(),
+            queue: "default".into(),
+            priority: 0,
+            max_attempts: None,
+            max_age_ms: None,
+            concurrency_key: None,
+            payload: "null".into(),
+        };
+        let (rhythm, catch_up) = (Rhythm::every(Duration::from_secs(10)), CatchUp::Latest);
+        let schedule = Schedule { name: "sweep".into(), rhythm, catch_up, late_ms: 0, job: template };
+        for _ in 0..3 {
+            let scheduled = bench.call(Request::Schedule(schedule.clone())).await;
+            assert!(matches!(scheduled, Ok(Reply::Scheduled { .. })), "{scheduled:?}");
+        }
+        let claim = || Claim { worker: "leader".into(), ..claim() };
+        for slot in 1..=3 {
+            bench.pass(Duration::from_secs(10)).await;
+            let mut fired = Vec::new();
+            for _ in 0..3 {
+                fired.extend(ids(&bench.claim(claim()).await));
+            }
+            assert_eq!(fired, [slot]);
         }
     });
 }
