@@ -33,7 +33,8 @@ use calls::Caller;
 use enqueue::Target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,15 +79,26 @@ impl Outlive<Os> {
     /// # Errors
     /// As [`open`](Outlive::open), and if an option is beyond its limit.
     pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        let path = path.as_ref();
+        open_file(path.as_ref().to_owned(), options).await
+    }
+}
+
+/// A handle that is on its way.
+type Opening = Pin<Box<dyn Future<Output = Result<Outlive, Error>> + Send>>;
+
+/// Opens the queue in a file. Boxed here, so that the engine is compiled with this crate: the code of a future that is no
+/// object is made by each crate that awaits it, and every program that opens a queue would compile the engine anew.
+#[inline(never)]
+fn open_file(path: PathBuf, options: Options) -> Opening {
+    Box::pin(async move {
         let os = Os::new().map_err(|error| crate::store::OpenError::Io {
             path: path.display().to_string(),
             doing: "ask the system for randomness",
             error,
         })?;
-        let storage = TursoStorage::new(os.clone(), path);
-        Self::open_on(os, storage, options).await
-    }
+        let storage = TursoStorage::new(os.clone(), &path);
+        Outlive::open_on(os, storage, options).await
+    })
 }
 
 impl<H: Host> Outlive<H> {

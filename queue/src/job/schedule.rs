@@ -1,9 +1,9 @@
 //! When a schedule has its slots, and what becomes of those that were missed.
 //!
 //! Pure. A slot is a time of the wall clock; whether it has had its job is for rows to say. Cron expressions are read by
-//! `croner`, by the rules of cron where clocks are put forward or back: what is to happen at a time of the day that is left out
-//! happens right after it, what is to happen at one that comes twice happens the first time, and what happens
-//! every so many minutes or hours goes on as time does.
+//! `croner`, by the rules of Vixie cron where clocks are put forward or back. Of an expression that names one time of the day, a
+//! time that is left out comes right after, and one that comes twice comes the first time; of one with a list, a range, a
+//! step or a wildcard among its hours, minutes or seconds, what is left out is left out, and what comes twice comes twice.
 
 use super::{JobId, Refusal, Wall, milliseconds, text_enum};
 use crate::limits;
@@ -308,6 +308,15 @@ mod tests {
                 at = next;
             }
         }
+    }
+
+    #[test]
+    fn of_several_times_of_a_day_what_is_left_out_is_left_out_and_what_comes_twice_comes_twice() {
+        let twice = cron("30 2,14 * * *");
+        let spring = ["2026-03-28T14:30:00+01:00", "2026-03-29T14:30:00+02:00", "2026-03-30T02:30:00+02:00"];
+        assert_eq!(from(&twice, "2026-03-28T12:00:00+01:00", 3), spring);
+        let autumn = ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-25T14:30:00+01:00"];
+        assert_eq!(from(&twice, "2026-10-24T20:00:00+02:00", 3), autumn);
     }
 
     #[test]

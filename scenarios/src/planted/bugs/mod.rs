@@ -65,8 +65,8 @@ mod settle_guesses;
 mod signal_garbled;
 mod signal_given_away_again;
 mod skips_unsaid;
-mod slot_had_twice;
 mod slot_lost_in_a_crash;
+mod slot_written_late;
 mod slots_unsaid;
 mod snooze_called_a_delay;
 mod stale_completion_accepted;
@@ -178,7 +178,7 @@ pub const ALL: &[&dyn Bug] = &[
     &page_never_turned::PageNeverTurned,
     &half_reopened::HalfReopened,
     &slot_lost_in_a_crash::SlotLostInACrash,
-    &slot_had_twice::SlotHadTwice,
+    &slot_written_late::SlotWrittenLate,
     &missed_slots_burst::MissedSlotsBurst,
     &skips_unsaid::SkipsUnsaid,
     &rot_served_as_data::RotServedAsData,
