@@ -180,7 +180,8 @@ impl Slots {
                 let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
                 let cron = parser.parse(expression).map_err(|why| {
                     let remedy = format!("mend it: {why}");
-                    Refusal::limit("the cron expression", expression, "minute hour day month weekday", remedy)
+                    let fields = "minute, hour, day, month and weekday, or six fields with seconds first";
+                    Refusal::limit("the cron expression", expression, fields, remedy)
                 })?;
                 let zone = zone.parse().map_err(|_| {
                     let remedy = "choose one of the IANA time zone database";
