@@ -35,6 +35,9 @@ struct Planned {
 impl Planned {
     /// How long until there is something to do.
     fn wait(&self, now: Now) -> Duration {
+        if self.slots.is_err() {
+            return Duration::MAX;
+        }
         let by_the_wall = if self.row.done > now.wall {
             Duration::ZERO
         } else {
@@ -247,4 +250,54 @@ fn never_comes(rhythm: &Rhythm) -> Refusal {
 pub(super) fn of_template(job: &Template) -> Enqueue {
     let Template { kind, queue, priority, max_attempts, max_age_ms, concurrency_key, payload } = job.clone();
     Enqueue { queue, priority, max_attempts, max_age_ms, concurrency_key, ..Enqueue::new(kind, payload) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::CatchUp;
+
+    fn row(rhythm: Rhythm) -> ScheduleRow {
+        let job = Template {
+            kind: "a".into(),
+            queue: "default".into(),
+            priority: 0,
+            max_attempts: None,
+            max_age_ms: None,
+            concurrency_key: None,
+            payload: "null".into(),
+        };
+        let (set_at, done) = (Wall(0), Wall(5_000));
+        let (name, catch_up, job) = ("sweep".into(), CatchUp::All, Arc::new(job));
+        ScheduleRow { name, rhythm, catch_up, late_ms: 0, job, set_at, done }
+    }
+
+    fn at(wall: i64) -> Now {
+        Now { steady: Steady(0), wall: Wall(wall) }
+    }
+
+    fn due(schedules: &Schedules, wall: i64) -> usize {
+        schedules.due(at(wall)).len()
+    }
+
+    #[test]
+    fn a_schedule_is_due_at_its_slot_and_when_the_clock_is_behind_what_was_done() {
+        let mut schedules = Schedules::default();
+        assert_eq!(schedules.next_event(at(0)), None);
+        schedules.put(row(Rhythm::every(Duration::from_secs(10))));
+        assert_eq!((due(&schedules, 4_999), due(&schedules, 9_999), due(&schedules, 10_000)), (1, 0, 1));
+        assert_eq!(schedules.next_event(at(9_300)), Some(Duration::from_millis(700)));
+        assert_eq!(schedules.next_event(at(5_000)), Some(limits::WALL_LOOK), "the clock may jump");
+        schedules.rest("sweep", "no room".into(), at(10_000));
+        assert_eq!((due(&schedules, 10_000), schedules.next_event(at(10_000))), (0, Some(limits::WALL_LOOK)));
+    }
+
+    /// Another version wrote it, which knew more of the world.
+    #[test]
+    fn a_schedule_whose_slots_this_version_can_not_tell_is_never_due() {
+        let mut schedules = Schedules::default();
+        schedules.put(row(Rhythm::cron("0 7 * * *", "Mars/Olympus")));
+        assert_eq!((due(&schedules, 0), due(&schedules, i64::MAX)), (0, 0));
+        assert_eq!(schedules.next_event(at(0)), Some(limits::WALL_LOOK));
+    }
 }
