@@ -115,6 +115,10 @@ pub const SCHEDULES_MAX: usize = 1_000;
 pub const EVERY_MIN: Duration = Duration::from_secs(1);
 /// How late a slot still has its job if missed ones are skipped, unless its schedule says otherwise.
 pub const LATE_DEFAULT: Duration = Duration::from_secs(60);
+/// How late a slot still has its job if its time comes once more, because the wall clock was set back.
+pub const SLOT_GRACE: Duration = Duration::from_secs(10);
+/// Largest payload of the jobs of a schedule, in bytes of JSON: 64 KiB.
+pub const SCHEDULE_PAYLOAD_BYTES_MAX: usize = 64 << 10;
 /// Most slots that get their jobs with one group; the rest follow with the next.
 pub const GROUP_SLOTS_MAX: usize = 64;
 /// Most slots that are shown of a schedule: the last ones.

@@ -189,8 +189,12 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.slots(schedule, most).await
     }
 
-    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
-        self.inner.skips(schedule, beyond, most).await
+    async fn skip(&mut self, schedule: &str, first: Wall) -> Result<Option<SkipRow>, StoreError> {
+        self.inner.skip(schedule, first).await
+    }
+
+    async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.inner.skips(schedule, most).await
     }
 
     fn settings(&mut self) -> impl Future<Output = Result<Settings, StoreError>> {
@@ -297,7 +301,6 @@ impl Deed {
             | Change::DeleteSchedule { .. }
             | Change::InsertSkip(_)
             | Change::UpdateSkip(_)
-            | Change::DeleteSkip { .. }
             | Change::InsertPause(_)
             | Change::UpdatePause(_)
             | Change::DeletePause { .. }

@@ -148,7 +148,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             Request::Limit(limits) => self.limit(group, limits, now),
             Request::Policy(policy) => self.policy(group, policy),
             Request::Schedule(schedule) => self.schedule(group, schedule, now).await,
-            Request::Unschedule { name } => self.unschedule(group, name, now),
+            Request::Unschedule { name } => self.unschedule(group, name, now).await,
             Request::Schedules => self.view_schedules(group, now).await,
             Request::Pause { gate, by, why } => self.pause(group, gate, (by, why), now),
             Request::Resume { gate } => self.resume(group, gate),

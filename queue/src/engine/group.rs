@@ -30,7 +30,7 @@ pub struct Group {
     policies: BTreeMap<Arc<str>, Replaced<PolicyRow>>,
     schedules: BTreeMap<Arc<str>, Replaced<ScheduleRow>>,
     slots: BTreeMap<Slot, SlotRow>,
-    skips: BTreeMap<(Arc<str>, Wall), Replaced<SkipRow>>,
+    skips: BTreeMap<(Arc<str>, Wall), Row<SkipRow>>,
     /// Jobs that have ended, and what follows from that for others is not decided yet.
     ended: Vec<JobId>,
     /// Attempts that have ended, and what follows from that for pauses is not decided yet.
@@ -479,18 +479,29 @@ impl Group {
         Ok(slots)
     }
 
-    /// Up to `most` rows of slots of a schedule that were skipped, the latest first, of those that reach beyond `beyond`.
+    /// The row of slots of a schedule that were passed over, of which this was the first.
+    pub async fn skip(
+        &mut self,
+        store: &mut impl Store,
+        schedule: &Arc<str>,
+        first: Wall,
+    ) -> Result<Option<SkipRow>, StoreError> {
+        match self.skips.get(&(schedule.clone(), first)) {
+            Some(row) => Ok(Some(row.value.clone())),
+            None => store.skip(schedule, first).await,
+        }
+    }
+
+    /// Up to `most` rows of slots of a schedule that were passed over, the latest first.
     pub async fn skips(
         &mut self,
         store: &mut impl Store,
         schedule: &Arc<str>,
-        beyond: Wall,
         most: usize,
     ) -> Result<Vec<SkipRow>, StoreError> {
-        let mut skips = store.skips(schedule, beyond, most).await?;
+        let mut skips = store.skips(schedule, most).await?;
         skips.retain(|row| !self.skips.contains_key(&(row.schedule.clone(), row.first)));
-        let own = self.skips.values().filter_map(|replaced| replaced.row.clone());
-        skips.extend(own.filter(|row| row.schedule == *schedule && row.last > beyond));
+        skips.extend(self.skips.values().map(|row| row.value.clone()).filter(|row| row.schedule == *schedule));
         skips.sort_by_key(|row| Reverse(row.first));
         skips.truncate(most);
         Ok(skips)
@@ -501,16 +512,9 @@ impl Group {
         self.slots.insert(row.slot.clone(), row);
     }
 
-    /// Slots that were skipped; `is_there` says whether the first of them is the first of some in the file, unless this
-    /// group has changed that before.
+    /// Slots that were passed over; `is_there` says whether some from the first of them on were before.
     pub fn put_skip(&mut self, row: SkipRow, is_there: bool) {
-        let key = (row.schedule.clone(), row.first);
-        self.skips.entry(key).or_insert(Replaced { is_there, row: None }).row = Some(row);
-    }
-
-    /// Slots that are skipped in the file are so no more, or those of this group.
-    pub fn delete_skip(&mut self, row: SkipRow) {
-        self.skips.entry((row.schedule, row.first)).or_insert(Replaced { is_there: true, row: None }).row = None;
+        put(&mut self.skips, (row.schedule.clone(), row.first), row, is_there);
     }
 
     /// A schedule; `is_there` says whether there is one in the file, unless this group has changed it before.
@@ -573,9 +577,7 @@ impl Group {
             replaced.change(Change::InsertSchedule, Change::UpdateSchedule, || Change::DeleteSchedule { name })
         }));
         changes.extend(self.slots.into_values().map(Change::InsertSlot));
-        changes.extend(self.skips.into_iter().filter_map(|((schedule, first), replaced)| {
-            replaced.change(Change::InsertSkip, Change::UpdateSkip, || Change::DeleteSkip { schedule, first })
-        }));
+        changes.extend(changed(self.skips, Change::InsertSkip, Change::UpdateSkip));
         changes.extend(self.pauses.into_iter().filter_map(|((gate, is_down), replaced)| {
             replaced.change(Change::InsertPause, Change::UpdatePause, || Change::DeletePause { gate, is_down })
         }));

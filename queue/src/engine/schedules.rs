@@ -1,8 +1,8 @@
 //! Schedules: a job for each slot, written with the row of the slot in one commit.
 //!
 //! A slot is a time of the wall clock. How far a schedule has come is in its row; that no slot has two jobs is for the
-//! primary key of their rows. When the wall clock is put back, what was skipped of the time to come is skipped no more, and
-//! what has had its job has had it.
+//! primary key of their rows. When the wall clock is set back, the time that comes once more brings slots that were skipped
+//! their jobs if they come on time; what has had its job has had it, and nothing is made up for twice.
 
 use super::commands::Stop;
 use super::group::{Group, Move};
@@ -14,12 +14,17 @@ use crate::protocol::{Enqueue, Reply, Schedule, ScheduleView, SlotView};
 use crate::store::{Storage, StoreError};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The schedules that are in the file, by name.
 #[derive(Debug, Default)]
-pub struct Schedules(BTreeMap<Arc<str>, Planned>);
+pub struct Schedules {
+    all: BTreeMap<Arc<str>, Planned>,
+    /// Which one was served last: those behind it come next, so that none that has much to make up for holds the others.
+    served: Arc<str>,
+}
 
 /// A schedule, and what comes next of it.
 #[derive(Clone, Debug)]
@@ -51,35 +56,37 @@ impl Planned {
 impl Schedules {
     /// A schedule is this.
     pub fn put(&mut self, row: ScheduleRow) {
-        let known = self.0.get(&row.name).filter(|known| known.row.rhythm == row.rhythm);
+        let known = self.all.get(&row.name).filter(|known| known.row.rhythm == row.rhythm);
         let slots = match known {
             Some(known) => known.slots.clone(),
             None => Slots::of(&row.rhythm).map_err(|refusal| refusal.to_string()),
         };
         let next = slots.as_ref().ok().and_then(|slots| slots.after(row.done));
-        self.0.insert(row.name.clone(), Planned { row, slots, next, stuck: None });
+        self.all.insert(row.name.clone(), Planned { row, slots, next, stuck: None });
     }
 
     /// A schedule is not there any more.
     pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        self.all.remove(name);
     }
 
     /// How long until there is something to do, or the wall clock is to be looked at: it may jump while we wait for it.
     pub fn next_event(&self, now: Now) -> Option<Duration> {
-        self.0.values().map(|planned| planned.wait(now).min(limits::WALL_LOOK)).min()
+        self.all.values().map(|planned| planned.wait(now).min(limits::WALL_LOOK)).min()
     }
 
-    /// Those of which there is something to do, in the order of their slots.
+    /// Those of which there is something to do, in turn.
     fn due(&self, now: Now) -> Vec<Arc<str>> {
-        let mut due: Vec<&Planned> = self.0.values().filter(|planned| planned.wait(now).is_zero()).collect();
-        due.sort_by_key(|planned| planned.next);
-        due.into_iter().map(|planned| planned.row.name.clone()).collect()
+        let is_due = |(_, planned): &(&Arc<str>, &Planned)| planned.wait(now).is_zero();
+        let behind = (Bound::Excluded(self.served.clone()), Bound::Unbounded);
+        let before = (Bound::Unbounded, Bound::Included(self.served.clone()));
+        let in_turn = self.all.range::<Arc<str>, _>(behind).chain(self.all.range::<Arc<str>, _>(before));
+        in_turn.filter(is_due).map(|(name, _)| name.clone()).collect()
     }
 
     /// Nothing can be done for a schedule: it is tried again some time later.
     fn rest(&mut self, name: &str, why: String, now: Now) {
-        if let Some(planned) = self.0.get_mut(name) {
+        if let Some(planned) = self.all.get_mut(name) {
             planned.stuck = Some((now.steady.plus(limits::WALL_LOOK), why));
         }
     }
@@ -88,39 +95,28 @@ impl Schedules {
 impl<H: Host, S: Storage> Engine<H, S> {
     /// Writes slots that are due, each with its job, the oldest of each schedule first, up to a bound.
     pub(super) async fn write_slots(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
-        let mut most = limits::GROUP_SLOTS_MAX;
-        for name in self.schedules.due(now) {
-            if most == 0 {
-                return Ok(());
-            }
-            most -= self.write_slots_of(group, &name, most, now).await?;
+        let due = self.schedules.due(now);
+        let share = (limits::GROUP_SLOTS_MAX / due.len().max(1)).max(1);
+        for name in due.into_iter().take(limits::GROUP_SLOTS_MAX) {
+            self.write_slots_of(group, &name, share, now).await?;
+            self.schedules.served = name;
         }
         Ok(())
     }
 
-    /// As [`write_slots`](Self::write_slots), of one schedule; for how many of its slots.
-    async fn write_slots_of(
-        &mut self,
-        group: &mut Group,
-        name: &str,
-        most: usize,
-        now: Now,
-    ) -> Result<usize, StoreError> {
-        let Planned { mut row, slots, .. } = self.schedules.0[name].clone();
-        let Ok(slots) = slots else { return Ok(0) };
+    /// As [`write_slots`](Self::write_slots), of one schedule.
+    async fn write_slots_of(&mut self, group: &mut Group, name: &str, most: usize, now: Now) -> Result<(), StoreError> {
+        let Planned { mut row, slots, .. } = self.schedules.all[name].clone();
+        let Ok(slots) = slots else { return Ok(()) };
         if row.done > now.wall {
-            self.take_back(group, &row.name, &slots, now).await?;
             row.done = now.wall;
             keep(group, row);
-            return Ok(1);
+            return Ok(());
         }
         let late = Duration::from_millis(row.late_ms);
-        let Some(step) = slots.step(row.done, now.wall, row.catch_up, late, most) else { return Ok(0) };
-        if let Some((first, last)) = step.skipped {
-            group.put_skip(SkipRow { schedule: row.name.clone(), first, last }, false);
-            row.done = last;
-        }
-        let mut written = 1;
+        let far = (row.done, row.high);
+        let Some(step) = slots.step(far, now.wall, row.catch_up, late, most) else { return Ok(()) };
+        let mut done = step.skipped.filter(|_| step.run.is_empty()).map(|(_, last)| last);
         for at in step.run {
             let slot = Slot { schedule: name.to_owned(), at };
             // One had its job before the wall clock was put back.
@@ -130,34 +126,41 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     Ok(other) => unreachable!("an enqueue was answered {other:?}"),
                     Err(Stop::Refused(why)) => {
                         self.schedules.rest(name, why.to_string(), now);
-                        if row.done == self.schedules.0[name].row.done {
-                            return Ok(0);
-                        }
                         break;
                     }
                     Err(Stop::Store(error)) => return Err(error),
                 }
             }
-            row.done = at;
-            written += 1;
+            done = Some(at);
         }
+        // What can't be written yet leaves all as it was, also what would be passed over for it.
+        let Some(done) = done else { return Ok(()) };
+        if let Some(skipped) = step.skipped {
+            self.pass_over(group, &row.name, &slots, skipped).await?;
+        }
+        (row.done, row.high) = (done, row.high.max(done));
         keep(group, row);
-        Ok(written.min(most))
+        Ok(())
     }
 
-    /// What was skipped of the time to come is so no more: the wall clock was put back.
-    async fn take_back(
+    /// Writes down which slots were passed over, in the row of those right before them if there is one.
+    async fn pass_over(
         &mut self,
         group: &mut Group,
-        name: &Arc<str>,
+        schedule: &Arc<str>,
         slots: &Slots,
-        now: Now,
+        (first, last): (Wall, Wall),
     ) -> Result<(), StoreError> {
-        for row in group.skips(&mut self.store, name, now.wall, usize::MAX).await? {
-            match slots.until(now.wall).filter(|last| row.first <= *last) {
-                Some(last) => group.put_skip(SkipRow { last, ..row }, true),
-                None => group.delete_skip(row),
-            }
+        let latest = group.skips(&mut self.store, schedule, 1).await?.pop();
+        let before = latest.filter(|row| slots.after(row.last) == Some(first));
+        let known = match before {
+            Some(row) => Some(row),
+            None => group.skip(&mut self.store, schedule, first).await?,
+        };
+        let row = SkipRow { schedule: schedule.clone(), first, last };
+        match known {
+            Some(known) => group.put_skip(SkipRow { first: known.first, last: known.last.max(last), ..row }, true),
+            None => group.put_skip(row, false),
         }
         Ok(())
     }
@@ -168,24 +171,24 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let next = slots.after(now.wall).ok_or_else(|| never_comes(&asked.rhythm))?;
         let (name, rhythm): (Arc<str>, _) = (asked.name.as_str().into(), asked.rhythm.clone());
         let (catch_up, late_ms, job) = (asked.catch_up, asked.late_ms, Arc::new(job));
-        let row = ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at: now.wall, done: now.wall };
-        let known = self.schedules.0.get(&row.name).map(|planned| planned.row.clone());
+        let (set_at, done, high) = (now.wall, now.wall, now.wall);
+        let row = ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at, done, high };
+        let known = self.schedules.all.get(&row.name).map(|planned| planned.row.clone());
         let Some(known) = known else {
-            super::gates::check_count("schedules", self.schedules.0.len(), limits::SCHEDULES_MAX)?;
+            super::gates::check_count("schedules", self.schedules.all.len(), limits::SCHEDULES_MAX)?;
             self.check_room()?;
-            self.take_back(group, &row.name, &slots, now).await?;
             group.put_schedule(row.clone(), false);
             group.move_job(Move::Schedule(row));
             return Ok(Reply::Scheduled { next });
         };
         let mut row = ScheduleRow { set_at: known.set_at, ..row };
         if known.rhythm == row.rhythm {
-            row.done = known.done;
+            (row.done, row.high) = (known.done, known.high);
             if known == row {
                 return Ok(Reply::Scheduled { next });
             }
         } else {
-            self.skip_rest(group, &known, now);
+            self.skip_rest(group, &known, now).await?;
         }
         row.set_at = now.wall;
         keep(group, row);
@@ -193,12 +196,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// Ends a schedule. The jobs of its slots stay, and so do its slots: another one of its name does not have them again.
-    pub(super) fn unschedule(&mut self, group: &mut Group, name: &str, now: Now) -> Result<Reply, Stop> {
+    pub(super) async fn unschedule(&mut self, group: &mut Group, name: &str, now: Now) -> Result<Reply, Stop> {
         validate::name("schedule", name)?;
-        let known = self.schedules.0.get(name).map(|planned| planned.row.clone());
+        let known = self.schedules.all.get(name).map(|planned| planned.row.clone());
         let was_scheduled = known.is_some();
         if let Some(row) = known {
-            self.skip_rest(group, &row, now);
+            self.skip_rest(group, &row, now).await?;
             group.delete_schedule(row.name.clone());
             group.move_job(Move::Unschedule(row.name));
         }
@@ -206,21 +209,22 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// Writes down that slots which are due and have no jobs yet never will.
-    fn skip_rest(&self, group: &mut Group, row: &ScheduleRow, now: Now) {
-        let Ok(slots) = &self.schedules.0[&row.name].slots else { return };
+    async fn skip_rest(&mut self, group: &mut Group, row: &ScheduleRow, now: Now) -> Result<(), StoreError> {
+        let Ok(slots) = self.schedules.all[&row.name].slots.clone() else { return Ok(()) };
         let first = slots.after(row.done).filter(|first| *first <= now.wall);
         if let (Some(first), Some(last)) = (first, slots.until(now.wall)) {
-            group.put_skip(SkipRow { schedule: row.name.clone(), first, last }, false);
+            self.pass_over(group, &row.name, &slots, (first, last)).await?;
         }
+        Ok(())
     }
 
     /// All schedules, for people.
     pub(super) async fn view_schedules(&mut self, group: &mut Group, now: Now) -> Result<Reply, Stop> {
-        let mut schedules = Vec::with_capacity(self.schedules.0.len());
-        let all: Vec<Planned> = self.schedules.0.values().cloned().collect();
+        let mut schedules = Vec::with_capacity(self.schedules.all.len());
+        let all: Vec<Planned> = self.schedules.all.values().cloned().collect();
         for Planned { row, slots, next, stuck } in all {
             let ran = group.slots(&mut self.store, &row.name, limits::SLOTS_SHOWN).await?;
-            let skipped = group.skips(&mut self.store, &row.name, Wall(i64::MIN), limits::SLOTS_SHOWN).await?;
+            let skipped = group.skips(&mut self.store, &row.name, limits::SLOTS_SHOWN).await?;
             let ran = ran.into_iter().map(|row| SlotView::Job { at: row.slot.at, job: row.job });
             let skipped = skipped.into_iter().map(|row| SlotView::Skipped { first: row.first, last: row.last });
             let mut last: Vec<SlotView> = ran.chain(skipped).collect();
@@ -267,9 +271,9 @@ mod tests {
             concurrency_key: None,
             payload: "null".into(),
         };
-        let (set_at, done) = (Wall(0), Wall(5_000));
+        let (set_at, done, high) = (Wall(0), Wall(5_000), Wall(5_000));
         let (name, catch_up, job) = ("sweep".into(), CatchUp::All, Arc::new(job));
-        ScheduleRow { name, rhythm, catch_up, late_ms: 0, job, set_at, done }
+        ScheduleRow { name, rhythm, catch_up, late_ms: 0, job, set_at, done, high }
     }
 
     fn at(wall: i64) -> Now {

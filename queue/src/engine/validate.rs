@@ -62,6 +62,11 @@ pub fn schedule(asked: &Schedule, options: &Options) -> Result<(Slots, Template)
     }
     let slots = Slots::of(&asked.rhythm)?;
     let payload = enqueue(&super::schedules::of_template(&asked.job), options)?;
+    if payload.len() > limits::SCHEDULE_PAYLOAD_BYTES_MAX {
+        let remedy = "keep large data in a file or table of your own and pass its name";
+        let (what, most) = ("the size in bytes of a schedule's payload", limits::SCHEDULE_PAYLOAD_BYTES_MAX);
+        return Err(Refusal::limit(what, payload.len(), most, remedy));
+    }
     Ok((slots, Template { payload, ..asked.job.clone() }))
 }
 

@@ -69,7 +69,8 @@ impl SetSchedule {
         self
     }
 
-    /// As [`EnqueueJob::max_age`](crate::EnqueueJob::max_age), of each job: it counts from when its slot was due.
+    /// As [`EnqueueJob::max_age`](crate::EnqueueJob::max_age), of each job: it counts from when the job is there, which after an
+    /// outage is later than its slot.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.schedule.job.max_age_ms = Some(milliseconds(age).cast_unsigned());
         self

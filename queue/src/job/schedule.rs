@@ -93,8 +93,10 @@ pub struct ScheduleRow {
     pub job: Arc<Template>,
     /// Since when it is there as it is.
     pub set_at: Wall,
-    /// All slots up to this time have their jobs, or were skipped.
+    /// All slots up to this time have their jobs, or were skipped. It goes back with the wall clock.
     pub done: Wall,
+    /// The latest time that it has ever come to, and never less than when it was set: what lies before is no news.
+    pub high: Wall,
 }
 
 /// A slot that has its job.
@@ -106,7 +108,7 @@ pub struct SlotRow {
     pub job: JobId,
 }
 
-/// Slots that were skipped: all from one time to another that have no jobs.
+/// Slots that were passed over: those from one time to another that have no jobs were skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkipRow {
     /// Of which schedule.
@@ -229,15 +231,27 @@ impl Slots {
 
     /// What is to be done at `now`, if all slots up to `done` were dealt with: none if there is nothing to do yet. A slot
     /// is missed if it is more than `late` ago. No more than `most` slots get a job; what is left is to be done next.
-    pub fn step(&self, done: Wall, now: Wall, catch_up: CatchUp, late: Duration, most: usize) -> Option<Step> {
+    ///
+    /// Time up to `high` comes once more, because the wall clock was set back: what it brings has its job if it comes on time,
+    /// but nothing of it is made up for. A clock that was wrong for a moment would bring all that was ever skipped.
+    pub fn step(
+        &self,
+        (done, high): (Wall, Wall),
+        now: Wall,
+        catch_up: CatchUp,
+        late: Duration,
+        most: usize,
+    ) -> Option<Step> {
+        let before = |span: Duration| Wall(now.0.saturating_sub(milliseconds(span)).saturating_sub(1));
         let next = self.after(done).filter(|next| *next <= now)?;
+        let no_news_until = high.min(before(limits::SLOT_GRACE));
         let missed_until = match catch_up {
-            CatchUp::All => None,
-            CatchUp::Skip => Some(Wall(now.0.saturating_sub(milliseconds(late)).saturating_sub(1))),
+            CatchUp::All => no_news_until,
+            CatchUp::Skip => before(late).max(no_news_until),
             // All before the last.
-            CatchUp::Latest => self.until(now).map(|last| Wall(last.0 - 1)),
+            CatchUp::Latest => self.until(now).map_or(no_news_until, |last| Wall(last.0 - 1).max(no_news_until)),
         };
-        let last_missed = missed_until.filter(|until| next <= *until).and_then(|until| self.until(until));
+        let last_missed = Some(missed_until).filter(|until| next <= *until).and_then(|until| self.until(until));
         let skipped = last_missed.filter(|last| next <= *last).map(|last| (next, last));
         let mut run = Vec::new();
         let mut slot = skipped.map_or(Some(next), |(_, last)| self.after(last));
@@ -364,10 +378,19 @@ mod tests {
     type InSeconds = (Vec<i64>, Option<(i64, i64)>);
 
     fn step(done: i64, now: i64, catch_up: CatchUp, most: usize) -> Option<InSeconds> {
-        let step = every(10_000).step(Wall(done * SECOND), Wall(now * SECOND), catch_up, LATE, most)?;
+        let step = step_from((done, done), now, catch_up, most)?;
+        Some(in_seconds(&step))
+    }
+
+    fn step_from((done, high): (i64, i64), now: i64, catch_up: CatchUp, most: usize) -> Option<Step> {
+        let far = (Wall(done * SECOND), Wall(high * SECOND));
+        every(10_000).step(far, Wall(now * SECOND), catch_up, LATE, most)
+    }
+
+    fn in_seconds(step: &Step) -> InSeconds {
         let seconds = |wall: Wall| wall.0 / SECOND;
         let run = step.run.iter().copied().map(seconds).collect();
-        Some((run, step.skipped.map(|(first, last)| (seconds(first), seconds(last)))))
+        (run, step.skipped.map(|(first, last)| (seconds(first), seconds(last))))
     }
 
     #[test]
@@ -391,10 +414,26 @@ mod tests {
     }
 
     #[test]
+    fn time_that_comes_once_more_brings_what_is_on_time_and_makes_up_for_nothing() {
+        for catch_up in CatchUp::ALL {
+            let again = |done, now| step_from((done, 900), now, *catch_up, 9).map(|step| in_seconds(&step));
+            assert_eq!(again(300, 309), None);
+            assert_eq!(again(300, 310), Some((vec![310], None)), "{catch_up}");
+            assert_eq!(again(300, 319), Some((vec![310], None)), "{catch_up}");
+            // Nobody looked for a while.
+            assert_eq!(again(300, 345), Some((vec![340], Some((310, 330)))), "{catch_up}");
+            // A clock that was wrong for a moment.
+            assert_eq!(again(-9_000_000, 899).unwrap().0, [890], "{catch_up}");
+            assert_eq!(again(-9_000_000, 3_000).unwrap().1.unwrap().0, -8_999_990, "{catch_up}");
+        }
+        assert_eq!(step_from((-9_000, 900), 930, CatchUp::All, 9).unwrap().run.len(), 3, "what is behind it is news");
+    }
+
+    #[test]
     fn steps_cover_every_slot_once() {
         for catch_up in CatchUp::ALL {
             let (mut done, mut covered) = (Wall(95 * SECOND), Vec::new());
-            while let Some(step) = every(10_000).step(done, Wall(1_234 * SECOND), *catch_up, LATE, 4) {
+            while let Some(step) = every(10_000).step((done, done), Wall(1_234 * SECOND), *catch_up, LATE, 4) {
                 if let Some((first, last)) = step.skipped {
                     covered.extend((first.0..=last.0).step_by(10_000));
                 }

@@ -657,7 +657,12 @@ impl fmt::Display for ScheduleView {
         for slot in &self.last {
             match slot {
                 SlotView::Skipped { first, last } if first == last => write!(f, " The slot at {first} was skipped.")?,
-                SlotView::Skipped { first, last } => write!(f, " Slots from {first} to {last} were skipped.")?,
+                SlotView::Skipped { first, last } => {
+                    let has_job =
+                        |slot: &SlotView| matches!(slot, SlotView::Job { at, .. } if first <= at && at <= last);
+                    let but = if self.last.iter().any(has_job) { ", but for those that have jobs" } else { "" };
+                    write!(f, " Slots from {first} to {last} were skipped{but}.")?;
+                }
                 SlotView::Job { .. } => {}
             }
         }
@@ -676,7 +681,7 @@ pub enum SlotView {
         /// Its job.
         job: JobId,
     },
-    /// Those from one to another were skipped.
+    /// Those from one to another were passed over: of these, those that have no jobs were skipped.
     Skipped {
         /// The first one's time.
         first: Wall,

@@ -122,8 +122,12 @@ impl<S: Store> Store for Cached<S> {
         self.store.slots(schedule, most).await
     }
 
-    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
-        self.store.skips(schedule, beyond, most).await
+    async fn skip(&mut self, schedule: &str, first: Wall) -> Result<Option<SkipRow>, StoreError> {
+        self.store.skip(schedule, first).await
+    }
+
+    async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.store.skips(schedule, most).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

@@ -168,9 +168,13 @@ impl Store for MemoryStore {
         Ok(of.take(most).cloned().collect())
     }
 
-    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+    async fn skip(&mut self, schedule: &str, first: Wall) -> Result<Option<SkipRow>, StoreError> {
+        Ok(self.rows().skips.get(&(schedule.into(), first)).cloned())
+    }
+
+    async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
         let rows = self.rows();
-        let of = rows.skips.values().rev().filter(|row| *row.schedule == *schedule && row.last > beyond);
+        let of = rows.skips.values().rev().filter(|row| *row.schedule == *schedule);
         Ok(of.take(most).cloned().collect())
     }
 
@@ -277,7 +281,6 @@ impl Rows {
             Change::InsertSlot(row) => self.slots.insert(row.slot.clone(), row).is_none(),
             Change::InsertSkip(row) => self.skips.insert((row.schedule.clone(), row.first), row).is_none(),
             Change::UpdateSkip(row) => self.skips.insert((row.schedule.clone(), row.first), row).is_some(),
-            Change::DeleteSkip { schedule, first } => self.skips.remove(&(schedule, first)).is_some(),
             Change::InsertPause(row) => self.pauses.insert(row.key(), row).is_none(),
             Change::UpdatePause(row) => self.pauses.insert(row.key(), row).is_some(),
             Change::DeletePause { gate, is_down } => self.pauses.remove(&(gate, is_down)).is_some(),

@@ -84,13 +84,11 @@ pub trait Store: 'static {
     /// Up to `most` slots of a schedule that have their jobs, the latest first.
     fn slots(&mut self, schedule: &str, most: usize) -> impl Future<Output = Result<Vec<SlotRow>, StoreError>>;
 
-    /// Up to `most` rows of slots of a schedule that were skipped, the latest first, of those that reach beyond `beyond`.
-    fn skips(
-        &mut self,
-        schedule: &str,
-        beyond: Wall,
-        most: usize,
-    ) -> impl Future<Output = Result<Vec<SkipRow>, StoreError>>;
+    /// The row of slots of a schedule that were passed over, of which this was the first.
+    fn skip(&mut self, schedule: &str, first: Wall) -> impl Future<Output = Result<Option<SkipRow>, StoreError>>;
+
+    /// Up to `most` rows of slots of a schedule that were passed over, the latest first.
+    fn skips(&mut self, schedule: &str, most: usize) -> impl Future<Output = Result<Vec<SkipRow>, StoreError>>;
 
     /// What people have set.
     fn settings(&mut self) -> impl Future<Output = Result<Settings, StoreError>>;
@@ -363,17 +361,10 @@ pub enum Change {
     },
     /// A slot has its job.
     InsertSlot(SlotRow),
-    /// Slots were skipped.
+    /// Slots were passed over.
     InsertSkip(SkipRow),
-    /// Slots up to another one were skipped.
+    /// More slots after them were.
     UpdateSkip(SkipRow),
-    /// Slots were not skipped after all.
-    DeleteSkip {
-        /// Of which schedule.
-        schedule: Arc<str>,
-        /// The first of them.
-        first: Wall,
-    },
     /// A pause.
     InsertPause(PauseRow),
     /// A pause that changed.

@@ -211,8 +211,8 @@ struct ScheduleBody {
     every_ms: Option<u64>,
     #[serde(default = "latest")]
     catch_up: CatchUp,
-    #[serde(default = "default_late")]
-    late_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_ms: Option<u64>,
     job: TemplateBody,
 }
 
@@ -450,6 +450,7 @@ pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
                 Rhythm::Cron { cron, zone } => (Some(cron), Some(zone), None),
                 Rhythm::Every { every_ms } => (None, None, Some(every_ms)),
             };
+            let late_ms = (catch_up == CatchUp::Skip).then_some(late_ms);
             let job = TemplateBody::of(job)?;
             serde_json::to_vec(&ScheduleBody { name, cron, zone, every_ms, catch_up, late_ms, job })
         }
@@ -586,6 +587,10 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
                 (None, None, Some(every_ms)) => Rhythm::Every { every_ms },
                 _ => return Err("say when the slots are: by cron (and zone), or by every_ms".into()),
             };
+            if late_ms.is_some() && catch_up != CatchUp::Skip {
+                return Err("late_ms says how late a slot still has its job; say \"catch_up\":\"skip\" too".into());
+            }
+            let late_ms = late_ms.unwrap_or_else(default_late);
             Request::Schedule(Schedule { name, rhythm, catch_up, late_ms, job: job.into() })
         }
         "unschedule" => {

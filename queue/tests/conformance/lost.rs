@@ -116,8 +116,12 @@ impl<S: Store> Store for Lossy<S> {
         self.answered.slots(schedule, most).await
     }
 
-    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
-        self.answered.skips(schedule, beyond, most).await
+    async fn skip(&mut self, schedule: &str, first: Wall) -> Result<Option<SkipRow>, StoreError> {
+        self.answered.skip(schedule, first).await
+    }
+
+    async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.answered.skips(schedule, most).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

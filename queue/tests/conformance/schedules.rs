@@ -211,17 +211,53 @@ fn a_clock_that_was_wrong_for_a_while_has_no_slot_twice_and_loses_none() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_behind_what_was_skipped_takes_that_back() {
+fn time_that_comes_once_more_brings_what_was_skipped_if_somebody_has_the_file_open() {
     on_every_store(async |bench| {
         bench.schedule(every_ten_seconds(CatchUp::Latest)).await;
         bench.set_wall(WALL_START + 95 * SECOND).await;
         assert_eq!(bench.became().await, [Skipped(10, 80), Job(90)]);
         bench.set_wall(WALL_START + 33 * SECOND).await;
-        assert_eq!(bench.became().await, [Skipped(10, 30), Job(90)]);
+        assert_eq!(bench.became().await, [Skipped(10, 80), Job(90)]);
         bench.pass(10 * SECOND).await;
-        assert_eq!(bench.became().await, [Skipped(10, 30), Job(40), Job(90)]);
-        bench.set_wall(WALL_START + 5 * SECOND).await;
-        assert_eq!(bench.became().await, [Job(40), Job(90)]);
+        assert_eq!(bench.became().await, [Job(40), Skipped(10, 80), Job(90)]);
+        // What nobody looks at stays skipped; the time after that is news.
+        bench.reopen_after(|clock| clock.pass(40 * SECOND)).await;
+        bench.engine_looks().await;
+        assert_eq!(bench.became().await, [Job(40), Skipped(10, 80), Job(80), Job(90)]);
+        bench.pass(40 * SECOND).await;
+        assert_eq!(bench.became().await.last(), Some(&Job(120)));
+    });
+}
+
+#[test]
+fn a_clock_that_is_far_behind_for_a_moment_brings_nothing_that_was_or_was_never_asked_for() {
+    for catch_up in CatchUp::ALL {
+        on_every_store(async |bench| {
+            bench.schedule(every_ten_seconds(*catch_up)).await;
+            bench.pass(30 * SECOND).await;
+            let before = bench.claimed_slots().await;
+            // As a machine without a clock of its own shows when it boots.
+            bench.set_wall(Duration::ZERO).await;
+            bench.set_wall(WALL_START + 41 * SECOND).await;
+            assert_eq!(bench.claimed_slots().await, [40], "{catch_up}, after {before:?}");
+        });
+    }
+}
+
+#[test]
+fn one_that_has_much_to_make_up_for_does_not_hold_others() {
+    on_every_store(async |bench| {
+        let other = |name: &str| Schedule { name: name.into(), ..every_ten_seconds(CatchUp::Latest) };
+        bench.schedule(every_ten_seconds(CatchUp::All)).await;
+        bench.schedule(other("a")).await;
+        bench.schedule(other("z")).await;
+        let passed = i64::try_from(limits::GROUP_SLOTS_MAX).unwrap() * 100;
+        // Two groups: what was asked for by hand sees what the first one wrote.
+        bench.pass(10 * SECOND * limits::GROUP_SLOTS_MAX as u32 * 10).await;
+        for view in bench.schedules().await.iter().filter(|view| view.schedule.name != "sweep") {
+            let SlotView::Job { at, .. } = view.last[0] else { panic!("{view:?}") };
+            assert_eq!(at, slot(passed).at, "{}", view.schedule.name);
+        }
     });
 }
 
@@ -341,7 +377,7 @@ fn slots_wait_for_room_on_a_disk_and_say_so() {
         assert!(view.to_string().contains(stuck), "{view}");
         bench.reopen_with(Options::default()).await;
         bench.engine_looks().await;
-        assert_eq!(bench.claimed_slots().await, [10, 20]);
+        assert_eq!(bench.claimed_slots().await, [10, 20], "nothing was passed over for want of room");
         assert_eq!(bench.schedules().await[0].stuck, None);
     });
 }

@@ -110,8 +110,12 @@ impl<S: Store> Store for BuggyStore<S> {
         self.inner.slots(schedule, most).await
     }
 
-    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
-        self.inner.skips(schedule, beyond, most).await
+    async fn skip(&mut self, schedule: &str, first: Wall) -> Result<Option<SkipRow>, StoreError> {
+        self.inner.skip(schedule, first).await
+    }
+
+    async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+        self.inner.skips(schedule, most).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

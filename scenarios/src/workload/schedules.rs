@@ -4,6 +4,7 @@ use super::actors::{Actor, request_id};
 use super::plan::{Act, KINDS, Script};
 use outlive::host::Host;
 use outlive::job::{CatchUp, Rhythm, Template};
+use outlive::limits;
 use outlive::protocol::{Reply, Request, Schedule};
 use outlive_sim::Fork;
 use std::time::Duration;
@@ -79,6 +80,8 @@ impl SchedulePlan {
             concurrency_key: None,
             payload: script.payload(true),
         };
+        // It is of a meaning only where missed ones are skipped.
+        let late = if catch_up == CatchUp::Skip { late } else { limits::LATE_DEFAULT };
         Schedule { name, rhythm, catch_up, late_ms: late.as_millis() as u64, job }
     }
 }

@@ -325,6 +325,7 @@ impl<'a> Columns<'a> {
             job: Arc::new(self.word(|text| serde_json::from_str::<Template>(text).ok())?),
             set_at: Wall(self.integer()?),
             done: Wall(self.integer()?),
+            high: Wall(self.integer()?),
         })
     }
 
@@ -607,8 +608,8 @@ pub fn policy(row: &PolicyRow) -> [Value; 6] {
     ]
 }
 
-pub fn schedule(row: &ScheduleRow) -> [Value; 7] {
-    let ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at, done } = row;
+pub fn schedule(row: &ScheduleRow) -> [Value; 8] {
+    let ScheduleRow { name, rhythm, catch_up, late_ms, job, set_at, done, high } = row;
     [
         text(name),
         text(&serde_json::to_string(rhythm).expect("it is JSON")),
@@ -617,6 +618,7 @@ pub fn schedule(row: &ScheduleRow) -> [Value; 7] {
         text(&serde_json::to_string(&**job).expect("it is JSON")),
         integer(set_at.0),
         integer(done.0),
+        integer(high.0),
     ]
 }
 

@@ -169,7 +169,8 @@ pub const TABLES: &[&str] = &[
         late_ms INTEGER NOT NULL,
         job TEXT NOT NULL,
         set_at_ms INTEGER NOT NULL,
-        done_ms INTEGER NOT NULL
+        done_ms INTEGER NOT NULL,
+        high_ms INTEGER NOT NULL
     ) STRICT",
     "CREATE TABLE outlive_slots (
         schedule TEXT NOT NULL,
@@ -318,20 +319,20 @@ pub const UPDATE_POLICY: &str = "UPDATE outlive_policies SET backoff = ?2, max_a
 pub const DELETE_POLICY: &str = "DELETE FROM outlive_policies WHERE kind = ?1";
 
 pub const SCHEDULES: &str = "SELECT * FROM outlive_schedules ORDER BY name";
-pub const INSERT_SCHEDULE: &str = "INSERT INTO outlive_schedules (name, rhythm, catch_up, late_ms, job, set_at_ms, done_ms) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub const INSERT_SCHEDULE: &str = "INSERT INTO outlive_schedules (name, rhythm, catch_up, late_ms, job, set_at_ms, done_ms, \
+    high_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 pub const UPDATE_SCHEDULE: &str = "UPDATE outlive_schedules SET rhythm = ?2, catch_up = ?3, late_ms = ?4, job = ?5, \
-    set_at_ms = ?6, done_ms = ?7 WHERE name = ?1";
+    set_at_ms = ?6, done_ms = ?7, high_ms = ?8 WHERE name = ?1";
 pub const DELETE_SCHEDULE: &str = "DELETE FROM outlive_schedules WHERE name = ?1";
 pub const SLOT: &str = "SELECT schedule, slot_ms, job FROM outlive_slots WHERE schedule = ?1 AND slot_ms = ?2";
 pub const SLOTS: &str =
     "SELECT schedule, slot_ms, job FROM outlive_slots WHERE schedule = ?1 ORDER BY slot_ms DESC LIMIT ?2";
 pub const INSERT_SLOT: &str = "INSERT INTO outlive_slots (schedule, slot_ms, job) VALUES (?1, ?2, ?3)";
-pub const SKIPS: &str = "SELECT schedule, first_ms, last_ms FROM outlive_skips WHERE schedule = ?1 AND last_ms > ?2 \
-    ORDER BY first_ms DESC LIMIT ?3";
+pub const SKIP: &str = "SELECT schedule, first_ms, last_ms FROM outlive_skips WHERE schedule = ?1 AND first_ms = ?2";
+pub const SKIPS: &str =
+    "SELECT schedule, first_ms, last_ms FROM outlive_skips WHERE schedule = ?1 ORDER BY first_ms DESC LIMIT ?2";
 pub const INSERT_SKIP: &str = "INSERT INTO outlive_skips (schedule, first_ms, last_ms) VALUES (?1, ?2, ?3)";
 pub const UPDATE_SKIP: &str = "UPDATE outlive_skips SET last_ms = ?3 WHERE schedule = ?1 AND first_ms = ?2";
-pub const DELETE_SKIP: &str = "DELETE FROM outlive_skips WHERE schedule = ?1 AND first_ms = ?2";
 
 pub const PAUSES: &str = "SELECT * FROM outlive_pauses ORDER BY gate, name, is_down";
 pub const INSERT_PAUSE: &str = "INSERT INTO outlive_pauses (gate, name, is_down, paused_by, why, at_ms, probe_every_ms, \

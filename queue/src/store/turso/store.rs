@@ -100,9 +100,6 @@ impl<H: Host> TursoStore<H> {
             Change::InsertSlot(row) => database.execute(sql::INSERT_SLOT, rows::slot(&row)).await,
             Change::InsertSkip(row) => database.execute(sql::INSERT_SKIP, rows::skip(&row)).await,
             Change::UpdateSkip(row) => database.execute(sql::UPDATE_SKIP, rows::skip(&row)).await,
-            Change::DeleteSkip { schedule, first } => {
-                database.execute(sql::DELETE_SKIP, [rows::text(&schedule), rows::integer(first.0)]).await
-            }
             Change::InsertPause(row) => database.execute(sql::INSERT_PAUSE, rows::pause(&row)).await,
             Change::UpdatePause(row) => database.execute(sql::UPDATE_PAUSE, rows::pause(&row)).await,
             Change::DeletePause { gate, is_down } => {
@@ -200,9 +197,13 @@ impl<H: Host> Store for TursoStore<H> {
         self.all(sql::SLOTS, [rows::text(schedule), most], |row| row.slot()).await
     }
 
-    async fn skips(&mut self, schedule: &str, beyond: Wall, most: usize) -> Result<Vec<SkipRow>, StoreError> {
+    async fn skip(&mut self, schedule: &str, first: Wall) -> Result<Option<SkipRow>, StoreError> {
+        self.first(sql::SKIP, [rows::text(schedule), rows::integer(first.0)], |row| row.skip()).await
+    }
+
+    async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
         let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
-        self.all(sql::SKIPS, [rows::text(schedule), rows::integer(beyond.0), most], |row| row.skip()).await
+        self.all(sql::SKIPS, [rows::text(schedule), most], |row| row.skip()).await
     }
 
     async fn settings(&mut self) -> Result<Settings, StoreError> {

@@ -65,8 +65,9 @@ fn passed(history: &[(Duration, Duration)], from: Duration, to: Duration) -> (i6
 
 fn is_accounted(rows: &Rows, name: &str, slot: i64) -> bool {
     let key = (name.to_owned(), slot);
-    let before = rows.skips.range((name.to_owned(), i64::MIN)..=key.clone()).next_back();
-    rows.slots.contains_key(&key) || before.is_some_and(|(_, last)| slot <= *last)
+    // Time that came once more may have been passed over once more, from another slot on.
+    let mut before = rows.skips.range((name.to_owned(), i64::MIN)..=key.clone());
+    rows.slots.contains_key(&key) || before.any(|(_, last)| slot <= *last)
 }
 
 /// Of slots that were missed the last one has its job, if that was asked for.
