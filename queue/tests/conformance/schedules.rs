@@ -220,10 +220,10 @@ fn time_that_comes_once_more_brings_what_was_skipped_if_somebody_has_the_file_op
         assert_eq!(bench.became().await, [Skipped(10, 80), Job(90)]);
         bench.pass(10 * SECOND).await;
         assert_eq!(bench.became().await, [Job(40), Skipped(10, 80), Job(90)]);
-        // What nobody looks at stays skipped; the time after that is news.
+        // What nobody looks at is passed over once more; the time after that is news.
         bench.reopen_after(|clock| clock.pass(40 * SECOND)).await;
         bench.engine_looks().await;
-        assert_eq!(bench.became().await, [Job(40), Skipped(10, 80), Job(80), Job(90)]);
+        assert_eq!(bench.became().await, [Job(40), Skipped(50, 70), Skipped(10, 80), Job(80), Job(90)]);
         bench.pass(40 * SECOND).await;
         assert_eq!(bench.became().await.last(), Some(&Job(120)));
     });
