@@ -159,13 +159,6 @@ pub struct Step {
     pub skipped: Option<(Wall, Wall)>,
 }
 
-impl Step {
-    /// The last slot that something is done about: what comes next is behind it.
-    pub fn last(&self) -> Option<Wall> {
-        self.run.last().copied().or(self.skipped.map(|(_, last)| last))
-    }
-}
-
 const HOUR_MS: i64 = 3_600_000;
 /// No clock is put back by more hours at once.
 const HOURS_BACK: i64 = 3;
@@ -438,7 +431,8 @@ mod tests {
                     covered.extend((first.0..=last.0).step_by(10_000));
                 }
                 covered.extend(step.run.iter().map(|slot| slot.0));
-                done = step.last().expect("something is done");
+                let last = step.run.last().copied().or(step.skipped.map(|(_, last)| last));
+                done = last.expect("something is done");
             }
             assert_eq!(covered, (100 * SECOND..=1_230 * SECOND).step_by(10_000).collect::<Vec<_>>(), "{catch_up}");
         }
