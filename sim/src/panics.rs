@@ -83,19 +83,23 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a text".into())
 }
 
+/// Work whose type is forgotten, so that a runtime's code for a task is compiled once for each answer and not for each
+/// piece of work.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// As [`Work`], of one thread.
+pub(crate) type LocalWork<T> = Pin<Box<dyn Future<Output = T>>>;
+
 /// A future whose panics are reported and end it: at a poll, and when it is dropped, where a panic
 /// would abort the program.
-pub(crate) struct CatchPanics<F: Future, R: FnMut(Caught)> {
-    future: Option<Pin<Box<F>>>,
+pub(crate) struct CatchPanics<F: Future + Unpin, R: FnMut(Caught) + Unpin> {
+    future: Option<F>,
     report: R,
 }
 
-// The future is boxed, so nothing in here is pinned in place.
-impl<F: Future, R: FnMut(Caught)> Unpin for CatchPanics<F, R> {}
-
-impl<F: Future, R: FnMut(Caught)> CatchPanics<F, R> {
+impl<F: Future + Unpin, R: FnMut(Caught) + Unpin> CatchPanics<F, R> {
     pub(crate) fn new(future: F, report: R) -> Self {
-        Self { future: Some(Box::pin(future)), report }
+        Self { future: Some(future), report }
     }
 
     fn discard(&mut self) {
@@ -106,13 +110,13 @@ impl<F: Future, R: FnMut(Caught)> CatchPanics<F, R> {
     }
 }
 
-impl<F: Future, R: FnMut(Caught)> Future for CatchPanics<F, R> {
+impl<F: Future + Unpin, R: FnMut(Caught) + Unpin> Future for CatchPanics<F, R> {
     /// `None` after a panic.
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.future.as_mut().expect("a future is not polled after it ended");
-        let answer = match catch(|| future.as_mut().poll(context)) {
+        let answer = match catch(|| Pin::new(future).poll(context)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => Some(answer),
             Err(caught) => {
@@ -125,7 +129,7 @@ impl<F: Future, R: FnMut(Caught)> Future for CatchPanics<F, R> {
     }
 }
 
-impl<F: Future, R: FnMut(Caught)> Drop for CatchPanics<F, R> {
+impl<F: Future + Unpin, R: FnMut(Caught) + Unpin> Drop for CatchPanics<F, R> {
     fn drop(&mut self) {
         self.discard();
     }

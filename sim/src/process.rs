@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::MachineClock;
 use crate::disk::ProcessDisk;
 use crate::network::ProcessNetwork;
-use crate::panics::{CatchPanics, Caught};
+use crate::panics::{CatchPanics, Caught, LocalWork, Work};
 use crate::polls::{Countdown, Counted};
 use crate::seed::Fork;
 use crate::trace::Trace;
@@ -174,9 +174,8 @@ impl Process {
         name: &'static str,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
-        let process = self.clone();
-        let report = move |caught: Caught| process.0.world.record_panic(&process, name, caught);
-        Task(Some(self.0.node.spawn(Counted::new(CatchPanics::new(work, report), self.clone()))))
+        let work: Work<T> = Box::pin(work);
+        Task(Some(self.0.node.spawn(Counted::new(CatchPanics::new(work, self.reporter(name)), self.clone()))))
     }
 
     /// As [`spawn`](Process::spawn), for work that need not be `Send`: the runtime has one thread.
@@ -186,9 +185,14 @@ impl Process {
     pub fn spawn_local<T: 'static>(&self, name: &'static str, work: impl Future<Output = T> + 'static) -> Task<T> {
         let current = madsim::plugin::node();
         assert_eq!(current, self.0.node.id(), "local work is started from within its process");
+        let work: LocalWork<T> = Box::pin(work);
+        Task(Some(madsim::task::spawn_local(Counted::new(CatchPanics::new(work, self.reporter(name)), self.clone()))))
+    }
+
+    /// Records the panic of the task that is called so.
+    fn reporter(&self, name: &'static str) -> impl FnMut(Caught) + Unpin + use<> {
         let process = self.clone();
-        let report = move |caught: Caught| process.0.world.record_panic(&process, name, caught);
-        Task(Some(madsim::task::spawn_local(Counted::new(CatchPanics::new(work, report), self.clone()))))
+        move |caught| process.0.world.record_panic(&process, name, caught)
     }
 }
 

@@ -125,7 +125,7 @@ where
 {
     let mut panicked = None;
     let own = world.clone();
-    let mut work = CatchPanics::new(async move { driver(own).await }, |caught| panicked = Some(caught));
+    let mut work = CatchPanics::new(Box::pin(async move { driver(own).await }), |caught| panicked = Some(caught));
     let mut limit = sleep_true(limit);
     let ended = std::future::poll_fn(|context| {
         use std::pin::Pin;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{MachineClock, true_time};
 use crate::disk::{Loss, SimDisk, Survivors};
 use crate::network::SimNetwork;
-use crate::panics::{CatchPanics, Caught, Panic};
+use crate::panics::{CatchPanics, Caught, Panic, Work};
 use crate::polls::{Countdown, Counted};
 use crate::process::{Incarnation, Life, Process, ProcessId, Task};
 use crate::seed::{Fork, Seed};
@@ -232,10 +232,10 @@ impl World {
             world.end(own.id(), Exit::Panicked);
         };
         let (world, own) = (self.clone(), process.clone());
-        let work = async move {
+        let work: Work<()> = Box::pin(async move {
             main(own.clone()).await;
             world.end(own.id(), Exit::Finished);
-        };
+        });
         // The process ends with its main future, so nobody waits for this task.
         drop(process.inner().node.spawn(Counted::new(CatchPanics::new(work, report), process.clone())));
         process.id()
@@ -424,6 +424,7 @@ impl World {
 
     /// Starts `work` as a task of the world itself, which no fault touches. A panic of it ends the run.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
+        let work: Work<T> = Box::pin(work);
         let world = Arc::downgrade(&self.0);
         let report = move |caught| {
             if let Some(world) = Weak::upgrade(&world) {

@@ -132,7 +132,7 @@ fn remembered(plan: &Plan, past: &Past) -> Outside {
 
 async fn recovered_program(program: Program, process: Process, past: Past, asked: Arc<AtomicBool>, until: Until) {
     let host = seams::host(SimHost::new(&process, program.plan.sync_latency));
-    let storage = seams::storage(&host, PATH);
+    let storage = program.recorder.storage(seams::storage(&host, PATH), &program.world, &process);
     program.recorder.record(&process, Event::Opening);
     let local = match Local::open(host.clone(), storage, seams::options(&program.plan.options)).await {
         Ok(local) => local,

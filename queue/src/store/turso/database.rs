@@ -79,7 +79,7 @@ impl<H: Host> Database<H> {
         let prepared = self.judge.guard(|| self.connection.prepare(sql))?;
         let mut statement = prepared.map_err(|error| self.judge.error(error))?;
         let mut rows = Vec::new();
-        drive(&self.judge, &mut statement, |row| rows.push(row.get_values().cloned().collect())).await?;
+        drive(&self.judge, &mut statement, &mut |row| rows.push(row.get_values().cloned().collect())).await?;
         Ok(rows)
     }
 
@@ -88,7 +88,7 @@ impl<H: Host> Database<H> {
         &mut self,
         sql: &'static str,
         parameters: impl IntoIterator<Item = Value>,
-        row: impl FnMut(&Row),
+        mut row: impl FnMut(&Row),
     ) -> Result<(), StoreError> {
         let index = self.prepared(sql)?;
         let statement = &mut self.statements[index].1;
@@ -96,7 +96,7 @@ impl<H: Host> Database<H> {
             let bound = statement.bind_at(NonZero::new(i).expect("counted from 1"), value);
             bound.map_err(|error| self.judge.error(error))?;
         }
-        drive(&self.judge, statement, row).await
+        drive(&self.judge, statement, &mut row).await
     }
 
     /// Runs a statement that is kept for the next time and gives no rows.
@@ -292,10 +292,11 @@ fn too_long() -> SqlError {
     ))
 }
 
+/// Drives a statement to its end. Compiled once, and not for every statement that there is.
 async fn drive<H: Host>(
     judge: &Judge<H>,
     statement: &mut Statement,
-    mut row: impl FnMut(&Row),
+    row: &mut dyn FnMut(&Row),
 ) -> Result<(), StoreError> {
     loop {
         match judge.guard(|| statement.step())?.map_err(|error| judge.error(error))? {
