@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program brings its own runtime and clock")]
 
 use outlive::job::Rhythm;
-use outlive::{Context, Done, Error, Failure, Job, Outlive};
+use outlive::{Context, Done, Error, Failure, Job, Options, Outlive, Retention};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -20,6 +20,12 @@ pub(crate) struct Sweep {}
 impl Job for Sweep {
     const KIND: &'static str = "sweep";
     type Output = ();
+}
+
+pub(crate) async fn open(path: &str) -> Result<Outlive, Error> {
+    let day = Duration::from_secs(24 * 3600);
+    let retention = Retention { completed: Some(day), discarded: None, ..Retention::default() };
+    Outlive::open_with(path, Options { retention, ..Options::default() }).await
 }
 
 pub(crate) async fn set_up(outlive: &Outlive) -> Result<(), Error> {
@@ -49,7 +55,7 @@ pub(crate) async fn what_is_planned(outlive: &Outlive) -> Result<(), Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let outlive = Outlive::open("reports.db").await?;
+    let outlive = open("reports.db").await?;
     set_up(&outlive).await?;
     let worker = outlive.worker().queues(["reports", "default"]).handle(report).handle(sweep).start()?;
     tokio::time::sleep(Duration::from_secs(3)).await;

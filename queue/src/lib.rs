@@ -66,7 +66,7 @@ pub use handle::{
     AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy, SetSchedule, Transaction,
 };
 pub use job::{Explanation, JobId};
-pub use options::Options;
+pub use options::{Options, Retention};
 pub use protocol::Filter;
 #[cfg(feature = "tracing")]
 pub use worker::LogLayer;

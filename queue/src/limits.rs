@@ -137,6 +137,28 @@ pub const REQUEST_RETENTION_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 /// Most remembered answers dropped with one group.
 pub const PRUNE_REQUESTS_MAX: usize = 64;
 
+/// How long jobs that completed or were cancelled are kept after their ends, unless [`Options`](crate::Options) says
+/// otherwise: a week.
+pub const RETENTION_DONE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long jobs that were discarded or quarantined are kept after their ends, unless [`Options`](crate::Options) says
+/// otherwise: thirty days.
+pub const RETENTION_FAILED_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Shortest time for which jobs that have ended can be kept.
+pub const RETENTION_MIN: Duration = Duration::from_secs(1);
+/// Most jobs that are forgotten with one group, unless more have ended in the last one; the rest follow with the next.
+pub const GROUP_FORGET_MAX: usize = 32;
+/// Most attempts that are forgotten with one group, for all its jobs.
+pub const FORGET_ATTEMPTS_MAX: usize = 256;
+/// Between two looks at what is to be forgotten there is this share of the retention …
+pub const FORGET_LOOKS: u32 = 16;
+/// … and no more than this.
+pub const FORGET_REST_MAX: Duration = Duration::from_secs(60);
+/// How long the slots of a schedule are remembered that had their jobs: a wall clock that is set back by more than this may
+/// bring them again.
+pub const SLOTS_REMEMBERED: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Most slots that are forgotten with a job that was there for one.
+pub const FORGET_SLOTS_MAX: usize = 4;
+
 /// Most refusals that a server remembers; then another opening of it begins.
 pub const REFUSALS_REMEMBERED_MAX: usize = 4_096;
 

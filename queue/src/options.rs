@@ -1,6 +1,6 @@
 //! What may be chosen about a file. Every opening may choose anew.
 
-use crate::job::{Limits, Refusal};
+use crate::job::{Limits, Refusal, State};
 use crate::limits;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub struct Options {
     pub limits: Limits,
     /// For how much steady time a repeated request gets its first answer.
     pub request_retention: Duration,
+    /// For how long jobs that have ended are kept.
+    pub retention: Retention,
     /// Frames in the write-ahead log at which it is checkpointed; 4 at least.
     pub checkpoint_frames: u64,
     /// Bytes of a page of a file that is made; one that is there keeps its own. A power of two from
@@ -27,12 +29,75 @@ pub struct Options {
     pub reserve_bytes: u64,
 }
 
+/// For how long jobs that have ended are kept, in steady time from their ends; none is for ever.
+///
+/// Then a job is removed with its attempts, failures, steps, progress and result, a few at a time; whoever asks for it hears
+/// that it was forgotten. A job is kept for longer while another one waits for it, and while a key of it stands for a period.
+/// A key that stands for ever goes on standing for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that have a result.
+    pub completed: Option<Duration>,
+    /// Those that somebody stopped.
+    pub cancelled: Option<Duration>,
+    /// Those whose attempts are spent.
+    pub discarded: Option<Duration>,
+    /// Those that were set aside because they killed their workers.
+    pub quarantined: Option<Duration>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let (done, failed) = (Some(limits::RETENTION_DONE_DEFAULT), Some(limits::RETENTION_FAILED_DEFAULT));
+        Self { completed: done, cancelled: done, discarded: failed, quarantined: failed }
+    }
+}
+
+impl Retention {
+    /// Whatever has ended is kept for ever.
+    pub const FOREVER: Self = Self { completed: None, cancelled: None, discarded: None, quarantined: None };
+
+    /// For how long jobs in each state in which they end are kept.
+    pub fn by_state(&self) -> [(State, Option<Duration>); 4] {
+        [
+            (State::Completed, self.completed),
+            (State::Cancelled, self.cancelled),
+            (State::Discarded, self.discarded),
+            (State::Quarantined, self.quarantined),
+        ]
+    }
+
+    /// For how long those that end in this state are kept; nothing if no job ends in it.
+    pub fn kept_mut(&mut self, state: State) -> Option<&mut Option<Duration>> {
+        match state {
+            State::Completed => Some(&mut self.completed),
+            State::Cancelled => Some(&mut self.cancelled),
+            State::Discarded => Some(&mut self.discarded),
+            State::Quarantined => Some(&mut self.quarantined),
+            State::Waiting | State::Running => None,
+        }
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        for (state, kept) in self.by_state() {
+            if let Some(kept) = kept.filter(|kept| *kept < limits::RETENTION_MIN) {
+                let shortest = format!("{} or more", humantime::format_duration(limits::RETENTION_MIN));
+                let what = format!("the retention of {state} jobs");
+                let value = humantime::format_duration(kept);
+                return Err(Refusal::limit(what, value, shortest, "whoever waits for a result must find it"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             payload_bytes_max: limits::PAYLOAD_BYTES_DEFAULT,
             limits: Limits::default(),
             request_retention: limits::REQUEST_RETENTION_DEFAULT,
+            retention: Retention::default(),
             checkpoint_frames: limits::CHECKPOINT_FRAMES_DEFAULT,
             page_bytes: limits::PAGE_BYTES_DEFAULT,
             page_checksums: false,
@@ -52,6 +117,7 @@ impl Options {
                 "keep large data in files and pass their names",
             ));
         }
+        self.retention.check()?;
         if self.checkpoint_frames < 4 {
             return Err(Refusal::limit("checkpoint_frames", self.checkpoint_frames, "4 or more", "choose 1000"));
         }

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 
-use outlive::store::turso::APPLICATION_ID;
+use outlive::store::turso::{APPLICATION_ID, FORMAT};
 use outlive::{Error, Job, Options, Outlive};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -168,7 +168,7 @@ async fn a_queue_of_a_newer_version_is_refused_and_untouched() {
     let (_directory, path) = place();
     closed_queue(&path).await;
     let stock = rusqlite::Connection::open(&path).unwrap();
-    stock.execute_batch("PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    stock.execute_batch("PRAGMA user_version = 5; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(stock);
     insta::assert_snapshot!(refused_untouched(&path).await);
 }
@@ -321,7 +321,7 @@ async fn a_queue_says_what_it_is_to_those_who_look() {
     closed_queue(&path).await;
     let stock = rusqlite::Connection::open(&path).unwrap();
     let pragma = |name: &str| -> i64 { stock.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
-    assert_eq!((pragma("application_id"), pragma("user_version")), (APPLICATION_ID, 1));
+    assert_eq!((pragma("application_id"), pragma("user_version")), (APPLICATION_ID, FORMAT));
     let whole: String = stock.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
     assert_eq!(whole, "ok");
 }

@@ -1,5 +1,6 @@
 //! One run: faults first, then calm, then the evidence.
 
+use crate::archive::Archive;
 use crate::damage::{DamageWatch, whole_rows};
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
@@ -108,6 +109,7 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     let stopped = Arc::new(AtomicBool::new(false));
     let house = House { program: program.clone(), stopped: stopped.clone() };
     let machine = plan.setting.store();
+    let (archive, looking) = Archive::begin(&world, &plan);
     let supervisors = match &plan.setting {
         Setting::Embedded(machine) => {
             let program = program.clone();
@@ -142,6 +144,8 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
         }
         sleep_true(LOOK).await;
     };
+    let rows = rows.map(|rows| archive.complete(rows));
+    drop(looking);
     let ended = true_time();
     let seen = Seen::of(&world, &nemesis);
     stopped.store(true, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! The checkers' own reading of a file: their own SQL, on the database alone. Shares no code with
 //! the store.
 
+use crate::archive::Forgotten;
 use outlive::job::LogLine;
 use outlive_sim::SimDisk;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,10 +45,26 @@ pub struct Rows {
     pub skips: BTreeMap<(String, i64), i64>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
+    /// Ends of jobs, by number.
+    pub ends: BTreeMap<i64, EndRow>,
+    /// Jobs that are not in the file any more. What is said of them here was there once.
+    pub forgotten: BTreeMap<i64, Forgotten>,
+    /// What is there of jobs that are not: the job, and what it is.
+    pub orphans: Vec<(i64, &'static str)>,
     /// The names of requests that changed something.
     pub requests: BTreeSet<[u8; 16]>,
     /// What handlers have written in tables of their own, if there are any.
     pub own: Option<OwnRows>,
+}
+
+/// A row of `outlive_ends`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the columns of the same names say it")]
+pub struct EndRow {
+    pub job: i64,
+    pub state: String,
+    pub at_steady_ms: i64,
+    pub finished_ms: i64,
 }
 
 /// A row of `outlive_steps`.
@@ -203,6 +220,58 @@ impl Rows {
         self.jobs.values().all(|job| job.finished) && self.schedules.is_empty()
     }
 
+    /// The rows that are of this job alone.
+    pub fn of_job(&self, id: i64) -> Self {
+        fn of<K: Ord + Clone, V: Clone>(all: &BTreeMap<K, V>, is: impl Fn(&K, &V) -> bool) -> BTreeMap<K, V> {
+            all.iter().filter(|(key, row)| is(key, row)).map(|(key, row)| (key.clone(), row.clone())).collect()
+        }
+        Self {
+            jobs: of(&self.jobs, |job, _| *job == id),
+            attempts: of(&self.attempts, |_, row| row.job == id),
+            failures: of(&self.failures, |_, row| row.job == id),
+            steps: of(&self.steps, |(job, _), _| *job == id),
+            progress: of(&self.progress, |job, _| *job == id),
+            logs: of(&self.logs, |_, row| row.job == id),
+            signals: of(&self.signals, |_, row| row.taken.as_ref().is_some_and(|(job, _)| *job == id)),
+            waits: of(&self.waits, |(job, _), _| *job == id),
+            slots: of(&self.slots, |_, job| *job == id),
+            keys: of(&self.keys, |_, job| *job == id),
+            ..Self::default()
+        }
+    }
+
+    /// Finds out what is there of jobs that are not.
+    pub fn find_orphans(&mut self) {
+        let attempts = self.attempts.values().map(|row| (row.job, "an attempt"));
+        let failures = self.failures.values().map(|row| (row.job, "a failure"));
+        let steps = self.steps.keys().map(|(job, _)| (*job, "a step"));
+        let progress = self.progress.keys().map(|job| (*job, "its progress"));
+        let logs = self.logs.values().map(|row| (row.job, "what an attempt said"));
+        let waits = self.waits.keys().map(|(job, _)| (*job, "what it waited for"));
+        let signals = self.signals.values().filter_map(|row| Some((row.taken.as_ref()?.0, "a signal")));
+        let all = attempts.chain(failures).chain(steps).chain(progress).chain(logs).chain(waits).chain(signals);
+        self.orphans = all.filter(|(job, _)| !self.jobs.contains_key(job)).collect();
+    }
+
+    /// Adds rows, where there are none of their names.
+    pub fn add(&mut self, other: Self) {
+        fn add<K: Ord, V>(all: &mut BTreeMap<K, V>, other: BTreeMap<K, V>) {
+            for (key, row) in other {
+                all.entry(key).or_insert(row);
+            }
+        }
+        add(&mut self.jobs, other.jobs);
+        add(&mut self.attempts, other.attempts);
+        add(&mut self.failures, other.failures);
+        add(&mut self.steps, other.steps);
+        add(&mut self.progress, other.progress);
+        add(&mut self.logs, other.logs);
+        add(&mut self.signals, other.signals);
+        add(&mut self.waits, other.waits);
+        add(&mut self.slots, other.slots);
+        add(&mut self.keys, other.keys);
+    }
+
     /// Reads the file at `path` of a disk's image.
     ///
     /// # Errors
@@ -335,6 +404,10 @@ impl Rows {
         })?;
         query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
             rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
+        })?;
+        query(&connection, "SELECT id, job, state, at_steady_ms, finished_at_ms FROM outlive_ends", |row| {
+            let (job, at_steady_ms, finished_ms) = (integer(row[1]), integer(row[3]), integer(row[4]));
+            rows.ends.insert(integer(row[0]), EndRow { job, state: text(row[2]), at_steady_ms, finished_ms });
         })?;
         query(&connection, "SELECT id FROM outlive_requests", |row| {
             let id = row[0].to_blob().expect("a blob");

@@ -1,5 +1,6 @@
 //! Outlive inside the simulator: workload, checkers for the five invariants, planted bugs.
 
+pub mod archive;
 pub mod checkers;
 pub mod coverage;
 pub mod damage;

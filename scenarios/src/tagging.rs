@@ -3,8 +3,8 @@
 
 use outlive::Options;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
-    StepRow, Token, WaitRow, Wall,
+    Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
+    Steady, StepRow, Token, WaitRow, Wall,
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::{
@@ -141,12 +141,20 @@ impl<S: Store> Store for TaggingStore<S> {
         self.inner.attempts(job)
     }
 
+    fn tokens(&mut self, job: JobId, most: usize) -> impl Future<Output = Result<Vec<Token>, StoreError>> {
+        self.inner.tokens(job, most)
+    }
+
     fn failure(&mut self, token: Token) -> impl Future<Output = Result<Option<Failure>, StoreError>> {
         self.inner.failure(token)
     }
 
     fn key(&mut self, kind: &str, key: &str) -> impl Future<Output = Result<Option<KeyRow>, StoreError>> {
         self.inner.key(kind, key)
+    }
+
+    async fn keys_of(&mut self, job: JobId) -> Result<Vec<KeyRow>, StoreError> {
+        self.inner.keys_of(job).await
     }
 
     async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
@@ -179,6 +187,14 @@ impl<S: Store> Store for TaggingStore<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.inner.waits(job).await
+    }
+
+    async fn is_awaited(&mut self, job: JobId) -> Result<bool, StoreError> {
+        self.inner.is_awaited(job).await
+    }
+
+    async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
+        self.inner.ends(after, most).await
     }
 
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
@@ -286,6 +302,8 @@ impl Deed {
             Change::InsertLog(row) | Change::UpdateLog(row) => Some(row.job),
             Change::InsertWait(row) => Some(row.job),
             Change::InsertSlot(row) => Some(row.job),
+            Change::InsertEnd(row) => Some(row.job),
+            Change::DeleteJob { id } => Some(*id),
             Change::UpdateSignal(row) => row.taken.as_ref().map(|(job, _)| *job),
             Change::InsertSignal(_)
             | Change::InsertKey(_)
@@ -299,6 +317,9 @@ impl Deed {
             | Change::InsertSchedule(_)
             | Change::UpdateSchedule(_)
             | Change::DeleteSchedule { .. }
+            | Change::ForgetSlots { .. }
+            | Change::DeleteEnd { .. }
+            | Change::DeleteAttempt { .. }
             | Change::InsertSkip(_)
             | Change::UpdateSkip(_)
             | Change::InsertPause(_)

@@ -2,10 +2,12 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program runs on the real machine")]
 
 use clap::{Args, Parser, Subcommand};
-use outlive::Outlive;
+use outlive::job::State;
 use outlive::server::{ServeOptions, Server};
+use outlive::{Options, Outlive, Retention};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A crash-safe background job queue in one file.
 #[derive(Parser)]
@@ -35,6 +37,25 @@ struct Serve {
     /// Another name under which callers know this server; may be given more than once.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
+    /// For how long jobs that have ended are kept, such as completed=1d or discarded=forever; may be given for each of
+    /// completed, cancelled (a week if not given), discarded and quarantined (thirty days).
+    #[arg(long = "keep", value_name = "STATE=DURATION", value_parser = kept)]
+    keep: Vec<(State, Option<Duration>)>,
+}
+
+/// A state in which jobs end, and for how long those are kept.
+fn kept(text: &str) -> Result<(State, Option<Duration>), String> {
+    let (state, kept) = text.split_once('=').ok_or("it is STATE=DURATION, such as completed=1d")?;
+    let ends = State::ALL.iter().copied().filter(|state| state.is_terminal());
+    let state = ends.clone().find(|it| it.as_str() == state).ok_or_else(|| {
+        let ends: Vec<&str> = ends.map(State::as_str).collect();
+        format!("{state:?} is no state in which a job ends; choose one of {}", ends.join(", "))
+    })?;
+    if kept == "forever" {
+        return Ok((state, None));
+    }
+    let duration = humantime::parse_duration(kept);
+    Ok((state, Some(duration.map_err(|why| format!("{kept:?} is no duration: {why}; 12h and 7d are, or forever"))?)))
 }
 
 fn main() -> ExitCode {
@@ -50,11 +71,16 @@ fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<std::convert::Infallible, String> {
-    let Serve { file, listen, token_file, names } = serve;
+    let Serve { file, listen, token_file, names, keep } = serve;
     let token = token_file.map(|path| first_line(&path)).transpose()?;
     let options = ServeOptions { token, names, ..ServeOptions::default() };
     options.check(&listen).map_err(|error| error.to_string())?;
-    let outlive = Outlive::open(&file).await.map_err(|error| error.to_string())?;
+    let mut retention = Retention::default();
+    for (state, kept) in keep {
+        *retention.kept_mut(state).expect("its parser knows those in which jobs end") = kept;
+    }
+    let queue_options = Options { retention, ..Options::default() };
+    let outlive = Outlive::open_with(&file, queue_options).await.map_err(|error| error.to_string())?;
     let server = Server::start(&outlive, &listen, options).await.map_err(|error| error.to_string())?;
     println!("serving {} at http://{}", file.display(), server.address());
     Ok(std::future::pending().await)

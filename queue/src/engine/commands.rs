@@ -489,7 +489,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     pub(super) async fn known(&mut self, group: &mut Group, job: JobId) -> Result<Stored, Stop> {
-        group.job(&mut self.store, job).await?.ok_or(Stop::Refused(Refusal::UnknownJob { job }))
+        match group.job(&mut self.store, job).await? {
+            Some(stored) => Ok(stored),
+            // Every number was given to a job, and a job goes for no other reason.
+            None if (1..self.state.next_job).contains(&job.0) => Err(Refusal::Forgotten { job }.into()),
+            None => Err(Refusal::UnknownJob { job }.into()),
+        }
     }
 
     /// The job and its attempt, if `lease` holds it now.

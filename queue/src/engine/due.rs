@@ -4,6 +4,7 @@
 
 use super::Engine;
 use super::group::{Group, Move};
+use super::retention::Retaining;
 use super::waits::{Held, Seen};
 use crate::host::{self, Host};
 use crate::job::{Attempt, Due, Holder, Job, JobId, NewJob, Now, State, Wait, WaitOn, life};
@@ -49,9 +50,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
         assert!(state.steady <= now.steady, "steady time ran back from {:?} to {:?}", state.steady, now.steady);
         self.miss_nothing(&state)?;
         self.state.steady = now.steady;
-        let crate::store::FileState { next_job, next_token, next_signal, .. } = state;
-        self.state = crate::store::FileState { next_job, next_token, next_signal, ..self.state };
+        let crate::store::FileState { next_job, next_token, next_signal, next_end, .. } = state;
+        self.state = crate::store::FileState { next_job, next_token, next_signal, next_end, ..self.state };
         (self.order, self.waits) = (Order::default(), Waits::default());
+        self.retention = Retaining::of(&self.options.retention);
         self.recover_settings().await?;
         let mut held = Held::default();
         let mut after = JobId(0);

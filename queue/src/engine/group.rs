@@ -1,8 +1,8 @@
 //! One group of decisions that is not committed yet: rows as they will be, over rows as they are.
 
 use crate::job::{
-    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Now, PauseRow, PolicyRow, ProgressRow, RequestId,
-    ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, Steady, StepRow, Token, WaitRow, Wall,
+    Attempt, EndRow, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Now, PauseRow, PolicyRow, ProgressRow,
+    RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, Steady, StepRow, Token, WaitRow, Wall,
 };
 use crate::limits;
 use crate::order::{Entry, Waits};
@@ -31,6 +31,8 @@ pub struct Group {
     schedules: BTreeMap<Arc<str>, Replaced<ScheduleRow>>,
     slots: BTreeMap<Slot, SlotRow>,
     skips: BTreeMap<(Arc<str>, Wall), Row<SkipRow>>,
+    /// What is forgotten: written last, when whatever else may have changed of it is written.
+    forgotten: Vec<Change>,
     /// Jobs that have ended, and what follows from that for others is not decided yet.
     ended: Vec<JobId>,
     /// Attempts that have ended, and what follows from that for pauses is not decided yet.
@@ -155,6 +157,7 @@ impl Group {
             schedules: BTreeMap::new(),
             slots: BTreeMap::new(),
             skips: BTreeMap::new(),
+            forgotten: Vec::new(),
             ended: Vec::new(),
             ended_attempts: Vec::new(),
             moves: Vec::new(),
@@ -360,6 +363,29 @@ impl Group {
         Ok(all.filter(|row| row.job == job && *row.step == *step).map(|row| row.on).collect())
     }
 
+    /// Whether this group lets a job wait for another one.
+    pub fn lets_wait_for(&self, other: JobId) -> bool {
+        self.waits.iter().any(|row| row.on == other)
+    }
+
+    /// Forgets something that nothing in this group asks for any more.
+    pub fn forget(&mut self, change: Change) {
+        self.forgotten.push(change);
+    }
+
+    /// The time of a job that has ended begins anew.
+    pub fn put_off(&mut self, end: EndRow) {
+        self.forgotten.push(Change::DeleteEnd { id: end.id });
+        let again = EndRow { id: self.state.next_end, at: self.state.steady, ..end };
+        self.state.next_end += 1;
+        self.forgotten.push(Change::InsertEnd(again));
+    }
+
+    /// How many jobs have ended, as this group leaves them.
+    pub fn ends(&self) -> usize {
+        self.jobs.values().filter(|row| has_ended(row)).count()
+    }
+
     /// The remembered answer to a request.
     pub async fn request(&mut self, store: &mut impl Store, id: RequestId) -> Result<Option<RequestRow>, StoreError> {
         match self.requests.get(&id) {
@@ -556,9 +582,11 @@ impl Group {
 
     /// What must be written, if anything: the new state, and the changes with it among them. With
     /// it, twice as many answers given before `forget_before` are forgotten as are remembered.
-    pub fn into_changes(self, forget_before: Option<Steady>) -> Option<(FileState, Vec<Change>)> {
+    pub fn into_changes(mut self, forget_before: Option<Steady>) -> Option<(FileState, Vec<Change>)> {
         let most = limits::PRUNE_REQUESTS_MAX.max(2 * self.requests.len());
+        let ends = self.take_ends();
         let mut changes: Vec<Change> = changed(self.jobs, Change::InsertJob, Change::UpdateJob).collect();
+        changes.extend(ends);
         changes.extend(changed(self.attempts, Change::InsertAttempt, Change::UpdateAttempt));
         changes.extend(self.failures.into_iter().map(Change::InsertFailure));
         changes.extend(changed(self.keys, Change::InsertKey, Change::UpdateKey));
@@ -582,6 +610,7 @@ impl Group {
             replaced.change(Change::InsertPause, Change::UpdatePause, || Change::DeletePause { gate, is_down })
         }));
         changes.extend(self.requests.into_values().map(Change::InsertRequest));
+        changes.extend(self.forgotten);
         if changes.is_empty() && !self.touched {
             return None;
         }
@@ -591,4 +620,22 @@ impl Group {
         changes.push(Change::PutState(self.state));
         Some((self.state, changes))
     }
+
+    /// The rows of jobs that have ended.
+    fn take_ends(&mut self) -> Vec<Change> {
+        let (at, next) = (self.state.steady, self.state.next_end);
+        let ended = self.jobs.values().filter(|row| has_ended(row)).map(|row| &row.value);
+        let row = |(id, job): (i64, &Job)| {
+            let finished_at = job.finished_at.expect("a terminal job has ended at some time");
+            Change::InsertEnd(EndRow { id, job: job.id, state: job.state, at, finished_at })
+        };
+        let ends: Vec<Change> = (next..).zip(ended).map(row).collect();
+        self.state.next_end += ends.len() as i64;
+        ends
+    }
+}
+
+/// Whether a job has ended in a group.
+fn has_ended(row: &Row<Job>) -> bool {
+    row.change != Dirt::Clean && row.value.state.is_terminal()
 }

@@ -14,6 +14,7 @@ mod gates;
 mod group;
 mod policies;
 mod replay;
+mod retention;
 mod schedules;
 mod steady;
 mod transaction;
@@ -114,6 +115,8 @@ struct Engine<H: Host, S: Storage> {
     schedules: schedules::Schedules,
     /// When claims were served last.
     served: Now,
+    /// Who has ended long enough ago to be forgotten.
+    retention: retention::Retaining,
     seen: gates::Seen,
     claims: Vec<WaitingClaim>,
     awaits: Awaits,
@@ -230,6 +233,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             policies: policies::Policies::default(),
             schedules: schedules::Schedules::default(),
             served: Now { steady: Steady(0), wall: Wall(0) },
+            retention: retention::Retaining::default(),
             seen: gates::Seen::default(),
             claims: Vec::new(),
             awaits: Awaits::default(),
@@ -353,6 +357,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             decided.push(self.decide(&mut group, call, now).await?);
         }
         self.serve_claims(&mut group, now, &mut decided).await?;
+        self.forget(&mut group, now).await?;
         if self.mark_is_old(now) {
             group.touch();
         }
@@ -481,7 +486,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let gates = if self.claims.is_empty() { None } else { self.gates.next_event(self.served, now) };
         let awaits = self.awaits.next_deadline().map(|deadline| now.steady.until(deadline));
         let slots = self.schedules.next_event(now);
-        [self.order.next_event(now), gates, claims, awaits, mark, look, slots].into_iter().flatten().min()
+        let forget = self.retention.next_event(now);
+        [self.order.next_event(now), gates, claims, awaits, mark, look, slots, forget].into_iter().flatten().min()
     }
 
     async fn rest(&self) {

@@ -70,6 +70,11 @@ impl Schedules {
         self.all.remove(name);
     }
 
+    /// The latest time that a schedule has come to.
+    pub fn latest(&self, name: &str) -> Option<Wall> {
+        self.all.get(name).map(|planned| planned.row.high)
+    }
+
     /// How long until there is something to do, or the wall clock is to be looked at: it may jump while we wait for it.
     pub fn next_event(&self, now: Now) -> Option<Duration> {
         self.all.values().map(|planned| planned.wait(now).min(limits::WALL_LOOK)).min()

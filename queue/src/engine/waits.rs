@@ -323,7 +323,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let mut ends = Vec::new();
         for other in group.waits(&mut self.store, job, step).await? {
             let stored = group.job(&mut self.store, other).await?;
-            let state = stored.map(|stored| stored.job.state.as_str());
+            let state = stored.map_or(FORGOTTEN, |stored| stored.job.state.as_str());
             ends.push(serde_json::json!({ "job": other, "state": state }));
         }
         Ok(crate::canonical::text(&ends.into()))
@@ -340,6 +340,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
             for other in others {
                 let state = match group.job(&mut self.store, other).await? {
                     Some(stored) => stored.job.state,
+                    // It had ended, and was forgotten, before somebody retried the one that had waited for it.
+                    None if (1..self.state.next_job).contains(&other.0) => {
+                        self.goes_on_without(group, id, other, now).await?;
+                        self.arrange(group.take_moves(), now);
+                        continue;
+                    }
                     None => {
                         return Err(self.store.damaged(format!("job {id} waits for job {other}, which is not there")));
                     }
@@ -361,6 +367,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(())
     }
 }
+
+/// What is said of a job that had ended, and was forgotten, before the one that had waited for it was retried.
+const FORGOTTEN: &str = "forgotten";
 
 /// When the order sees what follows from an end.
 #[derive(Clone, Copy, PartialEq, Eq)]

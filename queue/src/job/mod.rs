@@ -23,8 +23,8 @@ pub(crate) use id::identity;
 pub use id::{JobId, Lease, Nonce, RequestId, Token};
 pub use log::{Level, LogLine, LogRow};
 pub use record::{
-    Attempt, AttemptEnd, Failure, Holder, How, Job, KeyRow, KeyScope, NewJob, Next, ProgressRow, SignalRow, StepRow,
-    Unmet, Wait, WaitOn, WaitRow,
+    Attempt, AttemptEnd, EndRow, Failure, Holder, How, Job, KeyRow, KeyScope, NewJob, Next, ProgressRow, SignalRow,
+    StepRow, Unmet, Wait, WaitOn, WaitRow,
 };
 pub use refusal::Refusal;
 pub use retry::{Backoff, Limits, Policy, PolicyRow};

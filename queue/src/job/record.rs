@@ -125,6 +125,21 @@ pub enum WaitOn {
     TooLate {},
 }
 
+/// A job has ended: what forgets it after its time goes by these, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndRow {
+    /// Its number among all ends of the file.
+    pub id: i64,
+    /// The job.
+    pub job: JobId,
+    /// The state in which it ended.
+    pub state: State,
+    /// When, in steady time: a wall clock that is wrong for a moment forgets nothing.
+    pub at: Steady,
+    /// When its row says that it ended. If that says otherwise by now, the job was retried since.
+    pub finished_at: Wall,
+}
+
 text_enum! {
     /// What becomes of a job that waits for another one if that ends without a result: if it is cancelled,
     /// discarded or quarantined.

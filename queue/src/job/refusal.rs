@@ -13,6 +13,15 @@ pub enum Refusal {
         /// The number asked for.
         job: JobId,
     },
+    /// There was such a job. It has ended, and was forgotten after its time.
+    #[error(
+        "job {job} has ended, and its record was removed since: it is kept for as long as the retention of the queue's \
+         options says"
+    )]
+    Forgotten {
+        /// The job.
+        job: JobId,
+    },
     /// The lease shown is not the one that holds the job: an older one, or a made-up one.
     #[error("the lease on job {job} is stale: the job has been given away since, or the lease was never granted")]
     StaleLease {

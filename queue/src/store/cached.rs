@@ -6,8 +6,8 @@
 
 use super::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
-    StepRow, Token, WaitRow, Wall,
+    Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
+    Steady, StepRow, Token, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use std::collections::BTreeMap;
@@ -74,12 +74,20 @@ impl<S: Store> Store for Cached<S> {
         self.store.attempts(job).await
     }
 
+    async fn tokens(&mut self, job: JobId, most: usize) -> Result<Vec<Token>, StoreError> {
+        self.store.tokens(job, most).await
+    }
+
     async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
         self.store.failure(token).await
     }
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.store.key(kind, key).await
+    }
+
+    async fn keys_of(&mut self, job: JobId) -> Result<Vec<KeyRow>, StoreError> {
+        self.store.keys_of(job).await
     }
 
     async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
@@ -112,6 +120,14 @@ impl<S: Store> Store for Cached<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.store.waits(job).await
+    }
+
+    async fn is_awaited(&mut self, job: JobId) -> Result<bool, StoreError> {
+        self.store.is_awaited(job).await
+    }
+
+    async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
+        self.store.ends(after, most).await
     }
 
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::Options;
 use crate::job::{
-    Attempt, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow, RequestId,
-    ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, WaitRow, Wall,
+    Attempt, EndRow, Failure, Gate, Job, JobId, KeyRow, KeyScope, LimitRow, LogRow, Nonce, PauseRow, PolicyRow,
+    ProgressRow, RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, WaitRow,
+    Wall,
 };
 use crate::sql::{Rows as SqlRows, Statement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,7 @@ struct Rows {
     schedules: BTreeMap<Arc<str>, ScheduleRow>,
     slots: BTreeMap<Slot, SlotRow>,
     skips: BTreeMap<(Arc<str>, Wall), SkipRow>,
+    ends: BTreeMap<i64, EndRow>,
     requests: BTreeMap<RequestId, RequestRow>,
     requests_in_order: Vec<RequestId>,
 }
@@ -56,6 +58,7 @@ impl Default for Rows {
             next_job: 1,
             next_token: 1,
             next_signal: 1,
+            next_end: 1,
             nonce,
             openings: 0,
             first_opening: nonce,
@@ -77,6 +80,7 @@ impl Default for Rows {
             schedules: BTreeMap::new(),
             slots: BTreeMap::new(),
             skips: BTreeMap::new(),
+            ends: BTreeMap::new(),
             requests: BTreeMap::new(),
             requests_in_order: Vec::new(),
         }
@@ -115,12 +119,23 @@ impl Store for MemoryStore {
         Ok(self.rows().attempts.values().filter(|attempt| attempt.job == job).cloned().collect())
     }
 
+    async fn tokens(&mut self, job: JobId, most: usize) -> Result<Vec<Token>, StoreError> {
+        let rows = self.rows();
+        let of_job = rows.attempts.values().filter(|attempt| attempt.job == job);
+        Ok(of_job.map(|attempt| attempt.token).take(most).collect())
+    }
+
     async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
         Ok(self.rows().failures.get(&token).cloned())
     }
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         Ok(self.rows().keys.get(&(kind.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn keys_of(&mut self, job: JobId) -> Result<Vec<KeyRow>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.keys.values().filter(|row| row.job == job && row.scope != KeyScope::Forever).cloned().collect())
     }
 
     async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
@@ -156,6 +171,16 @@ impl Store for MemoryStore {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         Ok(self.rows().waits.iter().filter(|row| row.job == job).cloned().collect())
+    }
+
+    async fn is_awaited(&mut self, job: JobId) -> Result<bool, StoreError> {
+        let rows = self.rows();
+        let mut waiting = rows.waits.iter().filter(|row| row.on == job);
+        Ok(waiting.any(|row| rows.jobs.get(&row.job).is_some_and(|job| !job.state.is_terminal())))
+    }
+
+    async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
+        Ok(self.rows().ends.range(after.saturating_add(1)..).map(|(_, row)| *row).take(most).collect())
     }
 
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
@@ -279,11 +304,33 @@ impl Rows {
             Change::UpdateSchedule(row) => self.schedules.insert(row.name.clone(), row).is_some(),
             Change::DeleteSchedule { name } => self.schedules.remove(&name).is_some(),
             Change::InsertSlot(row) => self.slots.insert(row.slot.clone(), row).is_none(),
+            Change::ForgetSlots { schedule, before, most } => {
+                let of = self.slots.keys().filter(|slot| *slot.schedule == *schedule && slot.at < before);
+                for slot in of.take(most).cloned().collect::<Vec<_>>() {
+                    self.slots.remove(&slot);
+                }
+                true
+            }
             Change::InsertSkip(row) => self.skips.insert((row.schedule.clone(), row.first), row).is_none(),
             Change::UpdateSkip(row) => self.skips.insert((row.schedule.clone(), row.first), row).is_some(),
             Change::InsertPause(row) => self.pauses.insert(row.key(), row).is_none(),
             Change::UpdatePause(row) => self.pauses.insert(row.key(), row).is_some(),
             Change::DeletePause { gate, is_down } => self.pauses.remove(&(gate, is_down)).is_some(),
+            Change::InsertEnd(row) => self.ends.insert(row.id, row).is_none(),
+            Change::DeleteEnd { id } => self.ends.remove(&id).is_some(),
+            Change::DeleteAttempt { token } => {
+                self.failures.remove(&token);
+                self.logs.remove(&token);
+                self.attempts.remove(&token).is_some()
+            }
+            Change::DeleteJob { id } => {
+                self.steps.retain(|_, row| row.job != id);
+                self.progress.remove(&id);
+                self.waits.retain(|row| row.job != id);
+                self.signals.retain(|_, row| row.taken.as_ref().is_none_or(|(job, _)| *job != id));
+                self.keys.retain(|_, row| row.job != id || row.scope == KeyScope::Forever);
+                self.jobs.remove(&id).is_some()
+            }
             Change::InsertRequest(row) => {
                 self.requests_in_order.push(row.id);
                 self.requests.insert(row.id, row).is_none()

@@ -7,7 +7,7 @@ pub mod turso;
 
 use crate::Options;
 use crate::job::{
-    Attempt, Due, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow,
+    Attempt, Due, EndRow, Failure, Gate, Job, JobId, KeyRow, LimitRow, LogRow, Nonce, PauseRow, PolicyRow, ProgressRow,
     RequestId, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Token, Wait, WaitOn, WaitRow,
     Wall,
 };
@@ -47,11 +47,17 @@ pub trait Store: 'static {
     /// All attempts of a job, oldest first.
     fn attempts(&mut self, job: JobId) -> impl Future<Output = Result<Vec<Attempt>, StoreError>>;
 
+    /// The tokens of up to `most` attempts of a job, oldest first.
+    fn tokens(&mut self, job: JobId, most: usize) -> impl Future<Output = Result<Vec<Token>, StoreError>>;
+
     /// The failure that ended the attempt with this token.
     fn failure(&mut self, token: Token) -> impl Future<Output = Result<Option<Failure>, StoreError>>;
 
     /// An idempotency key.
     fn key(&mut self, kind: &str, key: &str) -> impl Future<Output = Result<Option<KeyRow>, StoreError>>;
+
+    /// The idempotency keys that stand for a job, those that stand for ever left out.
+    fn keys_of(&mut self, job: JobId) -> impl Future<Output = Result<Vec<KeyRow>, StoreError>>;
 
     /// A step of a job.
     fn step(&mut self, job: JobId, name: &str) -> impl Future<Output = Result<Option<StepRow>, StoreError>>;
@@ -77,6 +83,12 @@ pub trait Store: 'static {
 
     /// The jobs for which a job waits or has waited.
     fn waits(&mut self, job: JobId) -> impl Future<Output = Result<Vec<WaitRow>, StoreError>>;
+
+    /// Whether a job that is not terminal waits for this one, or has waited for it.
+    fn is_awaited(&mut self, job: JobId) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Up to `most` ends of jobs, by rising number, from behind `after`.
+    fn ends(&mut self, after: i64, most: usize) -> impl Future<Output = Result<Vec<EndRow>, StoreError>>;
 
     /// The job of a slot.
     fn slot(&mut self, slot: &Slot) -> impl Future<Output = Result<Option<SlotRow>, StoreError>>;
@@ -278,6 +290,8 @@ pub struct FileState {
     pub next_token: i64,
     /// The number of the next signal.
     pub next_signal: i64,
+    /// The number of the next end of a job.
+    pub next_end: i64,
     /// The exclusive opening that wrote last.
     pub nonce: Nonce,
     /// How often the file was opened.
@@ -361,6 +375,15 @@ pub enum Change {
     },
     /// A slot has its job.
     InsertSlot(SlotRow),
+    /// Forgets up to `most` of the oldest slots of a schedule, if they are of before `before`.
+    ForgetSlots {
+        /// Its name.
+        schedule: Arc<str>,
+        /// A time of the wall clock.
+        before: Wall,
+        /// How many at the most.
+        most: usize,
+    },
     /// Slots were passed over.
     InsertSkip(SkipRow),
     /// More slots after them were.
@@ -375,6 +398,24 @@ pub enum Change {
         gate: Gate,
         /// Whether because a service was down.
         is_down: bool,
+    },
+    /// A job has ended.
+    InsertEnd(EndRow),
+    /// An end of a job is forgotten.
+    DeleteEnd {
+        /// Its number.
+        id: i64,
+    },
+    /// An attempt is forgotten, with its failure and with what it said.
+    DeleteAttempt {
+        /// Its token.
+        token: Token,
+    },
+    /// A job is forgotten, with its steps, its progress, what it waited for, the signals that it took and the keys that stand
+    /// for it, those that stand for ever left out. Its attempts are forgotten before.
+    DeleteJob {
+        /// Its number.
+        id: JobId,
     },
     /// A remembered answer.
     InsertRequest(RequestRow),

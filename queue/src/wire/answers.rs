@@ -525,6 +525,7 @@ pub fn status_of(error: &CallError) -> StatusCode {
         CallError::Unknown { .. } => StatusCode::GATEWAY_TIMEOUT,
         CallError::Refused(refusal) => match refusal {
             Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
+            Refusal::Forgotten { .. } => StatusCode::GONE,
             Refusal::Limit { .. } | Refusal::Statement { .. } | Refusal::WaitsForItself { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

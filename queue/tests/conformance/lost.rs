@@ -3,8 +3,8 @@
 use crate::bench::block_on;
 use crate::host::HandHost;
 use outlive::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
-    StepRow, Token, WaitRow, Wall,
+    Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
+    Steady, StepRow, Token, WaitRow, Wall,
 };
 use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service};
 use outlive::sql::{Rows, Statement};
@@ -68,12 +68,20 @@ impl<S: Store> Store for Lossy<S> {
         self.answered.attempts(job).await
     }
 
+    async fn tokens(&mut self, job: JobId, most: usize) -> Result<Vec<Token>, StoreError> {
+        self.answered.tokens(job, most).await
+    }
+
     async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
         self.answered.failure(token).await
     }
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.answered.key(kind, key).await
+    }
+
+    async fn keys_of(&mut self, job: JobId) -> Result<Vec<KeyRow>, StoreError> {
+        self.answered.keys_of(job).await
     }
 
     async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
@@ -106,6 +114,14 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.answered.waits(job).await
+    }
+
+    async fn is_awaited(&mut self, job: JobId) -> Result<bool, StoreError> {
+        self.answered.is_awaited(job).await
+    }
+
+    async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
+        self.answered.ends(after, most).await
     }
 
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {

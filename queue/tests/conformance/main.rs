@@ -21,6 +21,7 @@ mod real_failures;
 mod reopening;
 mod requests;
 mod results;
+mod retention;
 mod schedules;
 mod second_chances;
 mod settled;

@@ -1,5 +1,6 @@
 //! I1: work exists independently of the worker.
 
+mod forgetting;
 mod slots;
 
 use super::facts::{is_decided_anew, may_recur, number_of};
@@ -27,6 +28,8 @@ pub const CHECKER: Checker = Checker {
         ("I1.g", "what was said to have changed nothing has changed nothing, and never does"),
         ("I1.h", "nothing is refused because the queue's own rows contradict each other"),
         ("I1.i", "each slot of a schedule has its job, or is recorded as skipped"),
+        ("I1.j", "what is forgotten had ended, and its time was over"),
+        ("I1.k", "what has ended is forgotten after its time, and all of it"),
     ],
     check,
 };
@@ -42,6 +45,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     report.expect("I1.f", true, || unreachable!("it holds"));
     enqueued(facts, rows, report);
     slots::check(evidence, facts, rows, report);
+    forgetting::check(evidence, facts, rows, report);
     once(facts, rows, report);
     internal(facts, report);
     ends(facts, rows, report);

@@ -5,6 +5,7 @@ use crate::checkers::Facts;
 use crate::drive::Evidence;
 use crate::event::Event;
 use crate::workload::{Act, Intent, Plan, Workload};
+use outlive::Retention;
 use outlive::job::explain::Doing;
 use outlive::job::{AttemptEnd, Backoff, CatchUp, How, Policy};
 use outlive::protocol::{CallError, Renewal, Reply};
@@ -66,8 +67,9 @@ const REASONS: [&str; 14] = [
     "line",
 ];
 /// All but `internal`, which would be a bug of ours.
-const REFUSALS: [&str; 16] = [
+const REFUSALS: [&str; 17] = [
     "unknown-job",
+    "forgotten",
     "stale-lease",
     "lease-expired",
     "attempt-ended",
@@ -166,6 +168,7 @@ fn features(plan: &Plan) -> Vec<(String, bool)> {
         ("schedules that skip", any_schedule(CatchUp::Skip)),
         ("schedules that have the latest", any_schedule(CatchUp::Latest)),
         ("schedules that have all", any_schedule(CatchUp::All)),
+        ("retention", plan.options.retention != Retention::FOREVER),
         ("deadlines", plan.intents.iter().any(|intent| intent.enqueue.max_age_ms.is_some())),
     ];
     flags.chain(others.map(|(name, on)| (name.to_owned(), on))).collect()

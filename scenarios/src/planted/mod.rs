@@ -111,6 +111,11 @@ pub trait Bug: Sync {
         page
     }
 
+    /// Whether a job is waited for, on its way out of the store.
+    fn is_awaited(&self, real: bool) -> bool {
+        real
+    }
+
     /// Options on their way into the engine.
     fn options(&self, options: Options) -> Options {
         options

@@ -2,7 +2,7 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::job::{
-    Attempt, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
+    Attempt, EndRow, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
     StepRow, Token, WaitRow, Wall,
 };
 use outlive::sql::{Rows, Statement};
@@ -61,6 +61,10 @@ impl<S: Store> Store for BuggyStore<S> {
         self.inner.attempts(job).await
     }
 
+    async fn tokens(&mut self, job: JobId, most: usize) -> Result<Vec<Token>, StoreError> {
+        self.inner.tokens(job, most).await
+    }
+
     async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
         self.inner.failure(token).await
     }
@@ -68,6 +72,10 @@ impl<S: Store> Store for BuggyStore<S> {
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         let row = self.inner.key(kind, key).await?;
         Ok(chosen().map_or(row.clone(), |bug| bug.key(&self.memory, kind, key, row)))
+    }
+
+    async fn keys_of(&mut self, job: JobId) -> Result<Vec<KeyRow>, StoreError> {
+        self.inner.keys_of(job).await
     }
 
     async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
@@ -100,6 +108,15 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn waits(&mut self, job: JobId) -> Result<Vec<WaitRow>, StoreError> {
         self.inner.waits(job).await
+    }
+
+    async fn is_awaited(&mut self, job: JobId) -> Result<bool, StoreError> {
+        let is_awaited = self.inner.is_awaited(job).await?;
+        Ok(chosen().map_or(is_awaited, |bug| bug.is_awaited(is_awaited)))
+    }
+
+    async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
+        self.inner.ends(after, most).await
     }
 
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {

@@ -8,9 +8,9 @@ use crate::scn::{
 use crate::workload::{
     Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting, WorkerPlan,
 };
-use outlive::Options;
 use outlive::job::{self, Backoff, Policy, Rate, Wall};
 use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
+use outlive::{Options, Retention};
 use outlive_sim::{Action as FaultAction, Fault, MachineId, Trigger};
 use std::time::Duration;
 
@@ -259,6 +259,7 @@ impl Cast {
                 WorldItem::Lease { lease: chosen } => lease = *chosen,
                 WorldItem::Concurrency { jobs } => concurrency = jobs.iter().map(|jobs| count(jobs) as usize).collect(),
                 WorldItem::Checkpoint { frames } => plan.options.checkpoint_frames = count(frames),
+                WorldItem::Keep { state, kept } => *state.kept(&mut plan.options.retention) = Some(*kept),
                 WorldItem::Page { bytes } => plan.options.page_bytes = count(bytes) as u32,
                 WorldItem::Sync { takes } => plan.sync_latency = *takes,
                 WorldItem::Downtime { lasting } => plan.downtime = *lasting,
@@ -373,7 +374,7 @@ impl Cast {
             limits: Vec::new(),
             policies: Vec::new(),
             schedules: Vec::new(),
-            options: Options { reserve_bytes: 256 << 10, ..Options::default() },
+            options: Options { reserve_bytes: 256 << 10, retention: Retention::FOREVER, ..Options::default() },
             intents: Vec::new(),
             queues: Vec::new(),
             workers: Vec::new(),

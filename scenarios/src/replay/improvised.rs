@@ -7,7 +7,7 @@ use super::cast::Cast;
 use super::fault::line_of;
 use crate::scn::{
     Anchor, AttemptScript, Block, CatchUpWord, Expectation, Invariant, Job, JobName, JobOption, KeyFor, Name, Number,
-    Payload, Rest, RhythmWord, Scenario, Step, Times, Turn, Unmet, World, WorldItem,
+    Outcome, Payload, Rest, RhythmWord, Scenario, Step, Times, Turn, Unmet, World, WorldItem,
 };
 use crate::workload::{Act, Intent, Plan, SchedulePlan, Script, WorkerPlan};
 use outlive::job::{self, Backoff, Policy, Rate};
@@ -112,6 +112,11 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.features.rivals, WorldItem::Rivals {});
     let limits = &plan.options.limits;
     add(true, WorldItem::Checkpoint { frames: count(plan.options.checkpoint_frames as usize) });
+    for state in Outcome::ALL {
+        if let Some(kept) = *state.kept(&mut plan.options.retention.clone()) {
+            add(true, WorldItem::Keep { state, kept });
+        }
+    }
     add(true, WorldItem::Page { bytes: count(plan.options.page_bytes as usize) });
     add(plan.sync_latency > Duration::ZERO, WorldItem::Sync { takes: plan.sync_latency });
     add(true, WorldItem::Downtime { lasting: plan.downtime });

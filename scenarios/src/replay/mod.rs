@@ -22,6 +22,7 @@ pub use improvised::scenario_of;
 
 pub use files::{Files, REGRESSIONS, all_files, read};
 
+use crate::archive::Archive;
 use crate::checkers::Violation;
 use crate::drive::{Evidence, Watch, live};
 use crate::event::Recorder;
@@ -222,6 +223,7 @@ impl Play {
         let Self { director, stage, nemesis, program, .. } = &self;
         program.world.spawn(stage.clone().raise(self.script.clone())).detach();
         let clock = self.watch();
+        let (archive, looking) = Archive::begin(&program.world, &program.plan);
         // Each block has its time, and a file whose moment does not come is stale.
         let mut since = (0, true_time());
         while !director.is_done() && true_time() < since.1 + settle {
@@ -239,7 +241,9 @@ impl Play {
         let ended = true_time();
         let seen = Seen::of(&program.world, nemesis);
         stage.strike();
-        let evidence = Evidence::gather(program, nemesis, stage.rows(), seen, (calm_since, ended));
+        let rows = stage.rows().map(|rows| archive.complete(rows));
+        drop(looking);
+        let evidence = Evidence::gather(program, nemesis, rows, seen, (calm_since, ended));
         self.conclude(evidence, Vec::new())
     }
 

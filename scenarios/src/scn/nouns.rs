@@ -4,8 +4,10 @@ use super::cursor::{Cursor, Read};
 use super::error::Expected;
 use super::grammar::{Noun, Piece, canonical, nouns};
 use crate::{checkers, coverage};
-use outlive::job::CatchUp;
+use outlive::Retention;
+use outlive::job::{CatchUp, State};
 use outlive_sim::{OperationKind, Survivors};
+use std::time::Duration;
 
 nouns! {
     /// Why a job waits, as `explain` says it.
@@ -58,6 +60,8 @@ nouns! {
     pub enum Rejection ("a reason of a refusal", "REFUSAL") {
         /// There is no such job.
         UnknownJob = "unknown-job",
+        /// The job has ended, and was forgotten after its time.
+        Forgotten = "forgotten",
         /// The lease is an older one, or was never granted.
         StaleLease = "stale-lease",
         /// The lease was the latest, and its time has passed.
@@ -188,6 +192,22 @@ impl CatchUpWord {
             Self::Latest => CatchUp::Latest,
             Self::All => CatchUp::All,
         }
+    }
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Completed, Self::Discarded, Self::Cancelled, Self::Quarantined];
+
+    /// For how long jobs that ended so are kept.
+    pub fn kept(self, retention: &mut Retention) -> &mut Option<Duration> {
+        let state = match self {
+            Self::Completed => State::Completed,
+            Self::Discarded => State::Discarded,
+            Self::Cancelled => State::Cancelled,
+            Self::Quarantined => State::Quarantined,
+        };
+        retention.kept_mut(state).expect("jobs end in it")
     }
 }
 

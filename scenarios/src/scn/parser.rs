@@ -10,7 +10,7 @@ use super::nouns::Invariant;
 use super::phrases::{Action, Anchor, Expectation, JobOption, Lapse, Rest, WorldItem, reserved};
 use super::pieces::{Name, Nth, Process, Quote};
 use super::scenario::{Block, Job, Scenario, Step, World};
-use outlive::limits::{LEASE_MAX, LEASE_MIN, RATE_PERIOD_MAX};
+use outlive::limits::{LEASE_MAX, LEASE_MIN, RATE_PERIOD_MAX, RETENTION_MIN};
 use std::time::Duration;
 
 /// Workers and spares that a file may have.
@@ -408,6 +408,9 @@ fn check_world(line: &Line<'_>, items: &[(usize, WorldItem)]) -> Result<(), Box<
             }
             WorldItem::Lease { lease } if !(LEASE_MIN..=LEASE_MAX).contains(lease) => {
                 "a lease is from 100ms to 24h".into()
+            }
+            WorldItem::Keep { kept, .. } if *kept < RETENTION_MIN => {
+                "what has ended is kept for 1s at the least".into()
             }
             WorldItem::Timeout { longest: time, .. }
             | WorldItem::MaxAge { age: time, .. }

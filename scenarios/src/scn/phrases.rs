@@ -28,6 +28,8 @@ phrases! {
         Concurrency: "concurrency" (jobs: Vec<Number<1, 1_000>>);
         /// The length of the write-ahead log at which it is checkpointed.
         Checkpoint: "checkpoint" (frames: Number<4, 1_000_000>) "frames";
+        /// For how long jobs that ended in a state are kept.
+        Keep: "keep" (state: Outcome) (kept: Duration);
         /// The size of the store's pages.
         Page: "page" (bytes: Number<512, 65_536>) "bytes";
         /// What a sync takes at the least.

@@ -7,7 +7,7 @@ use super::pieces::{
     AnyOr, ClientName, Effect, JobName, Jump, MomentName, Name, Nth, Number, Process, Quote, WorkerName,
 };
 use super::scenario::{Block, Job, Scenario, Step, World};
-use outlive::limits::{LEASE_MAX, LEASE_MIN, RATE_PERIOD_MAX};
+use outlive::limits::{LEASE_MAX, LEASE_MIN, RATE_PERIOD_MAX, RETENTION_MIN};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::time::Duration;
@@ -152,6 +152,7 @@ impl Sample for World {
                 WorldItem::Rate { jobs, burst, period, .. } => {
                     burst.get() <= jobs.get() && (Duration::from_millis(1)..=RATE_PERIOD_MAX).contains(period)
                 }
+                WorldItem::Keep { kept, .. } => *kept >= RETENTION_MIN,
                 WorldItem::Timeout { longest: time, .. }
                 | WorldItem::MaxAge { age: time, .. }
                 | WorldItem::FixedBackoff { rest: time, .. } => !time.is_zero(),

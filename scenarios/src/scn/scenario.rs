@@ -90,17 +90,20 @@ impl WorldItem {
         )
     }
 
-    /// The queue, the kind or the schedule that it is about, if it is about one.
-    fn about(&self) -> Option<&Name> {
+    /// The queue, the kind, the schedule or the state that it is about, if it is about one.
+    fn about(&self) -> Option<String> {
         match self {
-            Self::AtOnce { queue, .. } | Self::AtOncePerKey { queue, .. } | Self::Rate { queue, .. } => Some(queue),
+            Self::AtOnce { queue, .. } | Self::AtOncePerKey { queue, .. } | Self::Rate { queue, .. } => {
+                Some(queue.to_string())
+            }
             Self::Timeout { kind, .. }
             | Self::MaxAge { kind, .. }
             | Self::MaxAttempts { kind, .. }
             | Self::KindCrashes { kind, .. }
             | Self::FixedBackoff { kind, .. }
-            | Self::KindBackoff { kind, .. } => Some(kind),
-            Self::Schedule { name, .. } => Some(name),
+            | Self::KindBackoff { kind, .. } => Some(kind.to_string()),
+            Self::Schedule { name, .. } => Some(name.to_string()),
+            Self::Keep { state, .. } => Some(state.to_string()),
             _ => None,
         }
     }

@@ -458,7 +458,10 @@ impl<H: Host> Actor<H> {
                     && matches!(explanation.doing, Doing::Finished { .. })
                 {
                     self.outside.saw_terminal(job);
-                } else if matches!(answer, Err(CallError::Refused(Refusal::UnknownJob { .. }))) {
+                } else if matches!(
+                    answer,
+                    Err(CallError::Refused(Refusal::UnknownJob { .. } | Refusal::Forgotten { .. }))
+                ) {
                     // What a disk has lost never ends.
                     self.outside.saw_terminal(job);
                 }

@@ -7,9 +7,9 @@ use super::faults;
 use super::profile::Profile;
 use super::schedules::SchedulePlan;
 use super::setting::{Setting, Workload};
-use outlive::Options;
 use outlive::job::{Backoff, Limits, Policy, Rate, Unmet};
 use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
+use outlive::{Options, Retention};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -360,6 +360,9 @@ impl Plan {
         if fork.fork("schedules").chance(0.3) {
             plan.schedules = SchedulePlan::draw(fork.fork("schedule"));
         }
+        if profile == Profile::Legal && fork.fork("retention").chance(0.3) {
+            plan.options.retention = retention(&mut fork.fork("kept").rng());
+        }
         plan.features.retries = fork.fork("retries").chance(0.3);
         plan.features.mischief = fork.fork("mischief").chance(0.3);
         plan.features.pauses = fork.fork("pauses").chance(0.3);
@@ -420,8 +423,15 @@ fn options(rng: &mut Rng) -> Options {
         // Small pages split often.
         page_bytes: *rng.pick(&[512, 1_024, 1_024, 1_024, 2_048, 4_096]),
         reserve_bytes: 256 << 10,
+        retention: Retention::FOREVER,
         ..Options::default()
     }
+}
+
+/// For how long what has ended is kept: long enough that whoever looks at the file now and then finds it there.
+fn retention(rng: &mut Rng) -> Retention {
+    let mut kept = || rng.chance(0.8).then(|| Duration::from_millis(rng.between(8_000..=24_000)));
+    Retention { completed: kept(), cancelled: kept(), discarded: kept(), quarantined: kept() }
 }
 
 fn intent(number: u64, features: &Features, fork: Fork) -> Intent {

@@ -2,7 +2,7 @@
 //!
 //! Source of the offsets: "Database File Format", sqlite.org/fileformat.html, section 1.3.
 
-use super::schema::{APPLICATION_ID, FORMAT, FORMAT_WITH_SUMS};
+use super::schema::{APPLICATION_ID, FORMAT_WITH_SUMS, has_sums};
 use super::sums::{SUM_BYTES, Sums};
 use super::wal::Log;
 use crate::host::DiskFile;
@@ -47,8 +47,8 @@ pub fn check(
         return Err(OpenError::Newer { path: path_text, found: format, known: FORMAT_WITH_SUMS });
     }
     let sums = match (format, header[20]) {
-        (FORMAT_WITH_SUMS, SUM_BYTES) => Sums::InEachPage,
-        (..=FORMAT, 0) => Sums::Absent,
+        (1.., SUM_BYTES) if has_sums(format) => Sums::InEachPage,
+        (1.., 0) if !has_sums(format) => Sums::Absent,
         (_, reserved) => {
             return damaged(format!(
                 "its header says format {format} and {reserved} reserved bytes a page, which do not go together"

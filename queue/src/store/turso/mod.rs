@@ -10,6 +10,7 @@ mod dialect;
 mod io;
 mod judge;
 mod lock;
+mod migrate;
 mod open;
 mod programs;
 mod rows;

@@ -5,6 +5,7 @@ use super::create::create;
 use super::database::Database;
 use super::judge::Panics;
 use super::lock::{Lock, io_error, lock_database};
+use super::migrate::migrate;
 use super::store::TursoStore;
 use super::tail::LostTail;
 use super::wal::{Log, directory};
@@ -78,8 +79,12 @@ impl<H: Host> Storage for TursoStorage<H> {
             path: path.display().to_string(),
             why: "its path is not UTF-8".into(),
         })?;
-        let database = Database::open(host.clone(), text, sums, self.panics.clone()).await;
-        let database = database.map_err(|error| match error {
+        let opened = async {
+            let mut database = Database::open(host.clone(), text, sums, self.panics.clone()).await?;
+            migrate(&mut database).await?;
+            Ok(database)
+        };
+        let database = opened.await.map_err(|error| match error {
             StoreError::Damaged { path, found } => OpenError::Damaged { path, found },
             error => OpenError::Store { path: path.display().to_string(), error },
         })?;

@@ -1,9 +1,9 @@
 //! Rows of the tables to and from values. A row that does not read back is damage, and said so.
 
 use crate::job::{
-    Attempt, AttemptEnd, CatchUp, Due, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow, LogLine,
-    LogRow, NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, ScheduleRow, SignalRow,
-    SkipRow, Slot, SlotRow, State, Steady, StepRow, Template, Token, Wait, WaitOn, WaitRow, Wall,
+    Attempt, AttemptEnd, CatchUp, Due, EndRow, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow,
+    LogLine, LogRow, NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, ScheduleRow,
+    SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Template, Token, Wait, WaitOn, WaitRow, Wall,
 };
 use crate::store::{FileState, Listed, Live, RequestRow};
 use std::sync::Arc;
@@ -89,6 +89,7 @@ impl<'a> Columns<'a> {
             next_job: self.integer()?,
             next_token: self.integer()?,
             next_signal: self.integer()?,
+            next_end: self.integer()?,
             nonce: self.word(|text| text.parse().ok())?,
             openings: self.integer()?,
             first_opening: self.word(|text| text.parse().ok())?,
@@ -264,6 +265,16 @@ impl<'a> Columns<'a> {
         })
     }
 
+    pub fn end(mut self) -> Result<EndRow, Wrong> {
+        Ok(EndRow {
+            id: self.integer()?,
+            job: JobId(self.integer()?),
+            state: self.word(State::parse)?,
+            at: Steady(self.integer()?),
+            finished_at: Wall(self.integer()?),
+        })
+    }
+
     pub fn signal(mut self) -> Result<SignalRow, Wrong> {
         Ok(SignalRow {
             id: self.integer()?,
@@ -393,17 +404,28 @@ fn count(value: u32) -> Value {
     integer(i64::from(value))
 }
 
-pub fn state(state: &FileState) -> [Value; 7] {
-    let FileState { steady, next_job, next_token, next_signal, nonce, openings, first_opening } = state;
+pub fn state(state: &FileState) -> [Value; 8] {
+    let FileState { steady, next_job, next_token, next_signal, next_end, nonce, openings, first_opening } = state;
     [
         integer(steady.0),
         integer(*next_job),
         integer(*next_token),
         integer(*next_signal),
+        integer(*next_end),
         text(&nonce.to_string()),
         integer(*openings),
         text(&first_opening.to_string()),
     ]
+}
+
+/// How many at the most.
+pub fn most(most: usize) -> Value {
+    integer(i64::try_from(most).unwrap_or(i64::MAX))
+}
+
+pub fn end(row: &EndRow) -> [Value; 5] {
+    let EndRow { id, job, state, at, finished_at } = row;
+    [integer(*id), integer(job.0), text(state.as_str()), integer(at.0), integer(finished_at.0)]
 }
 
 pub fn new_job(job: &Job) -> [Value; 27] {

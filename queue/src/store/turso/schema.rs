@@ -8,12 +8,34 @@ pub const APPLICATION_ID: i64 = 0x4f75_746c;
 /// What the names of the queue's tables and indexes begin with. All others are the caller's.
 pub const RESERVED: &str = "outlive_";
 
-/// The format of the tables; it stands in the header's user version.
-pub const FORMAT: i64 = 1;
+/// The format of the tables; it stands in the header's user version. What led here is in [`MIGRATIONS`].
+pub const FORMAT: i64 = 3;
 
 /// The same tables in pages that have a checksum each. Its own number, so that a version that knows nothing of
-/// checksums does not write pages without.
-pub const FORMAT_WITH_SUMS: i64 = 2;
+/// checksums does not write pages without: even ones have them, odd ones have not.
+pub const FORMAT_WITH_SUMS: i64 = FORMAT + 1;
+
+/// Whether the pages of files of this format have checksums.
+pub const fn has_sums(format: i64) -> bool {
+    format % 2 == 0
+}
+
+/// For each earlier format, in their order, what makes the next one of it; with checksums and without it is the same. What is
+/// written here once is never changed: files of that format are out there.
+pub const MIGRATIONS: &[(i64, &[&str])] = &[(
+    1,
+    &[
+        "ALTER TABLE outlive_state ADD COLUMN next_end INTEGER NOT NULL DEFAULT 1",
+        ENDS_TABLE,
+        KEYS_BY_JOB,
+        SIGNALS_BY_JOB,
+        WAITS_BY_OTHER,
+        // Their time begins now: when they ended in steady time was not written down.
+        "INSERT INTO outlive_ends SELECT id, id, state, (SELECT steady_ms FROM outlive_state), finished_at_ms \
+            FROM outlive_jobs WHERE finished_at_ms IS NOT NULL",
+        "UPDATE outlive_state SET next_end = next_job",
+    ],
+)];
 
 /// What a new file is made of, a statement each.
 ///
@@ -30,7 +52,8 @@ pub const TABLES: &[&str] = &[
         next_signal INTEGER NOT NULL,
         nonce TEXT NOT NULL,
         openings INTEGER NOT NULL,
-        first_opening TEXT NOT NULL
+        first_opening TEXT NOT NULL,
+        next_end INTEGER NOT NULL DEFAULT 1
     ) STRICT",
     "CREATE TABLE outlive_jobs (
         id INTEGER PRIMARY KEY,
@@ -105,6 +128,7 @@ pub const TABLES: &[&str] = &[
         until_wall_ms INTEGER,
         PRIMARY KEY (kind, key)
     ) STRICT",
+    KEYS_BY_JOB,
     "CREATE TABLE outlive_steps (
         job INTEGER NOT NULL,
         name TEXT NOT NULL,
@@ -139,12 +163,15 @@ pub const TABLES: &[&str] = &[
     ) STRICT",
     "CREATE INDEX outlive_signals_untaken ON outlive_signals (name, id) WHERE job IS NULL",
     "CREATE INDEX outlive_signals_by_key ON outlive_signals (name, key) WHERE key IS NOT NULL",
+    SIGNALS_BY_JOB,
     "CREATE TABLE outlive_waits (
         job INTEGER NOT NULL,
         step TEXT NOT NULL,
         on_job INTEGER NOT NULL,
         PRIMARY KEY (job, step, on_job)
     ) STRICT",
+    WAITS_BY_OTHER,
+    ENDS_TABLE,
     "CREATE TABLE outlive_limits (
         queue TEXT PRIMARY KEY,
         at_once INTEGER,
@@ -204,15 +231,27 @@ pub const TABLES: &[&str] = &[
         digest INTEGER NOT NULL,
         answer TEXT NOT NULL
     ) STRICT",
-    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, 1, '0000000000000000', 0, '0000000000000000')",
+    "INSERT INTO outlive_state VALUES (1, 0, 1, 1, 1, '0000000000000000', 0, '0000000000000000', 1)",
 ];
+
+const ENDS_TABLE: &str = "CREATE TABLE outlive_ends (
+        id INTEGER PRIMARY KEY,
+        job INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        at_steady_ms INTEGER NOT NULL,
+        finished_at_ms INTEGER NOT NULL
+    ) STRICT";
+// What stands for ever is left out: most keys do, and none of them is looked for by its job.
+const KEYS_BY_JOB: &str = "CREATE INDEX outlive_keys_by_job ON outlive_keys (job) WHERE scope <> 'forever'";
+const SIGNALS_BY_JOB: &str = "CREATE INDEX outlive_signals_by_job ON outlive_signals (job) WHERE job IS NOT NULL";
+const WAITS_BY_OTHER: &str = "CREATE INDEX outlive_waits_by_other ON outlive_waits (on_job)";
 
 pub const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 pub const STATE: &str =
-    "SELECT steady_ms, next_job, next_token, next_signal, nonce, openings, first_opening FROM outlive_state";
+    "SELECT steady_ms, next_job, next_token, next_signal, next_end, nonce, openings, first_opening FROM outlive_state";
 pub const PUT_STATE: &str = "UPDATE outlive_state SET steady_ms = ?1, next_job = ?2, next_token = ?3, next_signal = ?4, \
-    nonce = ?5, openings = ?6, first_opening = ?7";
+    next_end = ?5, nonce = ?6, openings = ?7, first_opening = ?8";
 
 // All columns in their order above: to prepare named ones takes time by the square of their number.
 pub const JOB: &str = "SELECT * FROM outlive_jobs WHERE id = ?1";
@@ -260,6 +299,30 @@ pub const INSERT_ATTEMPT: &str = "INSERT INTO outlive_attempts (token, job, numb
 pub const UPDATE_ATTEMPT: &str = "UPDATE outlive_attempts SET started_at_ms = ?2, expires_steady_ms = ?3, ended_at_ms = ?4, \
     ended = ?5, overdue_steady_ms = ?6 WHERE token = ?1";
 
+pub const TOKENS: &str = "SELECT token FROM outlive_attempts WHERE job = ?1 ORDER BY token LIMIT ?2";
+/// An attempt, its failure, and what it said.
+pub const DELETE_ATTEMPT: [&str; 3] = [
+    "DELETE FROM outlive_failures WHERE token = ?1",
+    "DELETE FROM outlive_logs WHERE token = ?1",
+    "DELETE FROM outlive_attempts WHERE token = ?1",
+];
+/// A job, and all that is of it alone, its attempts left out.
+// A literal in the condition, or the partial index is not used.
+pub const DELETE_JOB: [&str; 6] = [
+    "DELETE FROM outlive_steps WHERE job = ?1",
+    "DELETE FROM outlive_progress WHERE job = ?1",
+    "DELETE FROM outlive_waits WHERE job = ?1",
+    "DELETE FROM outlive_signals WHERE job IS NOT NULL AND job = ?1",
+    "DELETE FROM outlive_keys WHERE scope <> 'forever' AND job = ?1",
+    "DELETE FROM outlive_jobs WHERE id = ?1",
+];
+
+pub const ENDS: &str = "SELECT id, job, state, at_steady_ms, finished_at_ms FROM outlive_ends WHERE id > ?1 \
+    ORDER BY id LIMIT ?2";
+pub const INSERT_END: &str =
+    "INSERT INTO outlive_ends (id, job, state, at_steady_ms, finished_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub const DELETE_END: &str = "DELETE FROM outlive_ends WHERE id = ?1";
+
 pub const FAILURE: &str = "SELECT token, job, attempt, at_ms, how, message, causes, retryable, decision, \
     due_steady_ms, due_wall_ms FROM outlive_failures WHERE token = ?1";
 pub const INSERT_FAILURE: &str = "INSERT INTO outlive_failures (token, job, attempt, at_ms, how, message, causes, retryable, \
@@ -271,6 +334,9 @@ pub const INSERT_KEY: &str = "INSERT INTO outlive_keys (kind, key, job, payload_
     until_wall_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub const UPDATE_KEY: &str = "UPDATE outlive_keys SET job = ?3, payload_hash = ?4, scope = ?5, until_steady_ms = ?6, \
     until_wall_ms = ?7 WHERE kind = ?1 AND key = ?2";
+
+pub const KEYS_OF: &str = "SELECT kind, key, job, payload_hash, scope, until_steady_ms, until_wall_ms FROM outlive_keys \
+    WHERE scope <> 'forever' AND job = ?1";
 
 pub const STEP: &str = "SELECT job, name, result, attempt, at_ms FROM outlive_steps WHERE job = ?1 AND name = ?2";
 pub const STEPS: &str = "SELECT job, name, result, attempt, at_ms FROM outlive_steps WHERE job = ?1";
@@ -299,6 +365,8 @@ pub const INSERT_SIGNAL: &str = "INSERT INTO outlive_signals (id, name, key, pay
 pub const UPDATE_SIGNAL: &str = "UPDATE outlive_signals SET job = ?2, step = ?3 WHERE id = ?1";
 
 pub const WAITS: &str = "SELECT job, step, on_job FROM outlive_waits WHERE job = ?1";
+pub const AWAITED: &str = "SELECT 1 FROM outlive_waits JOIN outlive_jobs ON outlive_jobs.id = outlive_waits.job \
+    WHERE outlive_waits.on_job = ?1 AND outlive_jobs.finished_at_ms IS NULL LIMIT 1";
 pub const INSERT_WAIT: &str = "INSERT INTO outlive_waits (job, step, on_job) VALUES (?1, ?2, ?3)";
 
 pub const LIMITS: &str = "SELECT queue, at_once, at_once_per_key, rate_jobs, rate_per_ms, rate_burst, full_at_steady_ns \
@@ -328,6 +396,9 @@ pub const SLOT: &str = "SELECT schedule, slot_ms, job FROM outlive_slots WHERE s
 pub const SLOTS: &str =
     "SELECT schedule, slot_ms, job FROM outlive_slots WHERE schedule = ?1 ORDER BY slot_ms DESC LIMIT ?2";
 pub const INSERT_SLOT: &str = "INSERT INTO outlive_slots (schedule, slot_ms, job) VALUES (?1, ?2, ?3)";
+pub const OLD_SLOTS: &str =
+    "SELECT slot_ms FROM outlive_slots WHERE schedule = ?1 AND slot_ms < ?2 ORDER BY slot_ms LIMIT ?3";
+pub const FORGET_SLOT: &str = "DELETE FROM outlive_slots WHERE schedule = ?1 AND slot_ms = ?2";
 pub const SKIP: &str = "SELECT schedule, first_ms, last_ms FROM outlive_skips WHERE schedule = ?1 AND first_ms = ?2";
 pub const SKIPS: &str =
     "SELECT schedule, first_ms, last_ms FROM outlive_skips WHERE schedule = ?1 ORDER BY first_ms DESC LIMIT ?2";

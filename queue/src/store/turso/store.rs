@@ -5,8 +5,8 @@ use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use crate::host::{Disk, Host};
 use crate::job::{
-    Attempt, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
-    StepRow, Token, WaitRow, Wall,
+    Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
+    Steady, StepRow, Token, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
 use crate::store::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
@@ -98,6 +98,14 @@ impl<H: Host> TursoStore<H> {
             Change::UpdateSchedule(row) => database.execute(sql::UPDATE_SCHEDULE, rows::schedule(&row)).await,
             Change::DeleteSchedule { name } => database.execute(sql::DELETE_SCHEDULE, [rows::text(&name)]).await,
             Change::InsertSlot(row) => database.execute(sql::INSERT_SLOT, rows::slot(&row)).await,
+            Change::ForgetSlots { schedule, before, most } => {
+                let parameters = [rows::text(&schedule), rows::integer(before.0), rows::most(most)];
+                let old = self.all(sql::OLD_SLOTS, parameters, |mut row| row.integer()).await?;
+                for at in old {
+                    self.database.execute(sql::FORGET_SLOT, [rows::text(&schedule), rows::integer(at)]).await?;
+                }
+                Ok(())
+            }
             Change::InsertSkip(row) => database.execute(sql::INSERT_SKIP, rows::skip(&row)).await,
             Change::UpdateSkip(row) => database.execute(sql::UPDATE_SKIP, rows::skip(&row)).await,
             Change::InsertPause(row) => database.execute(sql::INSERT_PAUSE, rows::pause(&row)).await,
@@ -105,11 +113,25 @@ impl<H: Host> TursoStore<H> {
             Change::DeletePause { gate, is_down } => {
                 database.execute(sql::DELETE_PAUSE, rows::pause_key(&gate, is_down)).await
             }
+            Change::InsertEnd(row) => database.execute(sql::INSERT_END, rows::end(&row)).await,
+            Change::DeleteEnd { id } => database.execute(sql::DELETE_END, [rows::integer(id)]).await,
+            Change::DeleteAttempt { token } => {
+                for statement in sql::DELETE_ATTEMPT {
+                    database.execute(statement, [rows::integer(token.0)]).await?;
+                }
+                Ok(())
+            }
+            Change::DeleteJob { id } => {
+                for statement in sql::DELETE_JOB {
+                    database.execute(statement, [rows::integer(id.0)]).await?;
+                }
+                Ok(())
+            }
             Change::InsertRequest(row) => database.execute(sql::INSERT_REQUEST, rows::request(&row)).await,
             Change::ForgetRequests { before, most } => {
-                let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
                 let oldest =
-                    self.all(sql::OLDEST_REQUESTS, [most], |mut row| Ok((row.integer()?, row.integer()?))).await?;
+                    self.all(sql::OLDEST_REQUESTS, [rows::most(most)], |mut row| Ok((row.integer()?, row.integer()?)));
+                let oldest = oldest.await?;
                 for (rowid, _) in oldest.into_iter().take_while(|(_, at)| *at < before.0) {
                     self.database.execute(sql::FORGET_REQUEST, [rows::integer(rowid)]).await?;
                 }
@@ -147,12 +169,21 @@ impl<H: Host> Store for TursoStore<H> {
         self.all(sql::ATTEMPTS, [rows::integer(job.0)], |row| row.attempt()).await
     }
 
+    async fn tokens(&mut self, job: JobId, most: usize) -> Result<Vec<Token>, StoreError> {
+        let parameters = [rows::integer(job.0), rows::most(most)];
+        self.all(sql::TOKENS, parameters, |mut row| row.integer().map(Token)).await
+    }
+
     async fn failure(&mut self, token: Token) -> Result<Option<Failure>, StoreError> {
         self.first(sql::FAILURE, [rows::integer(token.0)], |row| row.failure()).await
     }
 
     async fn key(&mut self, kind: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.first(sql::KEY, [rows::text(kind), rows::text(key)], |row| row.key()).await
+    }
+
+    async fn keys_of(&mut self, job: JobId) -> Result<Vec<KeyRow>, StoreError> {
+        self.all(sql::KEYS_OF, [rows::integer(job.0)], |row| row.key()).await
     }
 
     async fn step(&mut self, job: JobId, name: &str) -> Result<Option<StepRow>, StoreError> {
@@ -188,12 +219,21 @@ impl<H: Host> Store for TursoStore<H> {
         self.all(sql::WAITS, [rows::integer(job.0)], |row| row.wait()).await
     }
 
+    async fn is_awaited(&mut self, job: JobId) -> Result<bool, StoreError> {
+        let found = self.first(sql::AWAITED, [rows::integer(job.0)], |mut row| row.integer()).await?;
+        Ok(found.is_some())
+    }
+
+    async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
+        self.all(sql::ENDS, [rows::integer(after), rows::most(most)], |row| row.end()).await
+    }
+
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
         self.first(sql::SLOT, rows::slot_key(slot), |row| row.slot()).await
     }
 
     async fn slots(&mut self, schedule: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
-        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        let most = rows::most(most);
         self.all(sql::SLOTS, [rows::text(schedule), most], |row| row.slot()).await
     }
 
@@ -202,7 +242,7 @@ impl<H: Host> Store for TursoStore<H> {
     }
 
     async fn skips(&mut self, schedule: &str, most: usize) -> Result<Vec<SkipRow>, StoreError> {
-        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        let most = rows::most(most);
         self.all(sql::SKIPS, [rows::text(schedule), most], |row| row.skip()).await
     }
 
@@ -228,12 +268,12 @@ impl<H: Host> Store for TursoStore<H> {
     }
 
     async fn live(&mut self, after: JobId, most: usize) -> Result<Vec<Live>, StoreError> {
-        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        let most = rows::most(most);
         self.all(sql::LIVE, [rows::integer(after.0), most], |row| row.live()).await
     }
 
     async fn list(&mut self, state: State, after: JobId, most: usize) -> Result<Vec<Listed>, StoreError> {
-        let most = rows::integer(i64::try_from(most).unwrap_or(i64::MAX));
+        let most = rows::most(most);
         self.all(sql::list(state), [rows::integer(after.0), most], |row| row.listed()).await
     }
 

@@ -2,6 +2,7 @@
 
 use crate::checkers::{Facts, Finding, Report};
 use crate::drive::Evidence;
+use crate::image::Rows;
 use outlive::job::State;
 use outlive::protocol::{Bulk, Reply, Request};
 use outlive_sim::WALL_START;
@@ -44,15 +45,16 @@ pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
             Finding::new("retry lost", format!("{retried} jobs were said to be retried, and no row says so"))
         });
     }
-    listed(facts, report);
+    listed(facts, rows, report);
 }
 
-/// What had surely been discarded before somebody asked for a list, and was never retried, is in it.
-fn listed(facts: &Facts, report: &mut Report) {
+/// What had surely been discarded before somebody asked for a list, and was neither retried nor forgotten, is in it.
+fn listed(facts: &Facts, rows: &Rows, report: &mut Report) {
     let mut discarded: BTreeMap<i64, Duration> = BTreeMap::new();
     for (call, at, answer) in facts.answered() {
         if let (Request::Fail { lease, .. }, Ok(Reply::Failed { next: outlive::job::Next::Discard })) =
             (&call.what.request, answer)
+            && !rows.forgotten.contains_key(&lease.job.0)
         {
             discarded.entry(lease.job.0).or_insert(at);
         }

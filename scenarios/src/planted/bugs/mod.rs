@@ -2,6 +2,7 @@
 
 mod acknowledge_before_sync;
 mod address_in_the_trace;
+mod awaited_forgotten;
 mod backoff_forgotten;
 mod backoff_of_a_kind_unheard;
 mod bound_never_shrinks;
@@ -17,8 +18,11 @@ mod directory_never_synced;
 mod early_signal_lost;
 mod effect_before_its_completion;
 mod end_unheard;
+mod end_unwritten;
 mod expired_lease_revived;
 mod failure_only_logged;
+mod forgotten_in_part;
+mod forgotten_too_early;
 mod half_reopened;
 mod hash_map_order;
 mod heartbeat_renews_nothing;
@@ -181,6 +185,10 @@ pub const ALL: &[&dyn Bug] = &[
     &slot_written_late::SlotWrittenLate,
     &missed_slots_burst::MissedSlotsBurst,
     &skips_unsaid::SkipsUnsaid,
+    &forgotten_too_early::ForgottenTooEarly,
+    &forgotten_in_part::ForgottenInPart,
+    &end_unwritten::EndUnwritten,
+    &awaited_forgotten::AwaitedForgotten,
     &rot_served_as_data::RotServedAsData,
     &lease_nonce_ignored::LeaseNonceIgnored,
     &payload_cut_unnoticed::PayloadCutUnnoticed,

@@ -1,0 +1,68 @@
+//! Forgetting: only what has ended, only after its time, and then all of it.
+
+use crate::checkers::{Facts, Finding, Report};
+use crate::drive::Evidence;
+use crate::image::Rows;
+use outlive::JobId;
+use outlive::protocol::{Reply, Request};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Both clocks have whole milliseconds.
+const MARGIN: Duration = Duration::from_millis(5);
+/// What is forgotten in small steps, some at a time, may take this long after its time.
+const SLACK: Duration = Duration::from_secs(15);
+
+pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
+    let kept: BTreeMap<&str, Option<Duration>> =
+        evidence.plan.options.retention.by_state().map(|(state, kept)| (state.as_str(), kept)).into();
+    let completed = completed(facts);
+    for (id, seen) in &rows.forgotten {
+        let (job, state) = (JobId(*id), &*rows.jobs[id].state);
+        let ended_from = completed.get(&job).copied().unwrap_or_default().max(seen.alive);
+        let was_there = seen.gone.saturating_sub(ended_from);
+        let holds = kept[state].is_some_and(|kept| was_there + MARGIN >= facts.least_rest(kept));
+        report.expect("I1.j", holds, || {
+            let says = format!(
+                "job {job} was {state} at {ended_from:.1?} at the earliest, is to be kept for {:?}, and was gone by {:.1?}",
+                kept[state], seen.gone
+            );
+            Finding::new(format!("{state} forgotten too early"), says).job(job).at(seen.gone)
+        });
+    }
+    for (id, row) in rows.jobs.iter().filter(|(id, row)| row.finished && !rows.forgotten.contains_key(id)) {
+        let mut ends = rows.ends.values().filter(|end| end.job == *id);
+        let end = ends.find(|end| end.state == row.state && Some(end.finished_ms) == row.finished_ms);
+        report.expect("I1.k", end.is_some(), || {
+            let says = format!("job {id} is {}, and nothing in the file says when it is to be forgotten", row.state);
+            Finding::new("end unwritten", says).job(JobId(*id))
+        });
+        let (Some(end), Some(kept)) = (end, kept[&*row.state]) else { continue };
+        if evidence.ended.saturating_sub(evidence.calm_since) > SLACK {
+            let longest = kept + kept / 16 + SLACK;
+            let overdue = rows.steady_ms - end.at_steady_ms > longest.as_millis().try_into().expect("a run is short");
+            report.expect("I1.k", !overdue, || {
+                let says =
+                    format!("job {id} is {} since {} ms of steady time, and is to be kept for {kept:?}", row.state, {
+                        rows.steady_ms - end.at_steady_ms
+                    });
+                Finding::new("never forgotten", says).job(JobId(*id))
+            });
+        }
+    }
+    for (job, what) in &rows.orphans {
+        report.expect("I1.k", false, || {
+            let says = format!("job {job} is not in the file, and {what} of it is");
+            Finding::new("forgotten in part", says).job(JobId(*job))
+        });
+    }
+}
+
+/// From when on jobs may have been completed that surely were.
+fn completed(facts: &Facts) -> BTreeMap<JobId, Duration> {
+    let calls = facts.calls.iter().filter_map(|call| match (&call.what.request, call.reply()?.1) {
+        (Request::Complete { lease, .. }, Reply::Done) => Some((lease.job, facts.first_sent[&call.what.id])),
+        _ => None,
+    });
+    calls.collect()
+}
