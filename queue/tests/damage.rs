@@ -21,7 +21,7 @@ impl Job for Note {
     type Output = ();
 }
 
-const JOBS: i64 = 80;
+const JOBS: i64 = 100;
 
 fn text(number: i64) -> String {
     format!("{number} {}", "x".repeat(number as usize * 20))
