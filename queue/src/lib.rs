@@ -59,6 +59,7 @@ pub mod store;
 #[cfg(feature = "wire")]
 pub mod wire;
 mod worker;
+mod written;
 
 pub use engine::Local;
 pub use error::{Effect, Error};

@@ -2,16 +2,31 @@
 
 use crate::job::{Limits, Refusal, State};
 use crate::limits;
+use crate::written;
+use serde::Deserialize;
 use std::time::Duration;
 
 /// What may be chosen about a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It can be part of a program's own configuration: it is read by serde from any format, with durations as words (`"1d"`), a
+/// default for what is left out, and an error that names it for what nobody knows.
+///
+/// ```
+/// # use std::time::Duration;
+/// let options: outlive::Options = serde_json::from_str(r#"{ "request_retention": "12h", "retention": { "discarded": "forever" } }"#)?;
+/// assert_eq!(options.request_retention, Duration::from_secs(12 * 3600));
+/// assert_eq!(options.retention.discarded, None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Largest payload and result, in bytes of JSON; up to [`limits::PAYLOAD_BYTES_MAX`].
     pub payload_bytes_max: usize,
     /// How long jobs rest, and when they are quarantined.
     pub limits: Limits,
     /// For how much steady time a repeated request gets its first answer.
+    #[serde(deserialize_with = "written::duration")]
     pub request_retention: Duration,
     /// For how long jobs that have ended are kept.
     pub retention: Retention,
@@ -34,15 +49,20 @@ pub struct Options {
 /// Then a job is removed with its attempts, failures, steps, progress and result, a few at a time; whoever asks for it hears
 /// that it was forgotten. A job is kept for longer while another one waits for it, and while a key of it stands for a period.
 /// A key that stands for ever goes on standing for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Those that have a result.
+    #[serde(deserialize_with = "written::kept")]
     pub completed: Option<Duration>,
     /// Those that somebody stopped.
+    #[serde(deserialize_with = "written::kept")]
     pub cancelled: Option<Duration>,
     /// Those whose attempts are spent.
+    #[serde(deserialize_with = "written::kept")]
     pub discarded: Option<Duration>,
     /// Those that were set aside because they killed their workers.
+    #[serde(deserialize_with = "written::kept")]
     pub quarantined: Option<Duration>,
 }
 
@@ -130,5 +150,81 @@ impl Options {
             return Err(Refusal::limit("crashes_max", 0, "1 or more", "choose 5"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Backoff;
+
+    fn read(text: &str) -> Result<Options, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_it_is_by_default() {
+        assert_eq!(read(""), Ok(Options::default()));
+    }
+
+    #[test]
+    fn everything_can_be_written() {
+        let text = r#"
+            payload_bytes_max = 2000
+            request_retention = "12h"
+            checkpoint_frames = 500
+            page_bytes = 8192
+            page_checksums = true
+            reserve_bytes = 1000
+
+            [limits]
+            backoff = { first = "1s", longest = "10m" }
+            crash_backoff = { rest = "250ms" }
+            crashes_max = 3
+
+            [retention]
+            completed = "1d"
+            cancelled = "forever"
+            discarded = "90days"
+            quarantined = "1h 30m"
+        "#;
+        let seconds = Duration::from_secs;
+        let options = Options {
+            payload_bytes_max: 2_000,
+            limits: Limits {
+                backoff: Backoff::Exponential { first: seconds(1), longest: seconds(600) },
+                crash_backoff: Backoff::Fixed { rest: Duration::from_millis(250) },
+                crashes_max: 3,
+            },
+            request_retention: seconds(12 * 3_600),
+            retention: Retention {
+                completed: Some(seconds(24 * 3_600)),
+                cancelled: None,
+                discarded: Some(seconds(90 * 24 * 3_600)),
+                quarantined: Some(seconds(5_400)),
+            },
+            checkpoint_frames: 500,
+            page_bytes: 8_192,
+            page_checksums: true,
+            reserve_bytes: 1_000,
+        };
+        assert_eq!(read(text), Ok(options));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused_by_name() {
+        for (text, why) in [
+            ("page_size = 4096", "unknown field `page_size`, expected one of `payload_bytes_max`"),
+            ("[retention]\ncompletd = '1d'", "unknown field `completd`, expected one of `completed`"),
+            ("[limits]\ncrashes = 1", "unknown field `crashes`"),
+            ("request_retention = '1 moon'", "\"1 moon\" is no duration"),
+            ("request_retention = 60", "invalid type: integer `60`"),
+            ("[retention]\ncompleted = 'always'", "\"always\" is no duration"),
+            ("[limits]\nbackoff = { first = '1s' }", "a backoff has `first` and `longest`, or `rest` alone"),
+            ("[limits]\nbackoff = { rest = '1s', jitter = 1 }", "unknown field `jitter`"),
+        ] {
+            let refused = read(text).unwrap_err();
+            assert!(refused.starts_with(why), "{text}: {refused}");
+        }
     }
 }

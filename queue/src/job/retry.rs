@@ -1,6 +1,7 @@
 //! How long a job rests after a failure or a crash, how often it is tried, and for how long.
 
 use crate::limits;
+use crate::written;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,11 +82,14 @@ pub struct PolicyRow {
 }
 
 /// What is decided for every job by the file's [`Options`](crate::Options), unless the [`Policy`] of its kind says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Rest after a failure, unless the failure says otherwise.
+    #[serde(deserialize_with = "written::backoff")]
     pub backoff: Backoff,
     /// Rest after a crash. With its jitter it separates suspects that were killed together.
+    #[serde(deserialize_with = "written::backoff")]
     pub crash_backoff: Backoff,
     /// Crashes after which a job is quarantined.
     pub crashes_max: u32,

@@ -1,13 +1,19 @@
 //! The program: `outlive serve FILE`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program runs on the real machine")]
 
+mod config;
+
 use clap::{Args, Parser, Subcommand};
+use config::Config;
+use outlive::Outlive;
 use outlive::job::State;
-use outlive::server::{ServeOptions, Server};
-use outlive::{Options, Outlive, Retention};
+use outlive::server::Server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// Where a server listens unless it is told otherwise.
+const ADDRESS: &str = "127.0.0.1:7400";
 
 /// A crash-safe background job queue in one file.
 #[derive(Parser)]
@@ -27,9 +33,12 @@ enum Command {
 struct Serve {
     /// The queue's file; it is made if there is none.
     file: PathBuf,
-    /// Where to listen. Port 0 lets the system choose.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
-    listen: String,
+    /// A file of TOML that says what is not said here; docs/GUIDE.md shows one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen: 127.0.0.1:7400 if nothing says otherwise. Port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     /// A file whose first line is the token that callers must show. Needed wherever other machines
     /// can reach the address.
     #[arg(long, value_name = "FILE")]
@@ -71,16 +80,16 @@ fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<std::convert::Infallible, String> {
-    let Serve { file, listen, token_file, names, keep } = serve;
-    let token = token_file.map(|path| first_line(&path)).transpose()?;
-    let options = ServeOptions { token, names, ..ServeOptions::default() };
+    let Serve { file, config, listen, token_file, names, keep } = serve;
+    let Config { mut queue, mut server } = config.map(|path| Config::read(&path)).transpose()?.unwrap_or_default();
+    let token = token_file.or(server.token_file.take()).map(|path| first_line(&path)).transpose()?;
+    let listen = listen.or(server.listen.take()).unwrap_or_else(|| ADDRESS.into());
+    let options = server.options(token, names);
     options.check(&listen).map_err(|error| error.to_string())?;
-    let mut retention = Retention::default();
     for (state, kept) in keep {
-        *retention.kept_mut(state).expect("its parser knows those in which jobs end") = kept;
+        *queue.retention.kept_mut(state).expect("its parser knows those in which jobs end") = kept;
     }
-    let queue_options = Options { retention, ..Options::default() };
-    let outlive = Outlive::open_with(&file, queue_options).await.map_err(|error| error.to_string())?;
+    let outlive = Outlive::open_with(&file, queue).await.map_err(|error| error.to_string())?;
     let server = Server::start(&outlive, &listen, options).await.map_err(|error| error.to_string())?;
     println!("serving {} at http://{}", file.display(), server.address());
     Ok(std::future::pending().await)
