@@ -43,6 +43,12 @@ pub(crate) async fn post(outlive: &Outlive, customer: &str, text: &str) -> Resul
     Ok(outlive.enqueue(letter).queue("mail").concurrency_key(customer).await?.job)
 }
 
+pub(crate) async fn post_all(outlive: &Outlive, customers: &[&str], text: &str) -> Result<usize, Error> {
+    let letter = |customer: &&str| Letter { customer: (*customer).to_owned(), text: text.to_owned() };
+    let letters = customers.iter().map(|it| outlive.enqueue(letter(it)).queue("mail").concurrency_key(*it));
+    Ok(outlive.enqueue_all(letters).await?.len())
+}
+
 pub(crate) async fn deliver(ctx: Context, letter: Letter) -> Result<Done<u64>, Failure> {
     match ctx.state::<PostOffice>().take(&letter) {
         Some(number) => Ok(Done::complete(number)),
@@ -67,6 +73,7 @@ async fn main() -> Result<(), Error> {
     stop_the_press(&outlive).await?;
     let letter = post(&outlive, "Grace", "We have moved.").await?;
     println!("{}", outlive.explain(letter).await?);
+    println!("{} more", post_all(&outlive, &["Ada", "Edith"], "So have we.").await?);
     go_on(&outlive).await?;
     println!("letter {} is on its way", outlive.result::<u64>(letter).await?);
     drop(worker);

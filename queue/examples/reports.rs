@@ -1,9 +1,10 @@
 //! Reports: a job for each slot of a schedule.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program brings its own runtime and clock")]
 
-use outlive::job::Rhythm;
-use outlive::{Context, Done, Error, Failure, Job, Options, Outlive, Retention};
+use outlive::job::{Rhythm, State};
+use outlive::{Context, Done, Error, Failure, Job, Outlive};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Serialize, Deserialize)]
@@ -24,8 +25,7 @@ impl Job for Sweep {
 
 pub(crate) async fn open(path: &str) -> Result<Outlive, Error> {
     let day = Duration::from_secs(24 * 3600);
-    let retention = Retention { completed: Some(day), discarded: None, ..Retention::default() };
-    Outlive::open_with(path, Options { retention, ..Options::default() }).await
+    Outlive::builder().keep(State::Completed, day).keep_forever(State::Discarded).open(path).await
 }
 
 pub(crate) async fn set_up(outlive: &Outlive) -> Result<(), Error> {
@@ -46,6 +46,10 @@ pub(crate) async fn sweep(_: Context, _: Sweep) -> Result<Done<()>, Failure> {
     Ok(Done::complete(()))
 }
 
+pub(crate) async fn copy(outlive: &Outlive, directory: &Path, night: u32) -> Result<u64, Error> {
+    Ok(outlive.backup(directory.join(format!("reports-{night}.db"))).await?.bytes)
+}
+
 pub(crate) async fn what_is_planned(outlive: &Outlive) -> Result<(), Error> {
     for schedule in outlive.schedules().await? {
         println!("{schedule}");
@@ -60,5 +64,6 @@ async fn main() -> Result<(), Error> {
     let worker = outlive.worker().queues(["reports", "default"]).handle(report).handle(sweep).start()?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     worker.stop(Duration::from_secs(1)).await;
+    println!("a copy of {} bytes", copy(&outlive, Path::new("."), 1).await?);
     what_is_planned(&outlive).await
 }

@@ -45,6 +45,7 @@ mod canonical;
 pub mod client;
 mod engine;
 mod error;
+mod figures;
 mod handle;
 pub mod host;
 pub mod job;
@@ -64,11 +65,14 @@ mod written;
 pub use engine::Local;
 pub use error::{Effect, Error};
 pub use handle::{
-    AwaitResult, EnqueueJob, Enqueued, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy, SetSchedule, Transaction,
+    AwaitResult, Backup, Compacted, EnqueueAll, EnqueueJob, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy,
+    SetSchedule, Transaction,
 };
 pub use job::{Explanation, JobId};
 pub use options::{Options, Retention};
-pub use protocol::Filter;
+pub use protocol::{Enqueued, Filter};
 #[cfg(feature = "tracing")]
 pub use worker::LogLayer;
+#[cfg(feature = "tower")]
+pub use worker::middleware;
 pub use worker::{Context, Done, Ended, Failed, Failure, WaitForSignal, Worker, WorkerBuilder};

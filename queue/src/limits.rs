@@ -75,6 +75,12 @@ pub const MARK_MAX: Duration = Duration::from_secs(60);
 /// Most workers that are remembered because they were seen; the one that was seen longest ago is forgotten.
 pub const WORKERS_SEEN_MAX: usize = 1_024;
 
+/// Most jobs that are enqueued together.
+pub const ENQUEUE_JOBS_MAX: usize = 1_000;
+/// Largest payloads of jobs that are enqueued together, in bytes of JSON: a MiB, or as many as one may have.
+pub const ENQUEUE_BYTES_MAX: usize = 1 << 20;
+/// Most jobs for which those that are enqueued together wait, all added up.
+pub const ENQUEUE_WAITS_MAX: usize = 10_000;
 /// Most jobs in one claim.
 pub const CLAIM_JOBS_MAX: u32 = 1_000;
 /// Most kinds, and most queues, in one claim.
@@ -102,6 +108,17 @@ pub const SQL_BYTES_MAX: usize = 1 << 20;
 pub const SQL_ROWS_BYTES_MAX: usize = 16 << 20;
 /// Most steps of the database's machine that a statement of the caller's may take: a second or so.
 pub const SQL_STEPS_MAX: u64 = 20_000_000;
+
+/// For how long the log may grow while somebody copies the file: an hour.
+pub const SNAPSHOT_MAX: Duration = Duration::from_secs(3600);
+/// Bytes of pages that a compaction writes with one commit.
+pub const COMPACTION_ROUND_BYTES: usize = 16 << 20;
+/// For how long a compaction lets nobody be served, the look at the file left out: then it leaves the rest to the next one.
+pub const COMPACTION_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Pages that a copy reads and writes at a time.
+pub const COPY_PAGES: u32 = 32;
+/// How long a copy rests between two of these, so that whoever works comes first to the disk.
+pub const COPY_REST: Duration = Duration::from_millis(1);
 
 /// Most requests committed together.
 pub const GROUP_REQUESTS_MAX: usize = 512;
@@ -145,14 +162,21 @@ pub const RETENTION_DONE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const RETENTION_FAILED_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Shortest time for which jobs that have ended can be kept.
 pub const RETENTION_MIN: Duration = Duration::from_secs(1);
-/// Most jobs that are forgotten with one group, unless more have ended in the last one; the rest follow with the next.
-pub const GROUP_FORGET_MAX: usize = 32;
+/// Jobs that are forgotten with one group: twice as many as have ended with the one before, but at least so many; the rest
+/// follow with the next …
+pub const GROUP_FORGET_MIN: usize = 32;
+/// … and no more than this.
+pub const GROUP_FORGET_MAX: usize = 1_024;
+/// Ends that are read at a time, to find what is to be forgotten.
+pub const FORGET_ENDS_READ: usize = 256;
 /// Most attempts that are forgotten with one group, for all its jobs.
 pub const FORGET_ATTEMPTS_MAX: usize = 256;
 /// Between two looks at what is to be forgotten there is this share of the retention …
 pub const FORGET_LOOKS: u32 = 16;
 /// … and no more than this.
 pub const FORGET_REST_MAX: Duration = Duration::from_secs(60);
+/// Steady time is written at least this often if anything is to be forgotten: what a restart may take from how old it is.
+pub const MARK_RETENTION: Duration = Duration::from_secs(3600);
 /// How long the slots of a schedule are remembered that had their jobs: a wall clock that is set back by more than this may
 /// bring them again.
 pub const SLOTS_REMEMBERED: Duration = Duration::from_secs(400 * 24 * 3600);

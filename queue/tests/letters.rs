@@ -1,8 +1,9 @@
 //! The guide's letters, on the real machine: limits, a pause over a restart, and a service that is down.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this test is about the real machine")]
 
+use outlive::job::State;
 use outlive::job::explain::{Doing, Reason};
-use outlive::{JobId, Outlive};
+use outlive::{Filter, JobId, Outlive};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -68,4 +69,14 @@ async fn letters_wait_while_the_post_office_is_closed_and_while_somebody_wants_t
     let view = outlive.look(letter).await.unwrap();
     assert!(view.attempts >= 2 && view.failures == 0, "a service that is down spends no attempt: {view:?}");
     drop(worker);
+}
+
+#[tokio::test]
+async fn letters_to_many_are_posted_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let outlive = Outlive::open(directory.path().join("letters.db")).await.unwrap();
+    assert_eq!(example::post_all(&outlive, &["Ada", "Edith", "Grace"], "So have we.").await.unwrap(), 3);
+    let letters = outlive.list(Filter::state(State::Waiting).queue("mail")).all().await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), [JobId(1), JobId(2), JobId(3)]);
+    assert_eq!(outlive.look(JobId(2)).await.unwrap().concurrency_key.as_deref(), Some("Edith"));
 }

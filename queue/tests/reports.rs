@@ -49,6 +49,15 @@ async fn slots_have_their_jobs_and_jobs_know_their_slots() {
 }
 
 #[tokio::test]
+async fn a_night_has_its_copy() {
+    let directory = tempfile::tempdir().unwrap();
+    let outlive = Outlive::open(directory.path().join("reports.db")).await.unwrap();
+    let bytes = example::copy(&outlive, directory.path(), 7).await.unwrap();
+    let found = std::fs::metadata(directory.path().join("reports-7.db")).unwrap().len();
+    assert_eq!(bytes, found);
+}
+
+#[tokio::test]
 async fn a_report_that_is_for_no_morning_is_discarded() {
     let directory = tempfile::tempdir().unwrap();
     let outlive = Outlive::open(directory.path().join("reports.db")).await.unwrap();

@@ -49,6 +49,37 @@ pub struct Evidence {
     pub seen: Seen,
     /// What stores did, if the run was watched.
     pub deeds: Vec<Deed>,
+    /// Copies of the file that were made.
+    pub copies: Vec<Copied>,
+}
+
+/// A copy of the file, as it was at the end.
+pub struct Copied {
+    /// Where it is.
+    pub path: String,
+    /// When it was asked for.
+    pub asked: Duration,
+    /// When it was said to be made.
+    pub made: Duration,
+    /// Its rows, if it is whole.
+    pub rows: Result<Rows, String>,
+}
+
+/// The copies that were made, as they are on the disk now.
+fn copies(world: &World, plan: &Plan, entries: &[Entry<Event>]) -> Vec<Copied> {
+    let mut asked: BTreeMap<&str, Duration> = BTreeMap::new();
+    let mut copies = Vec::new();
+    for entry in entries {
+        match &entry.event {
+            Event::CopyAsked { path } => drop(asked.insert(path, entry.at)),
+            Event::CopyMade { path, failed: None } => {
+                let rows = Rows::read_whole(&world.disk(plan.setting.store()).image(View::Cache), path);
+                copies.push(Copied { path: path.clone(), asked: asked[&**path], made: entry.at, rows });
+            }
+            _ => {}
+        }
+    }
+    copies
 }
 
 /// Whether what only people need is kept as well: what the disk did, and what for. It changes nothing that happens.
@@ -129,7 +160,7 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     nemesis.stop();
     outside.calm_down();
     let calm_since = true_time();
-    let read = if plan.profile == Profile::Illegal { whole_rows } else { Rows::read };
+    let read = if plan.profile == Profile::Illegal { whole_rows } else { Rows::read_whole };
     let rows = || read(&world.disk(machine).image(View::Cache), PATH);
     let rows = loop {
         let is_late = is_over() || true_time() >= calm_since + time_to_settle(&plan);
@@ -168,9 +199,11 @@ impl Evidence {
         (calm_since, ended): (Duration, Duration),
     ) -> Self {
         let Program { world, plan, recorder, .. } = program;
+        let entries = recorder.history().entries();
         Self {
             rows,
-            entries: recorder.history().entries(),
+            copies: copies(world, plan, &entries),
+            entries,
             times: world.times(),
             drift_ppm: world.machines().into_iter().map(|it| (it, world.clock(it).drift_ppm())).collect(),
             wall_history: world.clock(plan.setting.store()).wall_history(),

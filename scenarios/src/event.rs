@@ -5,8 +5,9 @@ use crate::tagging::{Deeds, TaggingStorage};
 use outlive::job::{Refusal, RequestId};
 use outlive::protocol::{
     Answering, Begin, Beginning, Call, CallError, Conversation, Heard, Hearing, Reply, Request, Said, Service,
+    Shrinking, Snapshotting,
 };
-use outlive::{Explanation, JobId};
+use outlive::{Compacted, Explanation, JobId};
 use outlive_sim::{History, Nemesis, Process, SimDisk, World, sleep_true};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -45,6 +46,22 @@ pub enum Event {
         /// The step.
         name: String,
     },
+    /// Somebody has asked for a copy of the file.
+    CopyAsked {
+        /// Where it is to be.
+        path: String,
+    },
+    /// It was made; or it was not, and why.
+    CopyMade {
+        /// Where it is.
+        path: String,
+        /// Why it was not made.
+        failed: Option<String>,
+    },
+    /// Somebody has asked for a smaller file.
+    CompactionAsked,
+    /// It was made smaller; or it was not, and why.
+    Compacted(Result<Compacted, String>),
     /// Somebody has counted the coins, in a transaction for reading.
     Counted {
         /// All that there are.
@@ -191,6 +208,11 @@ impl Recorder {
                 ("client.counted", [spent.cast_unsigned(), transfers.cast_unsigned()])
             }
             Event::Refused(_) => ("client.refused", [0, 0]),
+            Event::CopyAsked { .. } => ("client.copy_asked", [0, 0]),
+            Event::CopyMade { failed, .. } => ("client.copy_made", [u64::from(failed.is_none()), 0]),
+            Event::CompactionAsked => ("client.compaction_asked", [0, 0]),
+            Event::Compacted(Ok(made)) => ("client.compacted", [made.before_bytes, made.after_bytes]),
+            Event::Compacted(Err(_)) => ("client.not_compacted", [0, 0]),
             Event::HandlerEnded { job, attempt } => ("handler.end", [number(*job), u64::from(*attempt)]),
             Event::Opening => ("queue.opening", [0, 0]),
             Event::Opened => ("queue.opened", [0, 0]),
@@ -247,6 +269,14 @@ impl Service for Recording {
             let commands = Arc::default();
             Ok(Arc::new(RecordingConversation { recorder, process, inner, id, commands }) as Arc<dyn Conversation>)
         })
+    }
+
+    fn snapshot(&self) -> Snapshotting {
+        self.inner.snapshot()
+    }
+
+    fn compact(&self) -> Shrinking {
+        self.inner.compact()
     }
 }
 
@@ -309,6 +339,7 @@ pub fn name_of(transaction: RequestId, place: u8) -> RequestId {
 fn operation(request: &Request) -> &'static str {
     match request {
         Request::Enqueue(_) => "call enqueue",
+        Request::EnqueueAll { .. } => "call enqueue-all",
         Request::Claim(_) => "call claim",
         Request::Heartbeat { .. } => "call heartbeat",
         Request::Start { .. } => "call start",
@@ -383,10 +414,15 @@ fn digested(event: &Event) -> Vec<u8> {
         Event::Census(census) => serde_json::to_vec(&census.explanations),
         Event::OpenFailed(why) | Event::RivalTurnedAway(why) => return why.clone().into_bytes(),
         Event::Refused(why) => return why.to_string().into_bytes(),
+        Event::CopyAsked { path } => return path.clone().into_bytes(),
+        Event::CopyMade { path, failed } => return format!("{path} {failed:?}").into_bytes(),
+        Event::Compacted(Err(why)) => return why.clone().into_bytes(),
         Event::StepRan { name, .. } => return name.clone().into_bytes(),
         Event::Counted { coins, .. } => return coins.to_be_bytes().to_vec(),
         Event::HandlerStarted { .. }
         | Event::HandlerEnded { .. }
+        | Event::CompactionAsked
+        | Event::Compacted(Ok(_))
         | Event::Opening
         | Event::Opened
         | Event::Stopping

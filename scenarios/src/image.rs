@@ -17,6 +17,8 @@ use turso_core::{
 pub struct Rows {
     /// Steady time, as written last.
     pub steady_ms: i64,
+    /// The number of the next job.
+    pub next_job: i64,
     /// By id.
     pub jobs: BTreeMap<i64, JobRow>,
     /// By token.
@@ -45,6 +47,8 @@ pub struct Rows {
     pub skips: BTreeMap<(String, i64), i64>,
     /// The job of each (kind, key).
     pub keys: BTreeMap<(String, String), i64>,
+    /// Those of them that don't stand for ever.
+    pub keys_that_end: BTreeSet<(String, String)>,
     /// Ends of jobs, by number.
     pub ends: BTreeMap<i64, EndRow>,
     /// Jobs that are not in the file any more. What is said of them here was there once.
@@ -248,8 +252,12 @@ impl Rows {
         let progress = self.progress.keys().map(|job| (*job, "its progress"));
         let logs = self.logs.values().map(|row| (row.job, "what an attempt said"));
         let waits = self.waits.keys().map(|(job, _)| (*job, "what it waited for"));
-        let signals = self.signals.values().filter_map(|row| Some((row.taken.as_ref()?.0, "a signal")));
-        let all = attempts.chain(failures).chain(steps).chain(progress).chain(logs).chain(waits).chain(signals);
+        let unkeyed = self.signals.values().filter(|row| row.key.is_none());
+        let signals = unkeyed.filter_map(|row| Some((row.taken.as_ref()?.0, "a signal without a key")));
+        let keys = self.keys.iter().filter(|(key, _)| self.keys_that_end.contains(*key));
+        let keys = keys.map(|(_, job)| (*job, "a key that does not stand for ever"));
+        let all =
+            attempts.chain(failures).chain(steps).chain(progress).chain(logs).chain(waits).chain(signals).chain(keys);
         self.orphans = all.filter(|(job, _)| !self.jobs.contains_key(job)).collect();
     }
 
@@ -272,6 +280,20 @@ impl Rows {
         add(&mut self.keys, other.keys);
     }
 
+    /// As [`read`](Self::read), if the database finds nothing wrong with any page or index.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn read_whole(image: &SimDisk, path: &str) -> Result<Self, String> {
+        let connection = open(image, path)?;
+        let mut found = Vec::new();
+        query(&connection, "PRAGMA integrity_check", |row| found.push(text(row[0])))?;
+        if found != ["ok"] {
+            return Err(found.join("; "));
+        }
+        Self::read(image, path)
+    }
+
     /// Reads the file at `path` of a disk's image.
     ///
     /// # Errors
@@ -279,7 +301,9 @@ impl Rows {
     pub fn read(image: &SimDisk, path: &str) -> Result<Self, String> {
         let connection = open(image, path)?;
         let mut rows = Self::default();
-        query(&connection, "SELECT steady_ms FROM outlive_state", |row| rows.steady_ms = integer(row[0]))?;
+        query(&connection, "SELECT steady_ms, next_job FROM outlive_state", |row| {
+            (rows.steady_ms, rows.next_job) = (integer(row[0]), integer(row[1]));
+        })?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
             failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on, \
             concurrency_key, deadline_wall_ms, retried_at_ms, schedule, slot_ms FROM outlive_jobs";
@@ -402,8 +426,12 @@ impl Rows {
         query(&connection, "SELECT schedule, first_ms, last_ms FROM outlive_skips", |row| {
             rows.skips.insert((text(row[0]), integer(row[1])), integer(row[2]));
         })?;
-        query(&connection, "SELECT kind, key, job FROM outlive_keys", |row| {
-            rows.keys.insert((text(row[0]), text(row[1])), integer(row[2]));
+        query(&connection, "SELECT kind, key, job, scope FROM outlive_keys", |row| {
+            let key = (text(row[0]), text(row[1]));
+            rows.keys.insert(key.clone(), integer(row[2]));
+            if text(row[3]) != "forever" {
+                rows.keys_that_end.insert(key);
+            }
         })?;
         query(&connection, "SELECT id, job, state, at_steady_ms, finished_at_ms FROM outlive_ends", |row| {
             let (job, at_steady_ms, finished_ms) = (integer(row[1]), integer(row[3]), integer(row[4]));

@@ -6,10 +6,8 @@ pub mod coverage;
 pub mod damage;
 pub mod drive;
 pub mod event;
-pub mod host;
 pub mod hunt;
 pub mod image;
-pub mod network;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod replay;
@@ -24,3 +22,5 @@ pub mod timeline;
 mod wall;
 pub mod why;
 pub mod workload;
+
+pub use outlive_trial::{host, network};

@@ -25,7 +25,7 @@ pub struct Stopwatch(Arc<Mutex<Option<(Reading, Reading)>>>);
 impl Stopwatch {
     /// A call is about to be made.
     pub fn invoked(&self, request: &Request) {
-        if matches!(request, Request::Enqueue(_)) {
+        if matches!(request, Request::Enqueue(_) | Request::EnqueueAll { .. }) {
             let mut span = self.0.lock().unwrap();
             span.get_or_insert_with(|| {
                 let now = read();

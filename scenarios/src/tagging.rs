@@ -8,7 +8,8 @@ use outlive::job::{
 };
 use outlive::sql::{Rows, Statement};
 use outlive::store::{
-    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+    Change, Compaction, FileState, Listed, Live, OpenError, RequestRow, Settings, Snapshot, SqlError, Storage, Store,
+    StoreError, Stored,
 };
 use outlive_sim::{Process, ProcessId, SimDisk, View, World, true_time};
 use std::sync::{Arc, Mutex};
@@ -121,6 +122,10 @@ impl<S: Storage> Storage for TaggingStorage<S> {
             deeds.lock().unwrap()[place].work = Work::Opening(Some(image));
         }
         Ok(TaggingStore { inner: opened?, tagger: self.tagger.clone() })
+    }
+
+    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        self.inner.compaction().await
     }
 }
 
@@ -262,6 +267,10 @@ impl<S: Store> Store for TaggingStore<S> {
         let moved = self.inner.checkpoint(frames).await;
         self.tagger.end(begun, moved.is_ok());
         moved
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        self.inner.snapshot()
     }
 
     fn damaged(&self, found: String) -> StoreError {

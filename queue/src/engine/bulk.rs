@@ -1,4 +1,4 @@
-//! Many jobs at once, in small bounded steps: lists of them, and what people ask for all of a list.
+//! Many jobs at once: enqueued together; and in small bounded steps lists of them, and what people ask for all of a list.
 
 use super::commands::Stop;
 use super::due::place;
@@ -7,12 +7,42 @@ use super::{Engine, validate};
 use crate::host::Host;
 use crate::job::explain::LastFailure;
 use crate::job::life::{self, Cancelled};
-use crate::job::{JobId, Now, Unmet, Wait, WaitOn};
+use crate::job::{JobId, Now, Refusal, Unmet, Wait, WaitOn};
 use crate::limits;
-use crate::protocol::{Bulk, Filter, JobSummary, ListJobs, Reply};
+use crate::protocol::{Bulk, Enqueue, Enqueued, Filter, JobSummary, ListJobs, Reply};
 use crate::store::{Listed, Storage, Store, StoreError};
 
+/// The refusal of one of many, which names none of the others by a number that nobody has.
+fn within(why: Refusal, is_of_these: impl Fn(JobId) -> bool) -> Refusal {
+    match why {
+        Refusal::KeyConflict { kind, key, job } if is_of_these(job) => {
+            let what = format!("payloads under the key {key:?} of kind {kind:?}");
+            Refusal::limit(&what, 2, 1, "use another key for other work")
+        }
+        why => why,
+    }
+}
+
 impl<H: Host, S: Storage> Engine<H, S> {
+    /// Inserts jobs: all of them, or none.
+    pub(super) async fn enqueue_all(&mut self, group: &mut Group, jobs: &[Enqueue], now: Now) -> Result<Reply, Stop> {
+        validate::enqueue_all(jobs, &self.options)?;
+        let before = group.clone();
+        let mut enqueued = Vec::with_capacity(jobs.len());
+        for (place, job) in jobs.iter().enumerate() {
+            match self.enqueue(group, job, None, now).await {
+                Ok(there) => enqueued.push(there),
+                Err(Stop::Refused(why)) => {
+                    *group = before;
+                    let why = within(why, |job| enqueued.contains(&Enqueued { job, fresh: true }));
+                    return Err(Refusal::OneOfMany { number: place + 1, of: jobs.len(), why: Box::new(why) }.into());
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(Reply::EnqueuedAll { jobs: enqueued })
+    }
+
     /// A page of the jobs in a state.
     pub(super) async fn list(&mut self, group: &mut Group, asked: &ListJobs) -> Result<Reply, Stop> {
         validate::list(asked)?;

@@ -15,8 +15,8 @@ use crate::job::{
 use crate::limits;
 use crate::order::Stage;
 use crate::protocol::{
-    After, AttemptView, Call, CallError, Enqueue, FailureView, JobView, LogView, Progress, ProgressView, Renewal,
-    Reply, Reported, Request, Scope, StepView, When,
+    After, AttemptView, Call, CallError, Enqueue, Enqueued, FailureView, JobView, LogView, Progress, ProgressView,
+    Renewal, Reply, Reported, Request, Scope, StepView, When,
 };
 use crate::store::{Storage, Store, StoreError, Stored};
 use std::collections::BTreeSet;
@@ -93,7 +93,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Does what a request says, in rows that are not committed yet.
     pub(super) async fn execute(&mut self, group: &mut Group, request: &Request, now: Now) -> Result<Reply, Stop> {
         match request {
-            Request::Enqueue(enqueue) => self.enqueue(group, enqueue, None, now).await,
+            Request::Enqueue(enqueue) => self.enqueue(group, enqueue, None, now).await.map(Reply::from),
+            Request::EnqueueAll { jobs } => self.enqueue_all(group, jobs, now).await,
             Request::Claim(_) | Request::Await { .. } => unreachable!("{} waits", request.name()),
             Request::Settle => unreachable!("it is about its own name, which is not known here"),
             Request::Heartbeat { leases } => self.heartbeat(group, leases, now).await,
@@ -165,7 +166,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         enqueue: &Enqueue,
         slot: Option<Slot>,
         now: Now,
-    ) -> Result<Reply, Stop> {
+    ) -> Result<Enqueued, Stop> {
         let payload = validate::enqueue(enqueue, &self.options)?;
         let payload_hash = xxh3_128(payload.as_bytes());
         let known = match &enqueue.key {
@@ -179,7 +180,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 let (kind, key) = (row.kind.to_string(), row.key.to_string());
                 return Err(Refusal::KeyConflict { kind, key, job: row.job }.into());
             }
-            return Ok(Reply::Enqueued { job: row.job, fresh: false });
+            return Ok(Enqueued { job: row.job, fresh: false });
         }
         // One that waits for none waits for nothing.
         let after = enqueue.after.as_ref().filter(|after| !after.jobs.is_empty());
@@ -228,7 +229,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             group.move_job(Move::WaitingFor(id, open));
         }
         group.insert_job(job);
-        Ok(Reply::Enqueued { job: id, fresh: true })
+        Ok(Enqueued { job: id, fresh: true })
     }
 
     /// Whether a key stands for its job still.
@@ -546,6 +547,7 @@ fn save(group: &mut Group, job: Job, attempt: Attempt) {
 fn answer(reply: &Reply) -> Option<Answer> {
     match *reply {
         Reply::Enqueued { job, fresh } => Some(Answer::Enqueued { job, fresh }),
+        Reply::EnqueuedAll { ref jobs } => Some(Answer::EnqueuedAll { jobs: jobs.clone() }),
         Reply::Done => Some(Answer::Done),
         Reply::Suspended => Some(Answer::Suspended),
         Reply::Signalled { fresh } => Some(Answer::Signalled { fresh }),

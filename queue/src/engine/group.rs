@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rows of one group.
+#[derive(Clone)]
 pub struct Group {
     state: FileState,
     touched: bool,
@@ -41,6 +42,7 @@ pub struct Group {
 }
 
 /// Where a job belongs in the order, once what was decided stands.
+#[derive(Clone)]
 pub enum Move {
     /// There.
     To(JobId, Entry),
@@ -71,6 +73,7 @@ pub enum Move {
 }
 
 /// A row that may come and go: whether it is in the file, and what it will be.
+#[derive(Clone)]
 struct Replaced<T> {
     is_there: bool,
     row: Option<T>,
@@ -92,6 +95,7 @@ impl<T> Replaced<T> {
     }
 }
 
+#[derive(Clone)]
 struct Row<T> {
     value: T,
     change: Dirt,
@@ -371,6 +375,11 @@ impl Group {
     /// Forgets something that nothing in this group asks for any more.
     pub fn forget(&mut self, change: Change) {
         self.forgotten.push(change);
+    }
+
+    /// Whether this group forgets a job.
+    pub fn forgets(&self, job: JobId) -> bool {
+        self.forgotten.contains(&Change::DeleteJob { id: job })
     }
 
     /// The time of a job that has ended begins anew.

@@ -9,6 +9,8 @@ mod awaits;
 mod bulk;
 mod claims;
 mod commands;
+mod compacting;
+mod copying;
 mod due;
 mod gates;
 mod group;
@@ -22,12 +24,13 @@ mod validate;
 mod wait;
 mod waits;
 
+use crate::figures::{Commit, Figures};
 use crate::host::Host;
 use crate::job::{Nonce, Now, Steady, Wall};
 use crate::limits;
 use crate::options::Options;
 use crate::order::{Gates, Order, Waits};
-use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service};
+use crate::protocol::{Answering, Begin, Beginning, Call, CallError, Reply, Request, Service, Shrinking, Snapshotting};
 use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
 use awaits::{Awaits, WaitingAwait};
@@ -37,6 +40,8 @@ use std::time::Duration;
 use steady::SteadyClock;
 use tokio::sync::{mpsc, oneshot};
 
+pub use compacting::Compacting;
+pub use copying::HeldSnapshot;
 #[cfg(feature = "wire")]
 pub(crate) use wait::within;
 pub(crate) use wait::{First, both, catch_panic, first_of, message as panic_message};
@@ -59,7 +64,26 @@ pub struct Local {
 #[derive(Debug)]
 enum Arriving {
     Call(Arrived),
+    Alone(Alone),
+}
+
+/// What is served by itself, after the calls that came before it.
+#[derive(Debug)]
+enum Alone {
     Transaction(transaction::Opening),
+    Copy(copying::Wanted),
+    Compact(compacting::Wanted),
+}
+
+impl Alone {
+    /// Answers that nothing was changed.
+    fn turn_away(self, unavailable: CallError) {
+        match self {
+            Self::Transaction(opening) => opening.turn_away(unavailable),
+            Self::Copy(wanted) => drop(wanted.send(Err(unavailable))),
+            Self::Compact(wanted) => drop(wanted.send(Err(unavailable))),
+        }
+    }
 }
 
 /// A call, and where its answer goes.
@@ -75,12 +99,17 @@ impl Arriving {
         let unavailable = CallError::Unavailable { why: why.to_owned() };
         match self {
             Self::Call(Arrived { answer, .. }) => drop(answer.send(Err(unavailable))),
-            Self::Transaction(opening) => opening.turn_away(unavailable),
+            Self::Alone(alone) => alone.turn_away(unavailable),
         }
     }
 }
 
 impl Arrived {
+    /// As how many requests it counts in a group.
+    fn weight(&self) -> usize {
+        if let Request::EnqueueAll { jobs } = &self.call.request { jobs.len().max(1) } else { 1 }
+    }
+
     /// Whether it asks for jobs that nobody would run: they would be gone until their leases
     /// expired.
     fn is_abandoned_claim(&self) -> bool {
@@ -98,7 +127,19 @@ enum Decided {
     Await(WaitingAwait),
 }
 
+impl Decided {
+    /// Why it is refused, if it is.
+    fn refusal(&self) -> Option<&crate::job::Refusal> {
+        match self {
+            Self::Answer(Err(CallError::Refused(refusal))) => Some(refusal),
+            Self::Answer(_) | Self::Wait(_) | Self::Await(_) => None,
+        }
+    }
+}
+
 struct Engine<H: Host, S: Storage> {
+    // The first to be dropped.
+    holding: copying::Holding,
     host: H,
     storage: S,
     store: Cached<S::Store>,
@@ -118,6 +159,7 @@ struct Engine<H: Host, S: Storage> {
     /// Who has ended long enough ago to be forgotten.
     retention: retention::Retaining,
     seen: gates::Seen,
+    figures: Figures,
     claims: Vec<WaitingClaim>,
     awaits: Awaits,
     /// When the oldest remembered answer was given, at the earliest.
@@ -204,6 +246,25 @@ impl Service for Local {
     fn begin(&self, begin: Begin) -> Beginning {
         transaction::begin(self.inbox.clone(), begin)
     }
+
+    fn snapshot(&self) -> Snapshotting {
+        Box::pin(ask(self.inbox.clone(), Alone::Copy))
+    }
+
+    fn compact(&self) -> Shrinking {
+        Box::pin(ask(self.inbox.clone(), Alone::Compact))
+    }
+}
+
+/// Asks for what is served by itself, once.
+async fn ask<T>(
+    inbox: mpsc::Sender<Arriving>,
+    alone: impl FnOnce(oneshot::Sender<Result<T, CallError>>) -> Alone,
+) -> Result<T, CallError> {
+    let stopped = || CallError::Unavailable { why: "the engine has stopped".into() };
+    let (wanted, answering) = oneshot::channel();
+    inbox.send(Arriving::Alone(alone(wanted))).await.map_err(|_| stopped())?;
+    answering.await.unwrap_or_else(|_| Err(stopped()))
 }
 
 impl<H: Host, S: Storage> Engine<H, S> {
@@ -220,6 +281,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let first_opening = if state.openings == 0 { nonce } else { state.first_opening };
         let state = FileState { nonce, openings: state.openings + 1, first_opening, ..state };
         let mut engine = Self {
+            holding: copying::Holding::default(),
             host,
             storage,
             store,
@@ -235,6 +297,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             served: Now { steady: Steady(0), wall: Wall(0) },
             retention: retention::Retaining::default(),
             seen: gates::Seen::default(),
+            figures: Figures::new(),
             claims: Vec::new(),
             awaits: Awaits::default(),
             oldest_request: Steady(0),
@@ -246,6 +309,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         };
         engine.reload().await.map_err(store_error)?;
         (engine.stumbles, engine.is_open) = (0, true);
+        engine.figures.show(&engine.order);
         Ok(engine)
     }
 
@@ -260,8 +324,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
                     wait::First::Right(()) => {}
                 }
             }
-            let (calls, opening) = gather(first, &mut arriving);
-            match self.serve_all(calls, opening).await {
+            let (calls, alone) = gather(first, &mut arriving);
+            match self.serve_all(calls, alone).await {
                 Ok(()) => {}
                 Err(error @ StoreError::Damaged { .. }) => {
                     return self.stop_for_good(arriving, error.to_string()).await;
@@ -276,16 +340,17 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
     }
 
-    /// Serves a group of calls, and the transaction that came after them.
-    async fn serve_all(
-        &mut self,
-        calls: Vec<Arrived>,
-        opening: Option<transaction::Opening>,
-    ) -> Result<(), StoreError> {
-        match (self.serve(calls).await, opening) {
-            (Ok(()), Some(opening)) => self.transact(opening).await,
-            (Err(error), Some(opening)) => {
-                opening.turn_away(CallError::Unavailable { why: error.to_string() });
+    /// Serves a group of calls, and what came after them that is served by itself.
+    async fn serve_all(&mut self, calls: Vec<Arrived>, alone: Option<Alone>) -> Result<(), StoreError> {
+        match (self.serve(calls).await, alone) {
+            (Ok(()), Some(Alone::Transaction(opening))) => self.transact(opening).await,
+            (Ok(()), Some(Alone::Copy(wanted))) => {
+                self.hold(wanted);
+                Ok(())
+            }
+            (Ok(()), Some(Alone::Compact(wanted))) => self.compact(wanted).await,
+            (Err(error), Some(alone)) => {
+                alone.turn_away(CallError::Unavailable { why: error.to_string() });
                 Err(error)
             }
             (served, None) => served,
@@ -299,6 +364,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let outcome = wait::catch_panic(self.group(&calls, now)).await.unwrap_or_else(|panic| Err(self.stumble(panic)));
         match outcome {
             Ok(decided) => {
+                self.figures.served(calls.len(), decided.iter().filter_map(Decided::refusal));
+                self.figures.show(&self.order);
                 for (sender, decided) in senders.into_iter().zip(decided) {
                     self.settle(sender, decided);
                 }
@@ -342,9 +409,15 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Moves the log into the file, if it has grown enough.
     async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        if !self.may_checkpoint()? {
+            return Ok(());
+        }
         let frames = self.options.checkpoint_frames;
         let checkpoint = wait::catch_panic(self.store.checkpoint(frames)).await;
-        checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic))).map(drop)
+        if checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic)))? {
+            self.figures.checkpointed();
+        }
+        Ok(())
     }
 
     /// Decides one group and commits it.
@@ -370,7 +443,9 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let remembers = group.remembers();
         let forget = (remembers && self.oldest_request < before).then_some(before);
         let Some((state, changes)) = group.into_changes(forget) else { return Ok(()) };
+        let commit = Commit::begin(&changes, self.host.clock());
         self.store.commit(changes).await?;
+        self.figures.committed(commit, self.host.clock());
         self.state = state;
         if forget.is_some() {
             self.oldest_request = self.store.oldest_request().await?.unwrap_or(now.steady);
@@ -409,6 +484,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             pause = longer(pause);
         }
         self.reopened = Some((self.clock.now().steady, pause));
+        self.figures.reopened();
         Reopened::Yes
     }
 
@@ -421,6 +497,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     async fn try_reopen(&mut self) -> Result<(), Closed> {
+        // An opening moves the log about.
+        self.holding.give_up();
         let opened = wait::catch_panic(self.storage.open(&self.options)).await.map_err(Closed::ForNow)?;
         self.store = Cached::new(opened.map_err(|error| Closed::of(&error))?);
         self.reload().await.map_err(|error| match error {
@@ -468,6 +546,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
 
     /// Reads everything that the engine keeps in memory from the rows, after a panic too.
     async fn reload(&mut self) -> Result<(), StoreError> {
+        self.figures.look_anew();
         match wait::catch_panic(self.recover()).await {
             // Nobody asked for anything: it is the rows of the file that contradict each other.
             Ok(Err(StoreError::Refused(says))) | Err(says) => Err(self.stumble(says)),
@@ -498,11 +577,12 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 
     /// While a lease lives or the bucket of a rate is empty, steady time is written often enough that a crash loop can't
-    /// hold it.
+    /// hold it; and now and then if anything is to be forgotten.
     fn next_mark(&self, now: Now) -> Option<Duration> {
         let lease = self.shortest_lease.filter(|_| self.order.has_leases());
         let lease = lease.map(|lease| lease / limits::MARKS_PER_LEASE);
-        let interval = [lease, self.gates.mark_interval(now)].into_iter().flatten().min()?;
+        let kept = self.retention.mark_interval();
+        let interval = [lease, self.gates.mark_interval(now), kept].into_iter().flatten().min()?;
         Some(now.steady.until(self.state.steady.plus(interval)))
     }
 
@@ -516,20 +596,20 @@ impl<H: Host, S: Storage> Engine<H, S> {
     }
 }
 
-/// What is there to do: calls that are committed together, up to the first transaction, which is committed alone.
-fn gather(
-    first: Option<Arriving>,
-    arriving: &mut mpsc::Receiver<Arriving>,
-) -> (Vec<Arrived>, Option<transaction::Opening>) {
-    let (mut calls, mut next) = (Vec::new(), first);
+/// What is there to do: calls that are committed together, up to the first that is served by itself.
+fn gather(first: Option<Arriving>, arriving: &mut mpsc::Receiver<Arriving>) -> (Vec<Arrived>, Option<Alone>) {
+    let (mut calls, mut next, mut weight) = (Vec::new(), first, 0);
     loop {
         match next.or_else(|| arriving.try_recv().ok()) {
             Some(Arriving::Call(call)) if call.is_abandoned_claim() => {}
-            Some(Arriving::Call(call)) => calls.push(call),
-            Some(Arriving::Transaction(opening)) => return (calls, Some(opening)),
+            Some(Arriving::Call(call)) => {
+                weight += call.weight();
+                calls.push(call);
+            }
+            Some(Arriving::Alone(alone)) => return (calls, Some(alone)),
             None => return (calls, None),
         }
-        if calls.len() == limits::GROUP_REQUESTS_MAX {
+        if weight >= limits::GROUP_REQUESTS_MAX {
             return (calls, None);
         }
         next = None;

@@ -8,7 +8,7 @@ use super::group::Group;
 use super::{Decided, Engine};
 use crate::host::Host;
 use crate::job::{Attempt, AttemptEnd, JobId, Next, Now, Refusal, RequestId, Token, Wall};
-use crate::protocol::{Call, CallError, Granted, Reply};
+use crate::protocol::{Call, CallError, Enqueued, Granted, Reply};
 use crate::store::{RequestRow, Storage, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,6 +20,9 @@ pub enum Answer {
     Enqueued {
         job: JobId,
         fresh: bool,
+    },
+    EnqueuedAll {
+        jobs: Vec<Enqueued>,
     },
     Claimed {
         tokens: Vec<Token>,
@@ -80,6 +83,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         let reply = match read(&row.answer).map_err(|found| self.store.damaged(found))? {
             Answer::Enqueued { job, fresh } => Reply::Enqueued { job, fresh },
+            Answer::EnqueuedAll { jobs } => Reply::EnqueuedAll { jobs },
             Answer::Claimed { tokens } => Reply::Claimed { grants: self.granted_again(group, &tokens).await? },
             Answer::Done => Reply::Done,
             Answer::Failed { next } => Reply::Failed { next },

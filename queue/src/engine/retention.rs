@@ -50,6 +50,11 @@ impl Retaining {
         Self { hands: retention.by_state().into_iter().filter_map(hand).collect(), ended: 0 }
     }
 
+    /// How often steady time must be written, so that what is kept goes on growing older however often the file is opened anew.
+    pub fn mark_interval(&self) -> Option<Duration> {
+        (!self.hands.is_empty()).then_some(limits::MARK_RETENTION)
+    }
+
     /// How long until there may be something to forget.
     pub fn next_event(&self, now: Now) -> Option<Duration> {
         self.hands.iter().map(|hand| now.steady.until(hand.rests)).min()
@@ -68,7 +73,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// Forgets what has ended long enough ago, up to a bound. Nothing in the group asks for it afterwards.
     pub(super) async fn forget(&mut self, group: &mut Group, now: Now) -> Result<(), StoreError> {
         let ended = group.ends();
-        let mut jobs = limits::GROUP_FORGET_MAX.max(2 * std::mem::replace(&mut self.retention.ended, ended));
+        let ended_before = std::mem::replace(&mut self.retention.ended, ended);
+        let mut jobs = (2 * ended_before).clamp(limits::GROUP_FORGET_MIN, limits::GROUP_FORGET_MAX);
         let mut attempts = limits::FORGET_ATTEMPTS_MAX;
         let due = |hand: &Hand| hand.rests <= now.steady;
         if !self.retention.hands.iter().any(due) {
@@ -95,8 +101,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         (jobs, attempts): (&mut usize, &mut usize),
         now: Now,
     ) -> Result<(), StoreError> {
-        let ends = self.store.ends(hand.behind, *jobs).await?;
-        if ends.is_empty() && *jobs > 0 {
+        let ends = self.store.ends(hand.behind, limits::FORGET_ENDS_READ.max(*jobs)).await?;
+        if ends.is_empty() {
             hand.rest(now.steady.plus(hand.kept), now);
         }
         for end in ends {
@@ -106,6 +112,10 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 break;
             }
             if end.state == hand.state {
+                if *jobs == 0 {
+                    break;
+                }
+                *jobs -= 1;
                 match self.fate(group, &end, attempts, now).await? {
                     Fate::Forgotten | Fate::HasGoneOn => group.forget(Change::DeleteEnd { id: end.id }),
                     Fate::Kept => group.put_off(end),
@@ -113,7 +123,6 @@ impl<H: Host, S: Storage> Engine<H, S> {
                 }
             }
             hand.behind = end.id;
-            *jobs -= 1;
         }
         Ok(())
     }
@@ -126,7 +135,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         now: Now,
     ) -> Result<Fate, StoreError> {
         let Some(Stored { job, .. }) = group.job(&mut self.store, end.job).await? else { return Ok(Fate::HasGoneOn) };
-        if job.state != end.state || job.finished_at != Some(end.finished_at) {
+        // One that was retried may have ended twice in the same millisecond.
+        if group.forgets(job.id) || job.state != end.state || job.finished_at != Some(end.finished_at) {
             return Ok(Fate::HasGoneOn);
         }
         let stands = |scope| matches!(scope, KeyScope::Until(due) if !due.is_due(now));
@@ -155,7 +165,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
     /// A schedule remembers its slots for longer than their jobs are kept, and not for ever.
     fn forget_slots(&mut self, group: &mut Group, job: Job, now: Now) {
         let Some(slot) = job.new.slot else { return };
-        let latest = self.schedules.latest(&slot.schedule).unwrap_or(now.wall);
+        // A wall clock that was ahead for a moment has slots of its own, and they are not the measure.
+        let latest = self.schedules.latest(&slot.schedule).map_or(now.wall, |latest| latest.min(now.wall));
         let before = Wall(latest.0.saturating_sub(milliseconds(limits::SLOTS_REMEMBERED)));
         let schedule = slot.schedule.into();
         group.forget(Change::ForgetSlots { schedule, before, most: limits::FORGET_SLOTS_MAX });

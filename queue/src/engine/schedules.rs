@@ -10,7 +10,7 @@ use super::{Engine, validate};
 use crate::host::Host;
 use crate::job::{Now, Refusal, Rhythm, ScheduleRow, SkipRow, Slot, SlotRow, Slots, Steady, Template, Wall};
 use crate::limits;
-use crate::protocol::{Enqueue, Reply, Schedule, ScheduleView, SlotView};
+use crate::protocol::{Enqueue, Enqueued, Reply, Schedule, ScheduleView, SlotView};
 use crate::store::{Storage, StoreError};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -127,8 +127,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             // One had its job before the wall clock was put back.
             if group.slot(&mut self.store, &slot).await?.is_none() {
                 match self.enqueue(group, &of_template(&row.job), Some(slot.clone()), now).await {
-                    Ok(Reply::Enqueued { job, .. }) => group.insert_slot(SlotRow { slot, job }),
-                    Ok(other) => unreachable!("an enqueue was answered {other:?}"),
+                    Ok(Enqueued { job, .. }) => group.insert_slot(SlotRow { slot, job }),
                     Err(Stop::Refused(why)) => {
                         self.schedules.rest(name, why.to_string(), now);
                         break;

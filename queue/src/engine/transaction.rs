@@ -10,7 +10,7 @@ use super::commands::Stop;
 use super::group::Group;
 use super::replay::{self, Answer};
 use super::waits::Seen;
-use super::{Arriving, Decided, Engine, wait};
+use super::{Alone, Arriving, Decided, Engine, ask, wait};
 use crate::host::Host;
 use crate::job::{Lease, Now, Refusal, RequestId, Steady};
 use crate::limits;
@@ -51,12 +51,9 @@ struct Line {
 pub fn begin(inbox: mpsc::Sender<Arriving>, begin: Begin) -> Beginning {
     Box::pin(async move {
         let (to_engine, said) = mpsc::channel(1);
-        let (opened, opening) = oneshot::channel();
         let (ended, access) = (Ended::default(), begin.access);
-        let stopped = || CallError::Unavailable { why: "the engine has stopped".into() };
-        let arriving = Arriving::Transaction(Opening { begin, opened, said, ended: ended.clone() });
-        inbox.send(arriving).await.map_err(|_| stopped())?;
-        opening.await.unwrap_or_else(|_| Err(stopped()))?;
+        let opening = |opened| Alone::Transaction(Opening { begin, opened, said, ended: ended.clone() });
+        ask(inbox, opening).await?;
         Ok(Arc::new(Line { to_engine, ended, access }) as Arc<dyn Conversation>)
     })
 }
@@ -242,7 +239,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if open.begin.access == Access::Read || !request.is_for_transactions() {
             let (what, limit) = (
                 "a transaction's command",
-                "enqueue, step, progress, complete, fail, release, snooze, signal or cancel",
+                "enqueue, enqueue-all, step, progress, complete, fail, release, snooze, signal or cancel",
             );
             let remedy = "ask for it outside of the transaction, or open one that may change something";
             return refused(Refusal::limit(what, request.name(), limit, remedy), false);

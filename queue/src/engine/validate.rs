@@ -34,6 +34,26 @@ pub fn enqueue(enqueue: &Enqueue, options: &Options) -> Result<String, Refusal> 
     json("payload", &enqueue.payload, options)
 }
 
+/// Checks how many jobs are inserted together, and how large they are.
+pub fn enqueue_all(jobs: &[Enqueue], options: &Options) -> Result<(), Refusal> {
+    if jobs.is_empty() || jobs.len() > limits::ENQUEUE_JOBS_MAX {
+        let (limit, remedy) = (format!("1 to {}", limits::ENQUEUE_JOBS_MAX), "enqueue so many at a time");
+        return Err(Refusal::limit("jobs enqueued together", jobs.len(), limit, remedy));
+    }
+    let waits: usize = jobs.iter().flat_map(|job| &job.after).map(|after| after.jobs.len()).sum();
+    if waits > limits::ENQUEUE_WAITS_MAX {
+        let what = "jobs for which those enqueued together wait";
+        return Err(Refusal::limit(what, waits, limits::ENQUEUE_WAITS_MAX, "enqueue fewer at a time"));
+    }
+    let bytes: usize = jobs.iter().map(|job| job.payload.len()).sum();
+    let most = options.payload_bytes_max.max(limits::ENQUEUE_BYTES_MAX);
+    if bytes > most {
+        let what = "the size in bytes of the payloads of jobs enqueued together";
+        return Err(Refusal::limit(what, bytes, most, "enqueue fewer at a time"));
+    }
+    Ok(())
+}
+
 /// Checks how often and for how long a job is tried.
 fn tries(max_attempts: Option<u32>, max_age_ms: Option<u64>) -> Result<(), Refusal> {
     if let Some(attempts) = max_attempts.filter(|attempts| !(1..=limits::ATTEMPTS_MAX).contains(attempts)) {

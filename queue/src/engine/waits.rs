@@ -105,7 +105,13 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         let mut open = BTreeSet::new();
         for &other in &jobs {
-            if !self.known(group, other).await?.job.state.is_terminal() {
+            // Of those for which it had waited before, one may be forgotten by now: it had ended.
+            let is_over = if known.contains(&other) {
+                group.job(&mut self.store, other).await?.is_none_or(|stored| stored.job.state.is_terminal())
+            } else {
+                self.known(group, other).await?.job.state.is_terminal()
+            };
+            if !is_over {
                 open.insert(other);
             }
         }
@@ -323,7 +329,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let mut ends = Vec::new();
         for other in group.waits(&mut self.store, job, step).await? {
             let stored = group.job(&mut self.store, other).await?;
-            let state = stored.map_or(FORGOTTEN, |stored| stored.job.state.as_str());
+            let state = stored.map(|stored| stored.job.state.as_str());
             ends.push(serde_json::json!({ "job": other, "state": state }));
         }
         Ok(crate::canonical::text(&ends.into()))
@@ -367,9 +373,6 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(())
     }
 }
-
-/// What is said of a job that had ended, and was forgotten, before the one that had waited for it was retried.
-const FORGOTTEN: &str = "forgotten";
 
 /// When the order sees what follows from an end.
 #[derive(Clone, Copy, PartialEq, Eq)]

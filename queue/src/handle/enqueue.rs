@@ -4,8 +4,8 @@ use super::calls::{Caller, unexpected};
 use super::transaction::Open;
 use crate::canonical;
 use crate::error::Error;
-use crate::job::{JobId, RequestId, Unmet, Wall, milliseconds};
-use crate::protocol::{After, Enqueue, Key, Reply, Request, Scope, When};
+use crate::job::{JobId, Refusal, RequestId, Unmet, Wall, milliseconds};
+use crate::protocol::{After, Enqueue, Enqueued, Key, Reply, Request, Scope, When};
 use serde_json::Value;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -29,6 +29,22 @@ pub(super) enum Target {
 }
 
 impl Target {
+    /// Whether it is the same queue, or the same transaction.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Queue(one, _), Self::Queue(other, _)) => Arc::ptr_eq(one, other),
+            (Self::Transaction(one), Self::Transaction(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    /// What is asked for there goes by this name, unless it is part of something that has one.
+    pub fn name(&mut self, id: RequestId) {
+        if let Self::Queue(_, chosen) = self {
+            *chosen = id;
+        }
+    }
+
     /// Asks for a change there.
     pub async fn make(self, request: Request) -> Result<Reply, Error> {
         match self {
@@ -38,13 +54,12 @@ impl Target {
     }
 }
 
-/// A job that is in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Enqueued {
-    /// Its number.
-    pub job: JobId,
-    /// Whether it is new; otherwise its key stood for it already.
-    pub fresh: bool,
+/// Jobs about to be inserted: all of them, or none. A [name](EnqueueJob::request_id) that one of them was given has no
+/// meaning: all of it has one.
+#[must_use = "jobs are inserted when this is awaited"]
+pub struct EnqueueAll {
+    target: Target,
+    jobs: Vec<EnqueueJob>,
 }
 
 impl EnqueueJob {
@@ -148,10 +163,59 @@ impl EnqueueJob {
     /// [`Error::Refused`] it is done with: what is tried again then goes by another. In a transaction it has no
     /// meaning: the whole of it has one name.
     pub fn request_id(mut self, id: RequestId) -> Self {
-        if let Target::Queue(_, chosen) = &mut self.target {
-            *chosen = id;
-        }
+        self.target.name(id);
         self
+    }
+
+    /// What is asked for.
+    fn into_request(self) -> Result<(Target, Enqueue), Error> {
+        let Self { target, payload, enqueue } = self;
+        let payload = payload.map_err(|error| Error::Encode { what: "payload", error })?;
+        Ok((target, Enqueue { payload: canonical::text(&payload), ..enqueue }))
+    }
+}
+
+impl EnqueueAll {
+    pub(super) fn new(target: Target, jobs: impl IntoIterator<Item = EnqueueJob>) -> Self {
+        Self { target, jobs: jobs.into_iter().collect() }
+    }
+
+    /// The name of this request: after [`Error::Unknown`], enqueue the same jobs again under the same one. In a
+    /// transaction it has no meaning: the whole of it has one name.
+    pub fn request_id(mut self, id: RequestId) -> Self {
+        self.target.name(id);
+        self
+    }
+}
+
+impl IntoFuture for EnqueueAll {
+    /// In their order.
+    type Output = Result<Vec<Enqueued>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut jobs = Vec::with_capacity(self.jobs.len());
+            for (place, job) in self.jobs.into_iter().enumerate() {
+                let (target, job) = job.into_request()?;
+                if !target.is(&self.target) {
+                    let (what, value) =
+                        ("a job that is enqueued together with others", "of another queue or transaction");
+                    let remedy = "make each by the same handle, or by the same transaction";
+                    let why = Refusal::limit(what, format!("number {}, {value}", place + 1), "one of the same", remedy);
+                    return Err(Error::Refused(why));
+                }
+                jobs.push(job);
+            }
+            // None are there as asked.
+            if jobs.is_empty() {
+                return Ok(Vec::new());
+            }
+            match self.target.make(Request::EnqueueAll { jobs }).await? {
+                Reply::EnqueuedAll { jobs } => Ok(jobs),
+                other => Err(unexpected("enqueue-all", &other)),
+            }
+        })
     }
 }
 
@@ -161,11 +225,8 @@ impl IntoFuture for EnqueueJob {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { target, payload, mut enqueue } = self;
-            let payload = payload.map_err(|error| Error::Encode { what: "payload", error })?;
-            enqueue.payload = canonical::text(&payload);
-            let request = Request::Enqueue(enqueue);
-            match target.make(request).await? {
+            let (target, job) = self.into_request()?;
+            match target.make(Request::Enqueue(job)).await? {
                 Reply::Enqueued { job, fresh } => Ok(Enqueued { job, fresh }),
                 other => Err(unexpected("enqueue", &other)),
             }

@@ -1,7 +1,10 @@
 //! The handle that programs hold.
 
+mod backup;
+mod builder;
 mod bulk;
 mod calls;
+mod compact;
 mod enqueue;
 mod gates;
 mod inside;
@@ -11,8 +14,11 @@ mod schedule;
 mod signal;
 mod transaction;
 
+pub use backup::Backup;
+pub use builder::OutliveBuilder;
 pub use bulk::List;
-pub use enqueue::{EnqueueJob, Enqueued};
+pub use compact::Compacted;
+pub use enqueue::{EnqueueAll, EnqueueJob};
 pub use gates::LimitQueue;
 pub use policy::SetPolicy;
 pub use result::AwaitResult;
@@ -72,6 +78,22 @@ impl Outlive<Os> {
     /// untouched), or the disk failed.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with(path, Options::default()).await
+    }
+
+    /// Chooses something about a file before it is opened.
+    ///
+    /// ```no_run
+    /// use outlive::{Outlive, job::State};
+    /// use std::time::Duration;
+    ///
+    /// # async fn example() -> Result<(), outlive::Error> {
+    /// let day = Duration::from_secs(24 * 3600);
+    /// let outlive = Outlive::builder().page_checksums().keep(State::Completed, day).open("jobs.db").await?;
+    /// # drop(outlive);
+    /// # Ok(()) }
+    /// ```
+    pub fn builder() -> OutliveBuilder {
+        OutliveBuilder::default()
     }
 
     /// As [`open`](Outlive::open), with options.
@@ -140,6 +162,27 @@ impl<H: Host> Outlive<H> {
     pub fn enqueue<J: Job>(&self, job: J) -> EnqueueJob {
         let target = Target::Queue(self.caller.clone(), self.caller.request_id());
         EnqueueJob::new(target, J::KIND, serde_json::to_value(&job))
+    }
+
+    /// Inserts jobs, of one kind or of several, each with its particulars: awaiting it inserts all of them, or none. Up to
+    /// [`ENQUEUE_JOBS_MAX`](crate::limits::ENQUEUE_JOBS_MAX) at a time. It takes one commit, and one after another takes one each.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Greet { name: String }
+    /// # impl outlive::Job for Greet { const KIND: &'static str = "greet"; type Output = (); }
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), outlive::Error> {
+    /// let names = ["Ada", "Grace", "Edith"];
+    /// let jobs = names.map(|name| outlive.enqueue(Greet { name: name.into() }).key(name));
+    /// let enqueued = outlive.enqueue_all(jobs).await?;
+    /// assert_eq!(enqueued.len(), 3);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue), with the place of the job that can't be inserted: then none is.
+    pub fn enqueue_all(&self, jobs: impl IntoIterator<Item = EnqueueJob>) -> EnqueueAll {
+        EnqueueAll::new(Target::Queue(self.caller.clone(), self.caller.request_id()), jobs)
     }
 
     /// Sends a signal: awaiting it puts it into the file; before that, its particulars can be chosen. It is there from
@@ -465,7 +508,8 @@ impl<H: Host> Outlive<H> {
         }
     }
 
-    pub(crate) fn host(&self) -> &H {
+    /// The machine that it lives on, with its clock.
+    pub fn host(&self) -> &H {
         &self.host
     }
 

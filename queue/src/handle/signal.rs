@@ -33,9 +33,7 @@ impl SendSignal {
     /// The name of this request: after [`Error::Unknown`], send it again under the same one. In a transaction it has no
     /// meaning: the whole of it has one name.
     pub fn request_id(mut self, id: RequestId) -> Self {
-        if let Target::Queue(_, chosen) = &mut self.target {
-            *chosen = id;
-        }
+        self.target.name(id);
         self
     }
 }

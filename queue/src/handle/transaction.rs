@@ -1,7 +1,7 @@
 //! The caller's transaction: its own statements and commands of the queue, true together or not at all.
 
 use super::calls::{Caller, unexpected};
-use super::enqueue::{EnqueueJob, Target};
+use super::enqueue::{EnqueueAll, EnqueueJob, Target};
 use super::inside::Inside;
 use super::signal::SendSignal;
 use crate::canonical;
@@ -155,6 +155,15 @@ impl Transaction {
     /// before.
     pub fn enqueue<J: Job>(&self, job: J) -> EnqueueJob {
         EnqueueJob::new(Target::Transaction(self.line.clone()), J::KIND, serde_json::to_value(&job))
+    }
+
+    /// Inserts jobs, with the transaction: all of them, or none. It is one command, where each alone would be one: over a
+    /// network that saves as many journeys.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn enqueue_all(&self, jobs: impl IntoIterator<Item = EnqueueJob>) -> EnqueueAll {
+        EnqueueAll::new(Target::Transaction(self.line.clone()), jobs)
     }
 
     /// Sends a signal, with the transaction.

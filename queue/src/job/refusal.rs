@@ -109,6 +109,16 @@ pub enum Refusal {
         /// The key.
         key: String,
     },
+    /// One of some jobs that were to be enqueued together can't be: none of them is.
+    #[error("job {number} of the {of} that were to be enqueued together can't be, and so none is: {why}")]
+    OneOfMany {
+        /// Its place among them, from 1 on.
+        number: usize,
+        /// How many there were.
+        of: usize,
+        /// Why it can't be.
+        why: Box<Self>,
+    },
     /// The request id was used before, for another request.
     #[error("the request id was used before for a different request; make a new one for each mutation")]
     RequestIdReused,

@@ -78,6 +78,8 @@ pub enum Stage {
 #[derive(Debug, Default)]
 pub struct Order {
     entries: BTreeMap<JobId, Entry>,
+    /// How many of them each queue has.
+    counts: BTreeMap<Arc<str>, usize>,
     lines: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Line>>,
     suspects: BTreeSet<JobId>,
     leased_suspects: BTreeSet<JobId>,
@@ -126,6 +128,7 @@ impl Order {
         if let (Some(deadline), Stage::Waiting(_) | Stage::Held(_)) = (entry.deadline, entry.stage) {
             self.deadlines.insert(deadline, id);
         }
+        *self.counts.entry(entry.queue.clone()).or_default() += 1;
         self.entries.insert(id, entry);
     }
 
@@ -159,6 +162,7 @@ impl Order {
         }
         self.suspects.remove(&id);
         self.leased_suspects.remove(&id);
+        self.uncount(&entry.queue);
     }
 
     /// Lets so many jobs of a key be leased at once in a queue.
@@ -229,6 +233,16 @@ impl Order {
         self.leased_suspects.iter().copied()
     }
 
+    /// The queues that have jobs.
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.counts.keys()
+    }
+
+    /// How many jobs a queue has.
+    pub fn count(&self, queue: &str) -> usize {
+        self.counts.get(queue).copied().unwrap_or_default()
+    }
+
     /// How many jobs of a queue are leased.
     pub fn leased(&self, queue: &str) -> usize {
         self.leased.get(queue).map_or(0, BTreeSet::len)
@@ -281,6 +295,14 @@ impl Order {
 
     fn last_lined_too_early(&self, now: Now) -> Option<JobId> {
         self.lined_wall.last().filter(|(at, _)| *at > now.wall).map(|&(_, id)| id)
+    }
+
+    fn uncount(&mut self, queue: &str) {
+        let count = self.counts.get_mut(queue).expect("what is in the order is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(queue);
+        }
     }
 
     fn join_line(&mut self, entry: &Entry, id: JobId) {

@@ -42,6 +42,24 @@ fn a_higher_priority_goes_first_and_then_the_older_job() {
 }
 
 #[test]
+fn a_queue_counts_its_jobs_wherever_they_stand() {
+    let mut order = Order::default();
+    let later = Due::after(START, Duration::from_secs(1));
+    let stages =
+        [Stage::Waiting(Due::now(START)), Stage::Waiting(later), Stage::Held(None), Stage::Leased(Steady(9_000))];
+    for (id, stage) in (1..).zip(stages) {
+        order.put(JobId(id), entry("q", "a", 0, stage), START);
+    }
+    order.put(JobId(5), entry("other", "a", 0, stages[0]), START);
+    assert_eq!((order.count("q"), order.leased("q"), order.count("other"), order.count("none")), (4, 1, 1, 0));
+    order.put(JobId(1), entry("q", "a", 0, stages[3]), START);
+    order.remove(JobId(2));
+    order.remove(JobId(5));
+    assert_eq!((order.count("q"), order.leased("q"), order.count("other")), (3, 2, 0));
+    assert_eq!(order.queues().map(|queue| &**queue).collect::<Vec<_>>(), ["q"]);
+}
+
+#[test]
 fn a_job_joins_its_line_when_either_clock_says_so() {
     let delayed = Stage::Waiting(Due::after(START, Duration::from_millis(500)));
     let (queues, kinds) = (names(&["q"]), names(&["a"]));

@@ -7,6 +7,7 @@ pub use schedule::{Schedule, ScheduleView, SlotView};
 pub use transaction::{Access, Begin, Beginning, Conversation, Heard, Hearing, Said};
 
 use crate::Effect;
+use crate::engine::{Compacting, HeldSnapshot};
 use crate::job::explain::LastFailure;
 use crate::job::{
     Explanation, Gate, Holder, JobId, Lease, LogLine, Next, Policy, Rate, Refusal, RequestId, Slot, State, Unmet, Wall,
@@ -31,6 +32,11 @@ pub struct Call {
 pub enum Request {
     /// Insert a job.
     Enqueue(Enqueue),
+    /// Insert jobs: all of them, or none.
+    EnqueueAll {
+        /// Which ones.
+        jobs: Vec<Enqueue>,
+    },
     /// Take runnable jobs.
     Claim(Claim),
     /// Renew leases.
@@ -220,6 +226,21 @@ impl Enqueue {
             after: None,
             concurrency_key: None,
         }
+    }
+}
+
+/// A job that is in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enqueued {
+    /// Its number.
+    pub job: JobId,
+    /// Whether it is new; otherwise its key stood for it already.
+    pub fresh: bool,
+}
+
+impl From<Enqueued> for Reply {
+    fn from(Enqueued { job, fresh }: Enqueued) -> Self {
+        Self::Enqueued { job, fresh }
     }
 }
 
@@ -451,6 +472,11 @@ pub enum Reply {
         job: JobId,
         /// Whether it is new; otherwise its key stood for it already.
         fresh: bool,
+    },
+    /// The jobs are in the file.
+    EnqueuedAll {
+        /// In the order of the request.
+        jobs: Vec<Enqueued>,
     },
     /// These jobs are yours.
     Claimed {
@@ -854,7 +880,25 @@ pub trait Service: Send + Sync + 'static {
 
     /// Opens a transaction of the caller's, when its turn comes.
     fn begin(&self, begin: Begin) -> Beginning;
+
+    /// What is committed, to be read while the queue goes on; only where its file is.
+    fn snapshot(&self) -> Snapshotting {
+        let why = "the file of this queue is in another process, and is copied there".to_owned();
+        Box::pin(std::future::ready(Err(CallError::Rejected { why })))
+    }
+
+    /// Makes the file smaller, for a while; only where it is.
+    fn compact(&self) -> Shrinking {
+        let why = "the file of this queue is in another process, and is made smaller there".to_owned();
+        Box::pin(std::future::ready(Err(CallError::Rejected { why })))
+    }
 }
+
+/// What is committed, on its way.
+pub type Snapshotting = Pin<Box<dyn Future<Output = Result<HeldSnapshot, CallError>> + Send>>;
+
+/// How far a compaction has come, on its way.
+pub type Shrinking = Pin<Box<dyn Future<Output = Result<Compacting, CallError>> + Send>>;
 
 /// An answer that is on its way.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
@@ -864,6 +908,7 @@ impl Request {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Enqueue(_) => "enqueue",
+            Self::EnqueueAll { .. } => "enqueue-all",
             Self::Claim(_) => "claim",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Start { .. } => "start",

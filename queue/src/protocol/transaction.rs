@@ -72,6 +72,7 @@ impl Request {
     pub const fn is_for_transactions(&self) -> bool {
         match self {
             Self::Enqueue(_)
+            | Self::EnqueueAll { .. }
             | Self::Step { .. }
             | Self::Progress { .. }
             | Self::Complete { .. }

@@ -25,6 +25,10 @@ const HEADER_BYTES_MAX: usize = 16 << 10;
 /// Most headers of a request.
 const HEADERS_MAX: usize = 64;
 
+/// The kinds of what is answered.
+const JSON: &str = "application/json";
+const PROMETHEUS: &str = "text/plain; version=0.0.4";
+
 /// Serves a connection until it ends, or nothing comes for as long as the server is patient.
 pub async fn serve<H: Networked>(shared: &Shared<H>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
     let activity = Activity::default();
@@ -87,35 +91,46 @@ impl Drop for Busy<'_> {
 }
 
 async fn answer<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (status, body) = match pass_on(shared, request).await {
+    let (kind, (status, body)) = match pass_on(shared, request).await {
         Ok(answer) => answer,
-        Err(problem) => (problem.status, problem.body().into()),
+        Err(problem) => (JSON, (problem.status, problem.body().into())),
     };
-    response(status, body, shared.openings.current())
+    response(status, kind, body, shared.openings.current())
 }
 
 /// What a request asks for.
 enum Asked {
     Call(Call),
     Begin(Begin),
+    /// The figures of the process, which are these.
+    Metrics(String),
     /// Something is said in a transaction; the number tells two bodies apart.
     Line(RequestId, Line, u64),
 }
 
-async fn pass_on<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Result<Answer, Problem> {
+/// What is answered, and of what kind it is.
+async fn pass_on<H: Networked>(
+    shared: &Shared<H>,
+    request: Request<Incoming>,
+) -> Result<(&'static str, Answer), Problem> {
     let opening = request.headers().get(OPENING).cloned();
     let Shared { service, openings, transactions, .. } = shared;
     let answer = match (read(shared, request).await?, opening) {
         (Asked::Begin(begin), opening) => {
-            return transactions.begin(openings, opening.as_ref(), &**service, begin).await;
+            let begun = transactions.begin(openings, opening.as_ref(), &**service, begin).await;
+            return begun.map(|answer| (JSON, answer));
         }
-        (Asked::Line(id, line, digest), _) => return transactions.say(id, line, digest).await,
+        (Asked::Line(id, line, digest), _) => {
+            let said = transactions.say(id, line, digest).await;
+            return said.map(|answer| (JSON, answer));
+        }
+        (Asked::Metrics(figures), _) => return Ok((PROMETHEUS, (StatusCode::OK, figures.into()))),
         (Asked::Call(call), Some(opening)) if !call.request.is_read() => {
             openings.call(&opening, &**service, call).await?
         }
         (Asked::Call(call), _) => service.call(call).await,
     };
-    Ok((wire::status(&answer), body_of(answer).into()))
+    Ok((JSON, (wire::status(&answer), body_of(answer).into())))
 }
 
 fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
@@ -150,6 +165,10 @@ async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> R
     match route {
         // The names of questions are not remembered.
         Route::Question(request) => Ok(Asked::Call(Call { id: RequestId([0; 16]), request })),
+        Route::Metrics => match &shared.options.metrics {
+            Some(renderer) => Ok(Asked::Metrics(renderer.render())),
+            None => Err(nothing()),
+        },
         Route::Mutation(name) => {
             let id = guard::request_id(request.headers())?;
             let body = collect(shared, request.into_body()).await?;
@@ -192,12 +211,12 @@ fn late(patience: Duration) -> String {
     format!("the body took longer than {patience:?} to arrive")
 }
 
-fn response(status: StatusCode, body: Bytes, opening: HeaderValue) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, kind: &'static str, body: Bytes, opening: HeaderValue) -> Response<Full<Bytes>> {
     // For people at a terminal.
     let body = [&body[..], b"\n"].concat();
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(OPENING, opening);
     response
 }

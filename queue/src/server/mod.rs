@@ -9,7 +9,7 @@ mod openings;
 mod options;
 mod transactions;
 
-pub use options::{ServeError, ServeOptions};
+pub use options::{Renderer, ServeError, ServeOptions};
 
 use crate::Outlive;
 use crate::host::{Clock, Listener, Network, Networked, Role, Task};

@@ -3,6 +3,7 @@
 use crate::limits;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Fewest bytes of a token: what can be guessed is none.
@@ -22,6 +23,39 @@ pub struct ServeOptions {
     pub body_bytes_max: usize,
     /// How long a request may take to arrive, and a connection may be idle.
     pub patience: Duration,
+    /// What `GET /metrics` answers. Without it there is nothing at that path.
+    pub metrics: Option<Renderer>,
+}
+
+/// Writes down the figures of the process, in the text format of Prometheus: what the recorder has that the program
+/// has installed. The server knows none of its own.
+#[derive(Clone)]
+pub struct Renderer(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Renderer {
+    /// What `render` writes down, each time that somebody asks. It must not take long: it runs beside the connections.
+    pub fn new(render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(render))
+    }
+
+    pub(super) fn render(&self) -> String {
+        (self.0)()
+    }
+}
+
+impl PartialEq for Renderer {
+    /// Whether it is a clone of the same one.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Renderer {}
+
+impl std::fmt::Debug for Renderer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Renderer")
+    }
 }
 
 /// Why a server does not start.
@@ -60,6 +94,7 @@ impl Default for ServeOptions {
             connections_max: 1_024,
             body_bytes_max: limits::PAYLOAD_BYTES_DEFAULT * 2,
             patience: Duration::from_secs(60),
+            metrics: None,
         }
     }
 }
@@ -74,6 +109,7 @@ impl std::fmt::Debug for ServeOptions {
             .field("connections_max", &self.connections_max)
             .field("body_bytes_max", &self.body_bytes_max)
             .field("patience", &self.patience)
+            .field("metrics", &self.metrics)
             .finish()
     }
 }

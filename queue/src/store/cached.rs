@@ -4,7 +4,7 @@
 //! One engine at a time owns a store, so nobody else can change a row behind this. It never answers
 //! from what is not committed.
 
-use super::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
+use super::{Change, FileState, Listed, Live, RequestRow, Settings, Snapshot, SqlError, Store, StoreError, Stored};
 use crate::job::{
     Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
     Steady, StepRow, Token, WaitRow, Wall,
@@ -198,6 +198,10 @@ impl<S: Store> Store for Cached<S> {
 
     async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
         self.store.checkpoint(frames).await
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        self.store.snapshot()
     }
 
     fn damaged(&self, found: String) -> StoreError {

@@ -2,7 +2,8 @@
 //! the file's doing. It survives a reopening, and nothing else.
 
 use super::{
-    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+    Change, Compaction, FileState, Listed, Live, OpenError, RequestRow, Settings, Snapshot, SqlError, Storage, Store,
+    StoreError, Stored,
 };
 use crate::Options;
 use crate::job::{
@@ -92,6 +93,10 @@ impl Storage for Memory {
 
     async fn open(&mut self, _options: &Options) -> Result<MemoryStore, OpenError> {
         Ok(MemoryStore { rows: self.rows.clone() })
+    }
+
+    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        Ok(None)
     }
 }
 
@@ -263,6 +268,10 @@ impl Store for MemoryStore {
         Ok(false)
     }
 
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        Ok(None)
+    }
+
     fn damaged(&self, found: String) -> StoreError {
         StoreError::Damaged { path: "the memory".into(), found }
     }
@@ -327,7 +336,8 @@ impl Rows {
                 self.steps.retain(|_, row| row.job != id);
                 self.progress.remove(&id);
                 self.waits.retain(|row| row.job != id);
-                self.signals.retain(|_, row| row.taken.as_ref().is_none_or(|(job, _)| *job != id));
+                let is_its_own = |row: &SignalRow| row.taken.as_ref().is_some_and(|(job, _)| *job == id);
+                self.signals.retain(|_, row| row.key.is_some() || !is_its_own(row));
                 self.keys.retain(|_, row| row.job != id || row.scope == KeyScope::Forever);
                 self.jobs.remove(&id).is_some()
             }

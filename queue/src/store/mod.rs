@@ -13,6 +13,7 @@ use crate::job::{
 };
 use crate::sql::{Rows, Statement};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,32 @@ pub trait Storage: Send + 'static {
     /// # Errors
     /// Why the store can't be opened. Nothing was changed that a later opening would miss.
     fn open(&mut self, options: &Options) -> impl Future<Output = Result<Self::Store, OpenError>>;
+
+    /// Begins to make the file smaller; none if there is no file. No store is used any more that was opened before the last
+    /// [`round`](Compaction::round), and the log is empty before each.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: the file is not one to do this with, and is left as it is.
+    fn compaction(&mut self) -> impl Future<Output = Result<Option<Box<dyn Compaction>>, StoreError>>;
+}
+
+/// A file, on the way to being smaller.
+pub trait Compaction {
+    /// How many bytes the file has once the log is in it.
+    fn bytes(&self) -> u64;
+
+    /// Goes a part of the way, as one durable commit that the next opening finds in the log; none if there is nothing to do.
+    ///
+    /// # Errors
+    /// Whatever the disk says. The next opening finds out whether it happened.
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Round>, StoreError>> + '_>>;
+}
+
+/// A part of the way to a smaller file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// Whether there is nothing left to do.
+    pub is_last: bool,
 }
 
 /// Rows, in transactions. One engine at a time owns a store.
@@ -162,6 +189,13 @@ pub trait Store: 'static {
     /// [`StoreError::Broken`]: what was committed is safe, but the store must be reopened.
     fn checkpoint(&mut self, frames: u64) -> impl Future<Output = Result<bool, StoreError>>;
 
+    /// What is committed now, to be read while it goes on being changed, for as long as no [`checkpoint`](Store::checkpoint)
+    /// is made; none if it is in no file.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError>;
+
     /// The error that says that what is in the file is not what was written: `found` is what contradicts it.
     fn damaged(&self, found: String) -> StoreError;
 
@@ -170,6 +204,21 @@ pub trait Store: 'static {
     /// # Errors
     /// If it can't be told.
     fn free_bytes(&mut self) -> Result<u64, StoreError>;
+}
+
+/// A file as it was with one commit, page by page.
+pub trait Snapshot: Send {
+    /// How many pages it has.
+    fn pages(&self) -> u32;
+
+    /// How many bytes each has.
+    fn page_bytes(&self) -> usize;
+
+    /// Reads a page, from 1 on. `page` has room for just one.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn read(&mut self, number: u32, page: &mut [u8]) -> Result<(), StoreError>;
 }
 
 /// What people have set for queues and kinds.
@@ -411,8 +460,8 @@ pub enum Change {
         /// Its token.
         token: Token,
     },
-    /// A job is forgotten, with its steps, its progress, what it waited for, the signals that it took and the keys that stand
-    /// for it, those that stand for ever left out. Its attempts are forgotten before.
+    /// A job is forgotten, with its steps, its progress, what it waited for, the signals without a key that it took, and the
+    /// keys that stand for it, those that stand for ever left out. Its attempts are forgotten before.
     DeleteJob {
         /// Its number.
         id: JobId,

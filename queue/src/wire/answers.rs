@@ -3,8 +3,8 @@
 use super::bodies::TemplateBody;
 use crate::job::{CatchUp, Explanation, Lease, Next, Refusal, Rhythm, Slot, State, Wall};
 use crate::protocol::{
-    AttemptView, CallError, GatesView, Granted, JobSummary, JobView, ProgressView, Renewal, Reply, Request, Schedule,
-    ScheduleView, SlotView, StepView,
+    AttemptView, CallError, Enqueued, GatesView, Granted, JobSummary, JobView, ProgressView, Renewal, Reply, Request,
+    Schedule, ScheduleView, SlotView, StepView,
 };
 use crate::{Effect, JobId};
 use hyper::StatusCode;
@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 #[derive(Serialize, Deserialize)]
-struct EnqueueReply {
-    job: JobId,
-    fresh: bool,
+struct EnqueueAllReply {
+    jobs: Vec<Enqueued>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -249,7 +248,8 @@ fn unraw(json: &RawValue) -> String {
 /// The body of a reply.
 pub fn reply_body(reply: Reply) -> Vec<u8> {
     let written = match reply {
-        Reply::Enqueued { job, fresh } => serde_json::to_vec(&EnqueueReply { job, fresh }),
+        Reply::Enqueued { job, fresh } => serde_json::to_vec(&Enqueued { job, fresh }),
+        Reply::EnqueuedAll { jobs } => serde_json::to_vec(&EnqueueAllReply { jobs }),
         Reply::Claimed { grants } => {
             let jobs = grants.into_iter().map(|grant| {
                 let Granted {
@@ -405,9 +405,9 @@ fn progress_view(body: ProgressBody) -> ProgressView {
 /// The body is not such a reply.
 pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
     Ok(match request {
-        Request::Enqueue(_) => {
-            let EnqueueReply { job, fresh } = serde_json::from_slice(body)?;
-            Reply::Enqueued { job, fresh }
+        Request::Enqueue(_) => serde_json::from_slice::<Enqueued>(body)?.into(),
+        Request::EnqueueAll { .. } => {
+            Reply::EnqueuedAll { jobs: serde_json::from_slice::<EnqueueAllReply>(body)?.jobs }
         }
         Request::Claim(_) => {
             let grants = serde_json::from_slice::<ClaimReply>(body)?.jobs.into_iter().map(|granted| {
@@ -523,25 +523,30 @@ pub fn status_of(error: &CallError) -> StatusCode {
         CallError::Rejected { .. } => StatusCode::BAD_REQUEST,
         CallError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         CallError::Unknown { .. } => StatusCode::GATEWAY_TIMEOUT,
-        CallError::Refused(refusal) => match refusal {
-            Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
-            Refusal::Forgotten { .. } => StatusCode::GONE,
-            Refusal::Limit { .. } | Refusal::Statement { .. } | Refusal::WaitsForItself { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Refusal::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
-            Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Refusal::StaleLease { .. }
-            | Refusal::LeaseExpired { .. }
-            | Refusal::AttemptEnded { .. }
-            | Refusal::Overdue { .. }
-            | Refusal::Finished { .. }
-            | Refusal::NotRetryable { .. }
-            | Refusal::KeyConflict { .. }
-            | Refusal::SignalConflict { .. }
-            | Refusal::NeverMet { .. }
-            | Refusal::RolledBack { .. }
-            | Refusal::RequestIdReused => StatusCode::CONFLICT,
-        },
+        CallError::Refused(refusal) => status_of_refusal(refusal),
+    }
+}
+
+fn status_of_refusal(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::OneOfMany { why, .. } => status_of_refusal(why),
+        Refusal::UnknownJob { .. } => StatusCode::NOT_FOUND,
+        Refusal::Forgotten { .. } => StatusCode::GONE,
+        Refusal::Limit { .. } | Refusal::Statement { .. } | Refusal::WaitsForItself { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Refusal::StorageFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::StaleLease { .. }
+        | Refusal::LeaseExpired { .. }
+        | Refusal::AttemptEnded { .. }
+        | Refusal::Overdue { .. }
+        | Refusal::Finished { .. }
+        | Refusal::NotRetryable { .. }
+        | Refusal::KeyConflict { .. }
+        | Refusal::SignalConflict { .. }
+        | Refusal::NeverMet { .. }
+        | Refusal::RolledBack { .. }
+        | Refusal::RequestIdReused => StatusCode::CONFLICT,
     }
 }

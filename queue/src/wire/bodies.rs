@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 /// The names of all mutations.
 pub const NAMES: &[&str] = &[
     "enqueue",
+    "enqueue-all",
     "claim",
     "heartbeat",
     "start",
@@ -69,6 +70,77 @@ struct EnqueueBody {
     unmet: Option<Unmet>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     concurrency_key: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnqueueAllBody {
+    jobs: Vec<EnqueueBody>,
+}
+
+impl EnqueueBody {
+    /// Of a job; the error is that of a payload that is not JSON.
+    fn of(job: Enqueue) -> serde_json::Result<Self> {
+        let Enqueue { kind, queue, priority, max_attempts, max_age_ms, payload, when, key, after, concurrency_key } =
+            job;
+        let (delay_ms, at_ms) = match when {
+            When::Now => (None, None),
+            When::After(ms) => (Some(ms), None),
+            When::At(Wall(ms)) => (None, Some(ms)),
+        };
+        let payload = RawValue::from_string(payload)?;
+        let (key, key_scope) = match key {
+            None => (None, None),
+            Some(Key { name, scope: Scope::Forever }) => (Some(name), None),
+            Some(Key { name, scope }) => (Some(name), Some(scope)),
+        };
+        let (after, unmet) = after.map(|After { jobs, unmet }| (jobs, unmet)).unzip();
+        Ok(Self {
+            kind,
+            queue,
+            priority,
+            max_attempts,
+            max_age_ms,
+            payload,
+            delay_ms,
+            at_ms,
+            key,
+            key_scope,
+            after,
+            unmet,
+            concurrency_key,
+        })
+    }
+
+    /// The job; the error is what does not go together, for a person.
+    fn read(self) -> Result<Enqueue, String> {
+        let Self { kind, queue, priority, max_attempts, max_age_ms, payload, delay_ms, at_ms, .. } = self;
+        let after = match (self.after, self.unmet) {
+            (None, None) => None,
+            (Some(jobs), Some(unmet)) => Some(After { jobs, unmet }),
+            (Some(_), None) => {
+                return Err(
+                    "after says for which jobs it waits; say what becomes of it if one ends without a result: \
+                            \"unmet\":\"cancel\", \"discard\" or \"run\""
+                        .into(),
+                );
+            }
+            (None, Some(_)) => return Err("unmet is said of the jobs in after, and there is no after".into()),
+        };
+        let key = match (self.key, self.key_scope) {
+            (None, None) => None,
+            (None, Some(_)) => return Err("key_scope is said of a key, and there is none; say key too".into()),
+            (Some(name), scope) => Some(Key { name, scope: scope.unwrap_or_default() }),
+        };
+        let when = match (delay_ms, at_ms) {
+            (None, None) => When::Now,
+            (Some(ms), None) => When::After(ms),
+            (None, Some(ms)) => When::At(Wall(ms)),
+            (Some(_), Some(_)) => return Err("delay_ms and at_ms both say when; leave one out".into()),
+        };
+        let (payload, concurrency_key) = (payload.get().to_owned(), self.concurrency_key);
+        Ok(Enqueue { kind, queue, priority, max_attempts, max_age_ms, payload, when, key, after, concurrency_key })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -371,45 +443,10 @@ const fn error() -> How {
 pub fn body(request: &Request) -> serde_json::Result<Vec<u8>> {
     let raw = |json: &str| RawValue::from_string(json.to_owned());
     match request.clone() {
-        Request::Enqueue(Enqueue {
-            kind,
-            queue,
-            priority,
-            max_attempts,
-            max_age_ms,
-            payload,
-            when,
-            key,
-            after,
-            concurrency_key,
-        }) => {
-            let (delay_ms, at_ms) = match when {
-                When::Now => (None, None),
-                When::After(ms) => (Some(ms), None),
-                When::At(Wall(ms)) => (None, Some(ms)),
-            };
-            let payload = raw(&payload)?;
-            let (key, key_scope) = match key {
-                None => (None, None),
-                Some(Key { name, scope: Scope::Forever }) => (Some(name), None),
-                Some(Key { name, scope }) => (Some(name), Some(scope)),
-            };
-            let (after, unmet) = after.map(|After { jobs, unmet }| (jobs, unmet)).unzip();
-            serde_json::to_vec(&EnqueueBody {
-                kind,
-                queue,
-                priority,
-                max_attempts,
-                max_age_ms,
-                payload,
-                delay_ms,
-                at_ms,
-                key,
-                key_scope,
-                after,
-                unmet,
-                concurrency_key,
-            })
+        Request::Enqueue(job) => serde_json::to_vec(&EnqueueBody::of(job)?),
+        Request::EnqueueAll { jobs } => {
+            let jobs: serde_json::Result<_> = jobs.into_iter().map(EnqueueBody::of).collect();
+            serde_json::to_vec(&EnqueueAllBody { jobs: jobs? })
         }
         Request::Claim(Claim { worker, holder: _, queues, kinds, most, lease_ms, wait_ms }) => {
             serde_json::to_vec(&ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms })
@@ -482,46 +519,11 @@ pub fn read_request(name: &str, body: &[u8]) -> Result<Request, String> {
         serde_json::from_slice(body).map_err(|error| error.to_string())
     }
     Ok(match name {
-        "enqueue" => {
-            let body: EnqueueBody = read(body)?;
-            let EnqueueBody { kind, queue, priority, max_attempts, max_age_ms, payload, delay_ms, at_ms, .. } = body;
-            let (key, key_scope) = (body.key, body.key_scope);
-            let after = match (body.after, body.unmet) {
-                (None, None) => None,
-                (Some(jobs), Some(unmet)) => Some(After { jobs, unmet }),
-                (Some(_), None) => {
-                    return Err(
-                        "after says for which jobs it waits; say what becomes of it if one ends without a result: \
-                                \"unmet\":\"cancel\", \"discard\" or \"run\""
-                            .into(),
-                    );
-                }
-                (None, Some(_)) => return Err("unmet is said of the jobs in after, and there is no after".into()),
-            };
-            let key = match (key, key_scope) {
-                (None, None) => None,
-                (None, Some(_)) => return Err("key_scope is said of a key, and there is none; say key too".into()),
-                (Some(name), scope) => Some(Key { name, scope: scope.unwrap_or_default() }),
-            };
-            let when = match (delay_ms, at_ms) {
-                (None, None) => When::Now,
-                (Some(ms), None) => When::After(ms),
-                (None, Some(ms)) => When::At(Wall(ms)),
-                (Some(_), Some(_)) => return Err("delay_ms and at_ms both say when; leave one out".into()),
-            };
-            let (payload, concurrency_key) = (payload.get().to_owned(), body.concurrency_key);
-            Request::Enqueue(Enqueue {
-                kind,
-                queue,
-                priority,
-                max_attempts,
-                max_age_ms,
-                payload,
-                when,
-                key,
-                after,
-                concurrency_key,
-            })
+        "enqueue" => Request::Enqueue(read::<EnqueueBody>(body)?.read()?),
+        "enqueue-all" => {
+            let (bodies, place) = (read::<EnqueueAllBody>(body)?.jobs, 1..);
+            let read = |(body, place): (EnqueueBody, _)| body.read().map_err(|why| format!("job {place}: {why}"));
+            Request::EnqueueAll { jobs: bodies.into_iter().zip(place).map(read).collect::<Result<_, _>>()? }
         }
         "claim" => {
             let ClaimBody { worker, queues, kinds, most, lease_ms, wait_ms } = read(body)?;

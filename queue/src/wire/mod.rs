@@ -5,6 +5,7 @@
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
 //! | `POST /v1/transactions`, `/v1/transactions/NAME` | opens a transaction, says something in it |
 //! | `GET /v1/jobs?state=discarded&kind=charge`, `GET /v1/gates`, `GET /v1/schedules`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
+//! | `GET /metrics` | figures for a dashboard, as text: its readers know it by this path |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
 //!
@@ -52,6 +53,8 @@ const PREFIX: &str = "/v1/";
 const TRANSACTIONS: &str = "transactions";
 const GATES: &str = "gates";
 const SCHEDULES: &str = "schedules";
+/// Where whoever collects figures looks for them.
+const METRICS: &str = "/metrics";
 
 /// Where to send a request.
 pub fn route(request: &Request) -> (Method, String) {
@@ -96,6 +99,8 @@ pub enum Route {
     Line(RequestId),
     /// A question, which has no body.
     Question(Request),
+    /// The figures of the process.
+    Metrics,
 }
 
 impl Route {
@@ -104,6 +109,9 @@ impl Route {
     /// # Errors
     /// Why they ask for nothing.
     pub fn of(path: &str, query: Option<&str>) -> Result<Self, NoRoute> {
+        if path == METRICS {
+            return Ok(Self::Metrics);
+        }
         let words: Vec<&str> = path.strip_prefix(PREFIX).ok_or(NoRoute::Nothing)?.split('/').collect();
         let job = |text: &str| text.parse().map(JobId).map_err(|_| NoRoute::Nothing);
         match words[..] {
@@ -130,7 +138,7 @@ impl Route {
 
     /// Whether it may change something.
     pub const fn is_mutation(&self) -> bool {
-        !matches!(self, Self::Question(_))
+        !matches!(self, Self::Question(_) | Self::Metrics)
     }
 }
 

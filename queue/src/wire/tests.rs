@@ -6,8 +6,8 @@ use crate::job::{
     State, Template, Token, Unmet, Wall,
 };
 use crate::protocol::{
-    After, Bulk, CallError, Claim, Enqueue, Filter, GatesView, Granted, JobSummary, Key, KindPolicy, LimitView,
-    ListJobs, On, PauseView, ProbeView, Progress, QueueLimits, Renewal, Reply, Reported, Request, Schedule,
+    After, Bulk, CallError, Claim, Enqueue, Enqueued, Filter, GatesView, Granted, JobSummary, Key, KindPolicy,
+    LimitView, ListJobs, On, PauseView, ProbeView, Progress, QueueLimits, Renewal, Reply, Reported, Request, Schedule,
     ScheduleView, Scope, Signal, SlotView, When, WorkerView,
 };
 use std::time::Duration;
@@ -29,6 +29,12 @@ fn enqueue(payload: &str, when: When) -> Request {
         concurrency_key,
         ..Enqueue::new("a", payload)
     })
+}
+
+fn together() -> Request {
+    let jobs = [enqueue("[1.10]", When::Now), enqueue("null", When::After(3))];
+    let job = |request| if let Request::Enqueue(job) = request { job } else { unreachable!("it is one") };
+    Request::EnqueueAll { jobs: jobs.map(job).to_vec() }
 }
 
 fn list(kind: Option<&str>) -> ListJobs {
@@ -161,6 +167,7 @@ fn requests() -> Vec<Request> {
         Request::Schedule(schedule(Rhythm::every(Duration::from_secs(60)))),
         Request::Unschedule { name: "sweep".into() },
         Request::Schedules,
+        together(),
     ]
 }
 
@@ -173,7 +180,7 @@ fn every_request_arrives_as_it_was_sent() {
         assert_eq!(arrived.method(), method);
         let read = match arrived {
             Route::Question(question) => question,
-            Route::Begin | Route::Line(_) => panic!("{path} is of a transaction"),
+            Route::Begin | Route::Line(_) | Route::Metrics => panic!("{path} is no request"),
             Route::Mutation(name) => read_request(&name, &body(&request).unwrap()).unwrap(),
         };
         assert_eq!(read, request);
@@ -201,6 +208,8 @@ fn little_need_be_said_and_typing_errors_are_told() {
         ("enqueue", r#"{"kind":"a","key_scope":"while-pending"}"#),
         ("enqueue", r#"{"kind":"a","after":[1]}"#),
         ("enqueue", r#"{"kind":"a","unmet":"run"}"#),
+        ("enqueue-all", r#"{"kind":"a"}"#),
+        ("enqueue-all", r#"{"jobs":[{"kind":"a"},{"kind":"a","delay_ms":1,"at_ms":2}]}"#),
         ("wait", r#"{"lease":{"job":1,"token":2,"nonce":"0000000000000001"},"on":{"for":"weather"}}"#),
         (
             "wait",
@@ -315,11 +324,16 @@ fn every_reply_arrives_as_it_was_sent() {
         (39, Reply::Scheduled { next: Wall(5_000) }),
         (41, Reply::Unscheduled { was_scheduled: true }),
         (42, Reply::Schedules { schedules: schedule_views() }),
+        (43, Reply::EnqueuedAll { jobs: vec![Enqueued { job: JobId(1), fresh: false }] }),
     ];
     let requests = requests();
     for (request, reply) in replies {
         assert_eq!(read_reply(&requests[request], &reply_body(reply.clone())).unwrap(), reply);
     }
+}
+
+fn one_of_many(why: Refusal) -> Refusal {
+    Refusal::OneOfMany { number: 2, of: 3, why: Box::new(why) }
 }
 
 #[test]
@@ -328,6 +342,7 @@ fn every_error_arrives_as_it_was_sent_and_says_whether_it_may_have_happened() {
     let errors = [
         (409, CallError::Refused(Refusal::StaleLease { job: JobId(7) })),
         (404, CallError::Refused(Refusal::UnknownJob { job: JobId(7) })),
+        (404, CallError::Refused(one_of_many(Refusal::UnknownJob { job: JobId(7) }))),
         (500, CallError::Refused(Refusal::Internal { message: "a row is there twice".into() })),
         (507, CallError::Refused(Refusal::StorageFull { free_bytes: 1, reserve_bytes: 2 })),
         (503, CallError::Unavailable { why: "the file is closed".into() }),

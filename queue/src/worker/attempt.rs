@@ -166,7 +166,11 @@ fn begin<H: Host>(
     slot: OwnedSemaphorePermit,
 ) -> Result<(oneshot::Receiver<Returned>, Option<Task>), serde_json::Error> {
     let handler = &shared.handlers[granted.kind.as_str()];
+    // A handler that blocks its thread keeps its slot until it returns, and middleware may not wait for that.
+    let slot = Arc::new(slot);
     let prepare = || handler.prepare(context(shared, granted, held, &**handler), &granted.payload);
+    #[cfg(feature = "tower")]
+    let prepare = || prepare().map(|execution| super::middleware::around(shared, granted, execution, &slot));
     #[cfg(feature = "tracing")]
     let prepare = || super::layer::in_span(granted, &held.log, prepare);
     let execution = prepare()?;
@@ -191,7 +195,7 @@ fn begin<H: Host>(
 }
 
 fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler: &dyn Handler) -> Context {
-    let clock = shared.host.clock().clone();
+    let (clock, wall) = (shared.host.clock().clone(), shared.host.clock().clone());
     Context {
         job: granted.lease.job,
         attempt: granted.attempt,
@@ -208,6 +212,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler:
         standing: held.standing.clone(),
         blocks: handler.blocks(),
         sleep: Arc::new(move |duration| -> Sleep { Box::pin(clock.sleep(duration)) }),
+        wall: Arc::new(move || wall.wall()),
     }
 }
 

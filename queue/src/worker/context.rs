@@ -17,7 +17,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a handler knows of its attempt.
 #[derive(Clone)]
@@ -37,6 +37,7 @@ pub struct Context {
     pub(super) standing: Arc<Watched<Standing>>,
     pub(super) blocks: bool,
     pub(super) sleep: Arc<dyn Fn(Duration) -> Sleep + Send + Sync>,
+    pub(super) wall: Arc<dyn Fn() -> Duration + Send + Sync>,
 }
 
 /// A wait.
@@ -81,6 +82,11 @@ impl Context {
     /// Waits. Prefer it to other timers: it also works where time is simulated.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
         (self.sleep)(duration)
+    }
+
+    /// What the machine's clock shows: it may jump. Prefer it to [`SystemTime::now`]: it also works where time is simulated.
+    pub fn now(&self) -> SystemTime {
+        UNIX_EPOCH + (self.wall)()
     }
 
     /// Runs a part of the job, and stores its result under `name`. A later attempt is given the stored result, and does not
@@ -200,7 +206,7 @@ impl Context {
     ///
     /// ```
     /// # use outlive::{Context, Done, Failure};
-    /// # use std::time::Duration;
+    /// # use std::time::{Duration, SystemTime, UNIX_EPOCH};
     /// # async fn handler(ctx: Context) -> Result<Done<String>, Failure> {
     /// let approved: Option<String> = ctx.signal("approved-7").within(Duration::from_secs(3 * 24 * 3600)).await?;
     /// match approved {

@@ -33,7 +33,7 @@ pub(crate) trait Handler: Send + Sync {
 }
 
 pub(crate) struct AsyncHandler<J, F> {
-    handler: F,
+    handler: Arc<F>,
     job: PhantomData<fn(J)>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct BlockingHandler<J, F> {
 
 impl<J, F> AsyncHandler<J, F> {
     pub fn new(handler: F) -> Self {
-        Self { handler, job: PhantomData }
+        Self { handler: Arc::new(handler), job: PhantomData }
     }
 }
 
@@ -57,12 +57,13 @@ impl<J, F> BlockingHandler<J, F> {
 impl<J, F, Fut> Handler for AsyncHandler<J, F>
 where
     J: Job,
-    F: Fn(Context, J) -> Fut + Send + Sync,
+    F: Fn(Context, J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Done<J::Output>, Failure>> + Send + 'static,
 {
     fn prepare(&self, context: Context, payload: &str) -> Result<Execution, serde_json::Error> {
-        let work = (self.handler)(context, serde_json::from_str(payload)?);
-        Ok(Execution::Async(Box::pin(async { encode::<J>(work.await) })))
+        let (handler, job) = (self.handler.clone(), serde_json::from_str(payload)?);
+        // Not called before it is run: what is around it may not let it.
+        Ok(Execution::Async(Box::pin(async move { encode::<J>(handler(context, job).await) })))
     }
 
     fn blocks(&self) -> bool {

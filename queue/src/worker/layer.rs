@@ -62,6 +62,13 @@ pub(super) fn in_span<E>(
     })
 }
 
+/// Lets work be done on another thread in the span in which this is called.
+#[cfg(feature = "tower")]
+pub(super) fn in_the_same_span<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let span = tracing::Span::current();
+    move || span.in_scope(work)
+}
+
 impl LogLayer {
     /// Keeps events of this level and of those that matter more. It has a filter of its own: where nobody
     /// else listens, events of other levels are not made.

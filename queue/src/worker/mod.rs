@@ -11,6 +11,8 @@ mod heartbeat;
 #[cfg(feature = "tracing")]
 mod layer;
 mod log;
+#[cfg(feature = "tower")]
+pub mod middleware;
 mod outcome;
 mod steps;
 mod waits;
@@ -25,6 +27,7 @@ pub use waits::{Ended, WaitForSignal};
 
 use crate::engine::{First, check_claim, first_of};
 use crate::error::Error;
+use crate::figures::{self, Raised};
 use crate::handle::{HandleCaller, Job, Outlive};
 use crate::host::{Clock, Host, Os, Role, Task};
 use crate::job::{Holder, Token, milliseconds};
@@ -49,6 +52,8 @@ pub struct WorkerBuilder<H: Host = Os> {
     judges: BTreeMap<&'static str, Judge>,
     state: Option<Arc<dyn Any + Send + Sync>>,
     settings: Settings,
+    #[cfg(feature = "tower")]
+    layers: middleware::Layers,
 }
 
 /// Decides what follows when an attempt of a kind fails.
@@ -86,6 +91,9 @@ pub(crate) struct Shared<H: Host> {
     tasks_started: AtomicU64,
     attempts: Watched<usize>,
     claims_no_more: Notify,
+    #[cfg(feature = "tower")]
+    pub stack: Option<middleware::Stack>,
+    _shown: Raised,
 }
 
 /// How far a worker is on its way to its end.
@@ -108,7 +116,15 @@ impl<H: Host> WorkerBuilder<H> {
             lease: limits::LEASE_DEFAULT,
             claim_wait: Duration::from_secs(20),
         };
-        Self { outlive, handlers: BTreeMap::new(), judges: BTreeMap::new(), state: None, settings }
+        Self {
+            outlive,
+            handlers: BTreeMap::new(),
+            judges: BTreeMap::new(),
+            state: None,
+            settings,
+            #[cfg(feature = "tower")]
+            layers: middleware::Layers::default(),
+        }
     }
 
     /// Runs jobs of kind `J::KIND` with an `async fn(Context, J) -> Result<Done<J::Output>, Failure>`.
@@ -166,6 +182,35 @@ impl<H: Host> WorkerBuilder<H> {
         self
     }
 
+    /// Lets the handlers of this worker be called through a layer of the crate `tower`: middleware around every
+    /// attempt, of every kind. The layer that is given first is the outermost, as with `tower`'s `ServiceBuilder`,
+    /// which is a layer too.
+    ///
+    /// The layer makes one service, and each attempt goes through a clone of it: a limit of concurrency is one of the
+    /// worker's. It is asked with an [`Attempt`](middleware::Attempt) once the payload has been decoded, and answers
+    /// with what the handler has said, or with any error: that is a [`Failure`] of the attempt, with the error's
+    /// sources as its causes, and is tried again. It runs in the attempt: while it waits the attempt has its slot and
+    /// its lease, and the time-out of the kind goes on. If the attempt is over before it returns (its lease is lost,
+    /// its time is over, somebody cancels the job, or it waits for a signal) it is dropped, with the handler in it.
+    ///
+    /// A handler that [blocks](WorkerBuilder::handle_blocking) runs on its thread all the same, and the middleware
+    /// waits for it without blocking one. It can't be dropped half-way: middleware that gives up on it, as a time-out
+    /// does, has its error recorded, and the handler keeps the slot until it returns.
+    ///
+    /// Middleware can't try again, can't complete a job by itself, and knows no lease: it wraps the call.
+    #[cfg(feature = "tower")]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: tower_layer::Layer<middleware::Handling> + Send + Sync + 'static,
+        L::Service:
+            tower_service::Service<middleware::Attempt, Response = middleware::Handled> + Clone + Send + 'static,
+        <L::Service as tower_service::Service<middleware::Attempt>>::Error: Into<middleware::MiddlewareError>,
+        <L::Service as tower_service::Service<middleware::Attempt>>::Future: Send + 'static,
+    {
+        self.layers.add(layer);
+        self
+    }
+
     /// A value that handlers get by [`Context::state`].
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         self.state = Some(Arc::new(state));
@@ -202,7 +247,7 @@ impl<H: Host> WorkerBuilder<H> {
     /// # Errors
     /// [`Error::Refused`] if it has no handler, or if one of its particulars is beyond its limit.
     pub fn start(self) -> Result<Worker<H>, Error> {
-        let Self { outlive, handlers, judges, state, settings } = self;
+        let Self { outlive, handlers, judges, state, settings, .. } = self;
         let shared = Arc::new(Shared {
             host: outlive.host().clone(),
             caller: outlive.caller().clone(),
@@ -210,6 +255,7 @@ impl<H: Host> WorkerBuilder<H> {
             judges,
             state,
             slots: Arc::new(Semaphore::new(settings.concurrency)),
+            _shown: figures::slots(settings.concurrency),
             settings,
             phase: Watched::new(Phase::Working),
             said: Arc::default(),
@@ -218,6 +264,8 @@ impl<H: Host> WorkerBuilder<H> {
             tasks_started: AtomicU64::new(0),
             attempts: Watched::new(0),
             claims_no_more: Notify::new(),
+            #[cfg(feature = "tower")]
+            stack: self.layers.stack(),
         });
         check_claim(&shared.claim(1)).map_err(Error::Refused)?;
         shared.spawn("outlive-claimer", claimer::run);
@@ -317,8 +365,10 @@ impl<H: Host> Shared<H> {
     /// blocks a thread and goes on.
     pub(crate) fn attempt(self: &Arc<Self>, granted: Granted, slot: OwnedSemaphorePermit) {
         self.attempts.update(|count| *count += 1);
+        let shown = figures::attempt(&granted.kind);
         self.spawn("outlive-attempt", |shared| async move {
             attempt::run(&shared, granted, slot).await;
+            shown.lower();
             shared.attempts.update(|count| *count -= 1);
         });
     }

@@ -10,7 +10,8 @@ use outlive::protocol::{Call, CallError, Enqueue, Reply, Request, Service};
 use outlive::sql::{Rows, Statement};
 use outlive::store::memory::Memory;
 use outlive::store::{
-    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+    Change, Compaction, FileState, Listed, Live, OpenError, RequestRow, Settings, Snapshot, SqlError, Storage, Store,
+    StoreError, Stored,
 };
 use outlive::{Local, Options};
 use std::sync::Arc;
@@ -48,6 +49,10 @@ impl Storage for Lossy<Memory> {
             }
         };
         Ok(Lossy { answered, kept, fate: self.fate.clone() })
+    }
+
+    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        Ok(None)
     }
 }
 
@@ -189,6 +194,10 @@ impl<S: Store> Store for Lossy<S> {
 
     async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
         self.answered.checkpoint(frames).await
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        self.answered.snapshot()
     }
 
     fn damaged(&self, found: String) -> StoreError {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod claims;
+mod copies;
 mod ends;
 mod explains;
 mod gates;
@@ -27,5 +28,6 @@ mod second_chances;
 mod settled;
 mod steps;
 mod times;
+mod together;
 mod transactions;
 mod waits;

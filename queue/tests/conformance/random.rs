@@ -176,7 +176,8 @@ impl Run {
     fn request(&mut self) -> Request {
         let lease = self.lease();
         match self.random.below(100) {
-            0..25 => Request::Enqueue(self.enqueue()),
+            0..22 => Request::Enqueue(self.enqueue()),
+            22..25 => Request::EnqueueAll { jobs: (0..self.random.below(4)).map(|_| self.enqueue()).collect() },
             25..45 => Request::Claim(self.claim()),
             45..52 => Request::Start { lease },
             52..57 => Request::Heartbeat { leases: vec![lease, self.lease()] },

@@ -64,6 +64,8 @@ pub struct Grant {
 pub struct Facts {
     /// In the order in which they were sent.
     pub calls: Vec<CallFact>,
+    /// As `calls`, but each of the jobs that were enqueued together has a call of its own, of the same number and name.
+    pub apart: Vec<CallFact>,
     /// By token: a token is granted once.
     pub grants: BTreeMap<Token, Grant>,
     /// The tokens of each job, in the order of their grants.
@@ -126,6 +128,23 @@ impl CallFact {
     pub fn reply(&self) -> Option<(Duration, &Reply)> {
         let (at, answer) = self.answer.as_ref()?;
         answer.as_ref().as_ref().ok().map(|reply| (*at, reply))
+    }
+
+    /// A call for each job, if it enqueues several.
+    fn apart(&self) -> Vec<Self> {
+        let Request::EnqueueAll { jobs } = &self.what.request else { return vec![self.clone()] };
+        let one = |(place, job): (usize, &Enqueue)| {
+            let what = Arc::new(Call { id: self.what.id, request: Request::Enqueue(job.clone()) });
+            let answer = self.answer.as_ref().map(|(at, answer)| {
+                let own = match &**answer {
+                    Ok(Reply::EnqueuedAll { jobs }) => jobs.get(place).map(|it| Ok(Reply::from(*it))),
+                    other => Some(other.clone()),
+                };
+                own.map(|own| (*at, Arc::new(own)))
+            });
+            Self { what, answer: answer.flatten(), ..self.clone() }
+        };
+        jobs.iter().enumerate().map(one).collect()
     }
 
     /// The lease that it shows, if it must hold for that.
@@ -266,6 +285,7 @@ impl Facts {
         let rows = evidence.rows.iter().flat_map(|rows| rows.jobs.values());
         let retried = rows.filter(|job| job.retried_ms.is_some()).map(|job| JobId(job.id)).collect();
         let mut facts = Self {
+            apart: calls.iter().flat_map(CallFact::apart).collect(),
             calls,
             grants: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -415,8 +435,17 @@ impl Facts {
 
     /// Calls of which an answer came, good or bad.
     pub fn answered(&self) -> impl Iterator<Item = (&CallFact, Duration, &Result<Reply, CallError>)> {
-        self.calls.iter().filter_map(|call| call.answer.as_ref().map(|(at, answer)| (call, *at, &**answer)))
+        answered(&self.calls)
     }
+
+    /// As [`answered`](Self::answered), each of the jobs that were enqueued together in a call of its own.
+    pub fn answered_apart(&self) -> impl Iterator<Item = (&CallFact, Duration, &Result<Reply, CallError>)> {
+        answered(&self.apart)
+    }
+}
+
+fn answered(calls: &[CallFact]) -> impl Iterator<Item = (&CallFact, Duration, &Result<Reply, CallError>)> {
+    calls.iter().filter_map(|call| call.answer.as_ref().map(|(at, answer)| (call, *at, &**answer)))
 }
 
 /// Whether a copy of this request is decided anew, and its name is nowhere in the file.

@@ -1,7 +1,9 @@
 //! I1: work exists independently of the worker.
 
+mod copies;
 mod forgetting;
 mod slots;
+mod together;
 
 use super::facts::{is_decided_anew, may_recur, number_of};
 use super::policies::Policies;
@@ -24,12 +26,17 @@ pub const CHECKER: Checker = Checker {
         ("I1.c", "no job is there that nobody enqueued"),
         ("I1.d", "an acknowledged end is never undone"),
         ("I1.e", "an acknowledged claim is in the file"),
-        ("I1.f", "the file reads"),
+        ("I1.f", "the file reads, and is whole"),
         ("I1.g", "what was said to have changed nothing has changed nothing, and never does"),
         ("I1.h", "nothing is refused because the queue's own rows contradict each other"),
         ("I1.i", "each slot of a schedule has its job, or is recorded as skipped"),
         ("I1.j", "what is forgotten had ended, and its time was over"),
         ("I1.k", "what has ended is forgotten after its time, and all of it"),
+        ("I1.l", "jobs that were enqueued together are there together, or none is"),
+        (
+            "I1.m",
+            "a copy of the file is whole, and has what was acknowledged before it was asked for, and nothing later than itself",
+        ),
     ],
     check,
 };
@@ -47,6 +54,8 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     slots::check(evidence, facts, rows, report);
     forgetting::check(evidence, facts, rows, report);
     once(facts, rows, report);
+    together::check(facts, rows, report);
+    copies::check(evidence, facts, report);
     internal(facts, report);
     ends(facts, rows, report);
     impossible(evidence, facts, rows, report);
@@ -63,7 +72,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 
 fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
     let policies = Policies::of(facts);
-    for call in &facts.calls {
+    for call in &facts.apart {
         let (Request::Enqueue(asked), Some((at, Reply::Enqueued { job, fresh }))) = (&call.what.request, call.reply())
         else {
             continue;
@@ -104,7 +113,7 @@ fn has_tries(row: &JobRow, asked: &Enqueue, policy: &Policy, retried: bool) -> b
 
 fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
     let wishes = || {
-        facts.calls.iter().filter_map(|call| match &call.what.request {
+        facts.apart.iter().filter_map(|call| match &call.what.request {
             Request::Enqueue(asked) => Some((number_of(&asked.payload)?, may_recur(asked))),
             _ => None,
         })
@@ -130,7 +139,7 @@ fn once(facts: &Facts, rows: &Rows, report: &mut Report) {
     for number in asked.difference(&recurring).copied() {
         let there = jobs.get(&number).map_or(&[][..], Vec::as_slice);
         report.expect("I1.b", there.len() <= 1, || {
-            let wishes = facts.calls.iter().filter(|call| match &call.what.request {
+            let wishes = facts.apart.iter().filter(|call| match &call.what.request {
                 Request::Enqueue(asked) => number_of(&asked.payload) == Some(number),
                 _ => false,
             });

@@ -261,7 +261,7 @@ fn quarantine(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repo
     let policies = Policies::of(facts);
     for (id, job) in &rows.jobs {
         // Its crashes are later than its enqueue, and a run has one policy for each kind.
-        let enqueued = facts.calls.iter().filter_map(|call| match call.reply() {
+        let enqueued = facts.apart.iter().filter_map(|call| match call.reply() {
             Some((_, Reply::Enqueued { job, .. })) if job.0 == *id => Some(call.invoked),
             _ => None,
         });

@@ -203,15 +203,13 @@ fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     for number in rows.jobs.values().filter_map(|row| number_of(&row.payload)) {
         *made.entry(number).or_default() += 1;
     }
-    let mut tries: BTreeMap<RequestId, (u64, bool)> = BTreeMap::new();
-    for call in &facts.calls {
+    let mut tries: BTreeMap<(RequestId, u64), bool> = BTreeMap::new();
+    for call in &facts.apart {
         let Request::Enqueue(asked) = &call.what.request else { continue };
         let Some(number) = number_of(&asked.payload) else { continue };
         let unknown =
             matches!(call.answer.as_ref().map(|(_, answer)| &**answer), None | Some(Err(CallError::Unknown { .. })));
-        if let Some((number, true)) = tries.get(&call.what.id).copied()
-            && !may_recur(asked)
-        {
+        if tries.get(&(call.what.id, number)) == Some(&true) && !may_recur(asked) {
             let jobs = made.get(&number).copied().unwrap_or(0);
             report.expect("I5.f", jobs <= 1, || {
                 let id = call.what.id;
@@ -222,6 +220,6 @@ fn repeated_enqueues(evidence: &Evidence, facts: &Facts, report: &mut Report) {
                 latest.into_iter().fold(found, |found, (job, _)| found.job(JobId(*job)))
             });
         }
-        tries.insert(call.what.id, (number, unknown));
+        tries.insert((call.what.id, number), unknown);
     }
 }

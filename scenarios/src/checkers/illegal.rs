@@ -64,7 +64,7 @@ impl<'a> Asked<'a> {
     fn of(facts: &'a Facts) -> Self {
         let mut asked =
             Self { jobs: BTreeMap::new(), results: BTreeSet::new(), signals: Vec::new(), workers: BTreeSet::new() };
-        for call in &facts.calls {
+        for call in &facts.apart {
             match &call.what.request {
                 Request::Enqueue(enqueue) => {
                     let Enqueue { kind, queue, priority, concurrency_key, payload, key, .. } = enqueue;
@@ -311,14 +311,15 @@ fn lost(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let opened: Vec<Duration> =
         evidence.entries.iter().filter(|entry| matches!(entry.event, Event::Opened)).map(|entry| entry.at).collect();
     let mut acknowledged: BTreeMap<JobId, (Duration, Duration)> = BTreeMap::new();
-    for (call, at, answer) in facts.answered() {
+    for (call, at, answer) in facts.answered_apart() {
         if let Ok(Reply::Enqueued { job, .. }) = answer {
             // When it was asked: the answer may come when another opening has the file.
             let latest = acknowledged.entry(*job).or_insert((call.invoked, at));
             *latest = (call.invoked, at).max(*latest);
         }
         let Request::Explain { job } = call.what.request else { continue };
-        let unknown = matches!(answer, Err(CallError::Refused(Refusal::UnknownJob { .. })));
+        // Nothing is forgotten in these runs: what is said to be was lost.
+        let unknown = matches!(answer, Err(CallError::Refused(Refusal::UnknownJob { .. } | Refusal::Forgotten { .. })));
         let before = acknowledged.get(&job).filter(|(_, heard)| *heard < call.invoked).map(|(asked, _)| *asked);
         let same_opening = |from: Duration| !opened.iter().any(|opened| from < *opened && *opened <= at);
         if let Some(from) = before.filter(|from| same_opening(*from)) {

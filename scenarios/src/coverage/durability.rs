@@ -85,6 +85,7 @@ fn changed(request: &Request) -> Option<JobId> {
         | Request::Obey { lease } => Some(lease.job),
         Request::Cancel { job } | Request::Retry { job } => Some(*job),
         Request::Enqueue(_)
+        | Request::EnqueueAll { .. }
         | Request::Signal(_)
         | Request::Claim(_)
         | Request::Heartbeat { .. }

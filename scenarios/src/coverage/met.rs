@@ -16,8 +16,9 @@ use std::collections::BTreeSet;
 /// Something that was met: of which sort, and its name.
 pub type Met = (String, String);
 
-const REQUESTS: [&str; 30] = [
+const REQUESTS: [&str; 31] = [
     "enqueue",
+    "enqueue-all",
     "claim",
     "heartbeat",
     "start",
@@ -67,7 +68,7 @@ const REASONS: [&str; 14] = [
     "line",
 ];
 /// All but `internal`, which would be a bug of ours.
-const REFUSALS: [&str; 17] = [
+const REFUSALS: [&str; 18] = [
     "unknown-job",
     "forgotten",
     "stale-lease",
@@ -80,6 +81,7 @@ const REFUSALS: [&str; 17] = [
     "never-met",
     "waits-for-itself",
     "signal-conflict",
+    "one-of-many",
     "request-id-reused",
     "limit",
     "storage-full",

@@ -38,7 +38,7 @@ impl Said {
     /// What was said in a run.
     pub fn of(facts: &Facts) -> Self {
         let mut said = Self::default();
-        for call in &facts.calls {
+        for call in &facts.apart {
             let reply = call.reply();
             let window = (facts.first_sent[&call.what.id], reply.map_or(Duration::MAX, |(at, _)| at));
             match (&call.what.request, reply) {

@@ -14,6 +14,7 @@ pub struct Memory {
     /// The process that has it.
     pub process: Process,
     opening: AtomicBool,
+    compacting: AtomicBool,
     /// The latest lease that was granted on each job.
     pub leases: Mutex<BTreeMap<JobId, Lease>>,
     /// Changes that are late.
@@ -29,6 +30,7 @@ impl Memory {
         Self {
             process: process.clone(),
             opening: AtomicBool::new(false),
+            compacting: AtomicBool::new(false),
             leases: Mutex::default(),
             held_back: Mutex::default(),
             count: AtomicU64::new(0),
@@ -46,6 +48,16 @@ impl Memory {
     pub fn set_opening(&self, opening: bool) {
         self.opening.store(opening, Ordering::Relaxed);
         self.openings.fetch_add(u64::from(opening), Ordering::Relaxed);
+    }
+
+    /// A round of a compaction is about to be made, or was.
+    pub fn set_compacting(&self, compacting: bool) {
+        self.compacting.store(compacting, Ordering::Relaxed);
+    }
+
+    /// Whether a round of a compaction is being made.
+    pub fn is_compacting(&self) -> bool {
+        self.compacting.load(Ordering::Relaxed)
     }
 
     /// How often this process has opened the store, or tried to.

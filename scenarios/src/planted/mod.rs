@@ -20,7 +20,7 @@ pub use storage::{BuggyStorage, storage};
 
 use crate::workload::Profile;
 use outlive::Options;
-use outlive::job::{KeyRow, RequestId};
+use outlive::job::{EndRow, KeyRow, RequestId};
 use outlive::protocol::{Call, CallError, Reply, Said};
 use outlive::store::{Change, Live, RequestRow};
 use std::io;
@@ -116,6 +116,11 @@ pub trait Bug: Sync {
         real
     }
 
+    /// Ends of jobs, on their way out of the store.
+    fn ends(&self, rows: Vec<EndRow>) -> Vec<EndRow> {
+        rows
+    }
+
     /// Options on their way into the engine.
     fn options(&self, options: Options) -> Options {
         options
@@ -124,6 +129,21 @@ pub trait Bug: Sync {
     /// A call on its way to the engine.
     fn call(&self, _: &Memory, call: Call) -> Call {
         call
+    }
+
+    /// Whether a compaction cuts the file before the log says so.
+    fn cuts_early(&self) -> bool {
+        false
+    }
+
+    /// Whether the log is moved into the file after each commit, whoever copies it.
+    fn checkpoints_always(&self) -> bool {
+        false
+    }
+
+    /// Whether jobs that are enqueued together are enqueued one after another instead.
+    fn enqueues_apart(&self) -> bool {
+        false
     }
 
     /// A call on its way from a caller on another machine, the `number`-th in all.

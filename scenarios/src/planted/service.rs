@@ -2,7 +2,11 @@
 
 use super::{BuggyHost, Memory, chosen};
 use outlive::host::{Clock, Host};
-use outlive::protocol::{Answering, Begin, Beginning, Call, Conversation, Hearing, Reply, Said, Service};
+use outlive::job::RequestId;
+use outlive::protocol::{
+    Answering, Begin, Beginning, Call, Conversation, Enqueue, Enqueued, Hearing, Reply, Request, Said, Service,
+    Shrinking, Snapshotting,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,10 +44,32 @@ impl Service for BuggyRemote {
     }
 }
 
+impl BuggyService {
+    /// Enqueues one job after another, until one can't be.
+    fn enqueue_apart(&self, id: RequestId, jobs: Vec<Enqueue>) -> Answering {
+        let inner = self.inner.clone();
+        Box::pin(async move {
+            let mut enqueued = Vec::new();
+            for (place, job) in (0..).zip(jobs) {
+                let RequestId(mut name) = id;
+                name[9] ^= place;
+                let call = Call { id: RequestId(name), request: Request::Enqueue(job) };
+                if let Reply::Enqueued { job, fresh } = inner.call(call).await? {
+                    enqueued.push(Enqueued { job, fresh });
+                }
+            }
+            Ok(Reply::EnqueuedAll { jobs: enqueued })
+        })
+    }
+}
+
 impl Service for BuggyService {
     fn call(&self, call: Call) -> Answering {
         let Some(bug) = chosen() else { return self.inner.call(call) };
-        let answering = self.inner.call(bug.call(&self.memory, call.clone()));
+        let answering = match bug.call(&self.memory, call.clone()) {
+            Call { id, request: Request::EnqueueAll { jobs } } if bug.enqueues_apart() => self.enqueue_apart(id, jobs),
+            call => self.inner.call(call),
+        };
         let (memory, clock) = (self.memory.clone(), self.host.clock().clone());
         Box::pin(async move {
             let (asked, lingers) = (clock.boot(), bug.lingers(&call));
@@ -65,6 +91,14 @@ impl Service for BuggyService {
             let inner = beginning.await?;
             Ok(Arc::new(BuggyConversation { inner, memory }) as Arc<dyn Conversation>)
         })
+    }
+
+    fn snapshot(&self) -> Snapshotting {
+        self.inner.snapshot()
+    }
+
+    fn compact(&self) -> Shrinking {
+        self.inner.compact()
     }
 }
 

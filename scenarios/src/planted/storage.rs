@@ -1,6 +1,7 @@
 //! A storage whose rows may have a bug.
 
 use super::{BuggyHost, Memory, chosen};
+use outlive::host::{Disk, DiskFile, Host, OpenMode};
 use outlive::job::{
     Attempt, EndRow, Failure, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State, Steady,
     StepRow, Token, WaitRow, Wall,
@@ -8,16 +9,29 @@ use outlive::job::{
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{
-    Change, FileState, Listed, Live, OpenError, RequestRow, Settings, SqlError, Storage, Store, StoreError, Stored,
+    Change, Compaction, FileState, Listed, Live, OpenError, RequestRow, Round, Settings, Snapshot, SqlError, Storage,
+    Store, StoreError, Stored,
 };
 use outlive::{JobId, Options};
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A storage whose rows may have a bug.
 pub struct BuggyStorage {
     inner: TursoStorage<BuggyHost>,
+    host: BuggyHost,
+    path: String,
     memory: Arc<Memory>,
+}
+
+/// A compaction that may have a bug.
+struct BuggyCompaction {
+    inner: Box<dyn Compaction>,
+    host: BuggyHost,
+    path: String,
 }
 
 /// An open store whose rows may have a bug.
@@ -30,7 +44,12 @@ pub struct BuggyStore<S> {
 
 /// The storage that the engine gets to see.
 pub fn storage(host: &BuggyHost, path: &str) -> BuggyStorage {
-    BuggyStorage { inner: TursoStorage::new(host.clone(), path), memory: host.memory() }
+    BuggyStorage {
+        inner: TursoStorage::new(host.clone(), path),
+        host: host.clone(),
+        path: path.to_owned(),
+        memory: host.memory(),
+    }
 }
 
 impl Storage for BuggyStorage {
@@ -41,6 +60,39 @@ impl Storage for BuggyStorage {
         let opened = self.inner.open(options).await;
         self.memory.set_opening(false);
         Ok(BuggyStore { inner: opened?, memory: self.memory.clone(), is_begun: false })
+    }
+
+    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        let compaction = self.inner.compaction().await?;
+        let buggy = |inner| BuggyCompaction { inner, host: self.host.clone(), path: self.path.clone() };
+        Ok(compaction.map(|inner| Box::new(buggy(inner)) as Box<dyn Compaction>))
+    }
+}
+
+impl BuggyCompaction {
+    fn cut(&self) -> io::Result<()> {
+        let file = self.host.disk().open(Path::new(&self.path), OpenMode::Existing)?;
+        file.truncate(self.inner.bytes())?;
+        file.sync()
+    }
+}
+
+impl Compaction for BuggyCompaction {
+    fn bytes(&self) -> u64 {
+        self.inner.bytes()
+    }
+
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Round>, StoreError>> + '_>> {
+        Box::pin(async {
+            let memory = self.host.memory();
+            memory.set_compacting(true);
+            let round = self.inner.round().await;
+            memory.set_compacting(false);
+            if let (Ok(Some(_)), true) = (&round, chosen().is_some_and(|bug| bug.cuts_early())) {
+                self.cut().map_err(|error| StoreError::Broken(error.to_string()))?;
+            }
+            round
+        })
     }
 }
 
@@ -116,7 +168,8 @@ impl<S: Store> Store for BuggyStore<S> {
     }
 
     async fn ends(&mut self, after: i64, most: usize) -> Result<Vec<EndRow>, StoreError> {
-        self.inner.ends(after, most).await
+        let ends = self.inner.ends(after, most).await?;
+        Ok(chosen().map_or(ends.clone(), |bug| bug.ends(ends)))
     }
 
     async fn slot(&mut self, slot: &Slot) -> Result<Option<SlotRow>, StoreError> {
@@ -190,11 +243,19 @@ impl<S: Store> Store for BuggyStore<S> {
         if std::mem::take(&mut self.is_begun) && chosen().is_some_and(|bug| bug.commits_apart()) {
             self.inner.commit(Vec::new()).await?;
         }
-        self.inner.commit(changes).await
+        self.inner.commit(changes).await?;
+        if chosen().is_some_and(|bug| bug.checkpoints_always()) {
+            self.inner.checkpoint(0).await?;
+        }
+        Ok(())
     }
 
     async fn checkpoint(&mut self, frames: u64) -> Result<bool, StoreError> {
         self.inner.checkpoint(frames).await
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        self.inner.snapshot()
     }
 
     fn damaged(&self, found: String) -> StoreError {

@@ -254,11 +254,12 @@ fn suffix(file: DiskFile) -> String {
     match file {
         DiskFile::Log => "-wal".into(),
         DiskFile::Database => ".db".into(),
+        DiskFile::Copy => ".partial".into(),
     }
 }
 
 fn file(of: &str) -> Option<DiskFile> {
-    [DiskFile::Log, DiskFile::Database].into_iter().find(|file| suffix(*file) == of)
+    [DiskFile::Log, DiskFile::Database, DiskFile::Copy].into_iter().find(|file| suffix(*file) == of)
 }
 
 fn which(nth: u64) -> Option<Nth> {

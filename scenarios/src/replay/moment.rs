@@ -27,6 +27,10 @@ pub fn learn(numbers: &mut Numbers, moment: &Moment<'_>) {
         (Some(Request::Enqueue(asked)), Ok(Reply::Enqueued { job, .. })) => {
             numbers.extend(number_of(&asked.payload).map(|number| (*job, number)));
         }
+        (Some(Request::EnqueueAll { jobs }), Ok(Reply::EnqueuedAll { jobs: enqueued })) => {
+            let told = jobs.iter().zip(enqueued);
+            numbers.extend(told.filter_map(|(asked, it)| Some((it.job, number_of(&asked.payload)?))));
+        }
         (_, Ok(Reply::Claimed { grants })) => {
             let told = grants.iter().filter_map(|granted| Some((granted.lease.job, number_of(&granted.payload)?)));
             numbers.extend(told);
@@ -83,6 +87,9 @@ fn is_deed(cast: &Cast, numbers: &Numbers, deed: &Deed, moment: &Moment<'_>, rep
         }
         (Deed::Enqueues { client, job: wanted }, Request::Enqueue(asked)) => {
             asks(client) && is_job(cast, wanted, number_of(&asked.payload))
+        }
+        (Deed::Enqueues { client, job: wanted }, Request::EnqueueAll { jobs }) => {
+            asks(client) && jobs.iter().any(|asked| is_job(cast, wanted, number_of(&asked.payload)))
         }
         (Deed::Cancels { client, job: wanted }, Request::Cancel { job: cancelled }) => {
             asks(client) && job(wanted, *cancelled)
@@ -141,6 +148,10 @@ fn deeds(cast: &Cast, numbers: &Numbers, moment: &Moment<'_>, reply: Option<&Rep
         (Request::Enqueue(asked), _) => {
             let job = named(number_of(&asked.payload));
             job.map(|job| Deed::Enqueues { client, job }).into_iter().collect()
+        }
+        (Request::EnqueueAll { jobs }, _) => {
+            let jobs = jobs.iter().filter_map(|asked| named(number_of(&asked.payload)));
+            jobs.map(|job| Deed::Enqueues { client: client.clone(), job }).collect()
         }
         (Request::Cancel { job }, _) => known(job).map(|job| Deed::Cancels { client, job }).into_iter().collect(),
         _ => Vec::new(),

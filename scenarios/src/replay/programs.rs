@@ -80,7 +80,9 @@ pub async fn ask(cluster: Cluster, process: Process, known: Known, mut told: mps
                 }
                 // A refused enqueue may be what a file is about. Nothing is to be learnt from a job that had
                 // ended before somebody cancelled it.
-                Err(CallError::Refused(Refusal::Finished { .. } | Refusal::UnknownJob { .. })) => {
+                Err(CallError::Refused(
+                    Refusal::Finished { .. } | Refusal::UnknownJob { .. } | Refusal::Forgotten { .. },
+                )) => {
                     did_something.store(false, Ordering::Relaxed);
                 }
                 _ => {}

@@ -172,6 +172,8 @@ nouns! {
         Log = "wal",
         /// The database, to which checkpoints go.
         Database = "db",
+        /// A copy that is being made.
+        Copy = "copy",
     }
 }
 

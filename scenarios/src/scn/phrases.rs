@@ -60,6 +60,12 @@ phrases! {
         Repeats: "repeats";
         /// Somebody asks for jobs to stop.
         Cancels: "cancels";
+        /// Some jobs are enqueued together.
+        Batches: "batches";
+        /// Somebody copies the file.
+        Copies: "copies";
+        /// Somebody makes the file smaller.
+        Compactions: "compactions";
         /// Somebody waits for the ends of jobs.
         Awaits: "awaits";
         /// Signals are sent for which jobs wait.

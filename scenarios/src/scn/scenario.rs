@@ -79,6 +79,9 @@ impl WorldItem {
                 | Self::Patience { .. }
                 | Self::Repeats {}
                 | Self::Cancels {}
+                | Self::Batches {}
+                | Self::Copies {}
+                | Self::Compactions {}
                 | Self::Awaits {}
                 | Self::Waits {}
                 | Self::Pauses {}

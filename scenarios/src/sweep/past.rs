@@ -113,6 +113,7 @@ impl Life {
     pub fn evidence(&self, plan: &Arc<Plan>) -> Evidence {
         let past = self.story(&self.entries, self.begins() + self.ended);
         Evidence {
+            copies: Vec::new(),
             plan: plan.clone(),
             entries: past.entries,
             times: past.times,

@@ -123,7 +123,7 @@ fn remembered(plan: &Plan, past: &Past) -> Outside {
     let wishes: Vec<_> = std::iter::from_fn(|| outside.next_wish(ProcessId::WORLD)).collect();
     for wish in wishes {
         match enqueued.get(&wish.id) {
-            Some(job) => outside.granted(wish.id, *job),
+            Some(job) => outside.granted(wish.id, &[*job]),
             None => outside.wish_again(wish.id),
         }
     }
@@ -144,7 +144,7 @@ async fn recovered_program(program: Program, process: Process, past: Past, asked
         // Every job of the file, whether or not anybody was told of it.
         let rows = Rows::read(&program.world.disk(process.machine()).image(View::Cache), PATH);
         for job in rows.iter().flat_map(|rows| rows.jobs.keys()) {
-            program.outside.granted(RequestId([0; 16]), JobId(*job));
+            program.outside.granted(RequestId([0; 16]), &[JobId(*job)]);
         }
         program.take_census(&process, &host, &*service).await;
         for call in past.unknown() {

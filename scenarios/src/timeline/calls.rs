@@ -88,8 +88,13 @@ impl Drawing<'_> {
         let mut earlier: BTreeMap<RequestId, HappeningId> = BTreeMap::new();
         for call in &facts.calls {
             let (asked, answered) = (self.asked[&call.number], self.answered[&call.number]);
-            if let Some((_, Reply::Enqueued { job, .. })) = call.reply() {
-                made.entry(*job).or_insert(answered);
+            let enqueued = match call.reply() {
+                Some((_, Reply::Enqueued { job, .. })) => vec![*job],
+                Some((_, Reply::EnqueuedAll { jobs })) => jobs.iter().map(|it| it.job).collect(),
+                _ => Vec::new(),
+            };
+            for job in enqueued {
+                made.entry(job).or_insert(answered);
             }
             if let Some(before) = earlier.insert(call.what.id, answered) {
                 self.draft.caused(asked, before);
@@ -193,6 +198,7 @@ fn asked(request: &Request, attempt: Option<u32>) -> String {
             Some(key) => format!("enqueue {} with key {:?}", job.kind, key.name),
             None => format!("enqueue {}", job.kind),
         },
+        Request::EnqueueAll { jobs } => format!("enqueue {} jobs together", jobs.len()),
         Request::Claim(claim) => format!("claim (worker {})", claim.worker),
         Request::Heartbeat { leases } => {
             let jobs: Vec<String> = leases.iter().map(|lease| lease.job.to_string()).collect();
@@ -243,6 +249,17 @@ fn answered(reply: &Reply) -> String {
         Reply::Stepped { result } => format!("it has {result}"),
         Reply::Enqueued { job, fresh: true } => format!("it is job {job}"),
         Reply::Enqueued { job, fresh: false } => format!("it is job {job}, which was there already"),
+        Reply::EnqueuedAll { jobs } => {
+            let there = |fresh: bool| {
+                let these = jobs.iter().filter(|it| it.fresh == fresh).map(|it| it.job.to_string());
+                these.collect::<Vec<_>>().join(", ")
+            };
+            match (there(true), there(false)) {
+                (new, known) if known.is_empty() => format!("they are jobs {new}"),
+                (new, known) if new.is_empty() => format!("they are jobs {known}, which were there already"),
+                (new, known) => format!("they are jobs {new}, and {known}, which were there already"),
+            }
+        }
         Reply::Claimed { grants } if grants.is_empty() => "nothing to do".into(),
         Reply::Claimed { grants } => {
             let one =

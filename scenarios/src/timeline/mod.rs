@@ -119,6 +119,14 @@ impl<'a> Drawing<'a> {
                 Event::Opened => (Kind::Note, "the file is open".to_owned()),
                 Event::OpenFailed(why) => (Kind::Refused, format!("the file can't be opened: {why}")),
                 Event::RivalTurnedAway(why) => (Kind::Refused, format!("a second process is turned away: {why}")),
+                Event::CompactionAsked => (Kind::Asked, "make the file smaller".to_owned()),
+                Event::Compacted(Ok(made)) => {
+                    (Kind::Answered, format!("it had {} bytes, and has {}", made.before_bytes, made.after_bytes))
+                }
+                Event::Compacted(Err(why)) => (Kind::Refused, format!("it is not made smaller: {why}")),
+                Event::CopyAsked { path } => (Kind::Asked, format!("copy the file to {path}")),
+                Event::CopyMade { path, failed: None } => (Kind::Answered, format!("{path} is made")),
+                Event::CopyMade { path, failed: Some(why) } => (Kind::Refused, format!("{path} is not made: {why}")),
                 Event::Stopping => (Kind::Note, "a worker is asked to stop".to_owned()),
                 Event::Stopped => (Kind::Note, "a worker has stopped".to_owned()),
                 _ => continue,

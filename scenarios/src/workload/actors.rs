@@ -1,5 +1,6 @@
 //! The clients of a run, inside the program: some behave, some do not.
 
+use super::ballast;
 use super::outside::{Outside, SignalWish, Wish};
 use super::plan::{Intent, KINDS, Plan, QUEUES};
 use super::transfers;
@@ -31,6 +32,13 @@ pub struct Actor<H: Host> {
     /// What the run is about.
     pub plan: Arc<Plan>,
 }
+
+/// Copies of the file that a process makes at the most.
+const COPIES_MAX: u32 = 10;
+/// Compactions that a process makes at the most.
+const COMPACTIONS_MAX: u32 = 6;
+/// Numbers of jobs that are never there begin here.
+const SPOILT: u64 = 1 << 41;
 
 impl<H: Host> Actor<H> {
     pub(super) fn rng(&self, name: &str) -> Rng {
@@ -65,7 +73,14 @@ impl<H: Host> Actor<H> {
             self.rest(&mut rng, pause).await;
             // Several at once: they are committed in one group.
             let most = rng.between(1..=self.plan.burst as u64);
-            let wishes: Vec<Wish> = (0..most).map_while(|_| self.outside.next_wish(self.process.id())).collect();
+            let process = self.process.id();
+            // Or together: then they are one request.
+            let together = self.plan.features.batches && rng.chance(0.5);
+            let batch = together.then(|| self.outside.next_together(process, most as usize)).flatten();
+            let wishes: Vec<Wish> = match batch {
+                Some(batch) => vec![batch],
+                None => (0..most).map_while(|_| self.outside.next_wish(process)).collect(),
+            };
             if wishes.is_empty() && self.outside.is_calm() {
                 return;
             }
@@ -82,11 +97,12 @@ impl<H: Host> Actor<H> {
         }
     }
 
-    async fn enqueue(&self, mut rng: Rng, Wish { id, intent, .. }: Wish) {
-        let request = Request::Enqueue(intent.enqueue);
-        match self.call(id, request.clone()).await {
-            Ok(Reply::Enqueued { job, .. }) => {
-                self.outside.granted(id, job);
+    async fn enqueue(&self, mut rng: Rng, wish: Wish) {
+        let (id, request) = (wish.id, wish.request());
+        let answer = self.call(id, request.clone()).await;
+        match &answer {
+            Ok(reply @ (Reply::Enqueued { .. } | Reply::EnqueuedAll { .. })) => {
+                self.outside.granted(id, &jobs_of(reply));
                 if self.plan.features.repeats && rng.chance(0.2) {
                     drop(self.call(id, request).await);
                 }
@@ -359,8 +375,9 @@ impl<H: Host> Actor<H> {
         let mut rng = self.rng("mischief");
         while !self.outside.is_calm() {
             self.rest(&mut rng, Duration::from_millis(2_500)).await;
-            match rng.between(0..=4) {
+            match rng.between(0..=if self.plan.features.batches { 5 } else { 4 }) {
                 0 => self.take_a_key(&mut rng).await,
+                5 => self.spoil_a_batch(&mut rng).await,
                 1 => {
                     let (key, id) = (Some(format!("{:016x}", rng.between(0..=u64::MAX))), request_id(&mut rng));
                     self.send_twice(&mut rng, key, (id, None)).await;
@@ -405,6 +422,19 @@ impl<H: Host> Actor<H> {
         }
     }
 
+    /// Enqueues some jobs together, of which one can't be: none is.
+    async fn spoil_a_batch(&self, rng: &mut Rng) {
+        let wanted = rng.between(2..=4);
+        let spoilt = rng.between(0..=wanted - 1);
+        let job = |place: u64, number: u64| {
+            let payload = serde_json::json!({ "number": number }).to_string();
+            let max_attempts = if place == spoilt { Some(0) } else { None };
+            Enqueue { max_attempts, ..Enqueue::new(KINDS[0], payload) }
+        };
+        let jobs = (0..wanted).map(|place| job(place, SPOILT + rng.between(0..=1 << 40))).collect();
+        drop(self.call_and_repeat(rng, Request::EnqueueAll { jobs }).await);
+    }
+
     /// Sends a signal that nobody waits for, and another one as if it were the same.
     async fn send_twice(&self, rng: &mut Rng, key: Option<String>, (id, again): (RequestId, Option<RequestId>)) {
         let signal = |payload: &str| {
@@ -413,6 +443,43 @@ impl<H: Host> Actor<H> {
         };
         if self.call(id, signal("1")).await.is_ok() {
             drop(self.call(again.unwrap_or_else(|| request_id(rng)), signal("2")).await);
+        }
+    }
+
+    /// Copies the file now and then.
+    pub async fn copy(self, recorder: Recorder) {
+        let mut rng = self.rng("copier");
+        for _ in 0..COPIES_MAX {
+            self.rest(&mut rng, Duration::from_millis(3_000)).await;
+            if self.outside.is_calm() {
+                return;
+            }
+            let path = format!("/copy-{:08x}.db", rng.between(0..=u64::from(u32::MAX)));
+            recorder.record(&self.process, Event::CopyAsked { path: path.clone() });
+            let made = Outlive::on(self.host.clone(), self.service.clone()).backup(&path).await;
+            let failed = made.err().map(|error| error.to_string());
+            recorder.record(&self.process, Event::CopyMade { path, failed });
+        }
+    }
+
+    /// Makes the file smaller now and then.
+    pub async fn compact(self, recorder: Recorder) {
+        let mut rng = self.rng("compactor");
+        for _ in 0..COMPACTIONS_MAX {
+            self.rest(&mut rng, Duration::from_millis(5_000)).await;
+            if self.outside.is_calm() {
+                return;
+            }
+            // Jobs that come behind the ballast are moved to where it was.
+            let outlive = Outlive::on(self.host.clone(), self.service.clone());
+            let loaded = ballast::load(&outlive, rng.between(0..=40)).await;
+            self.rest(&mut rng, Duration::from_millis(2_000)).await;
+            if loaded.is_ok() {
+                drop(ballast::unload(&outlive).await);
+            }
+            recorder.record(&self.process, Event::CompactionAsked);
+            let made = outlive.compact().await;
+            recorder.record(&self.process, Event::Compacted(made.map_err(|error| error.to_string())));
         }
     }
 
@@ -472,6 +539,14 @@ impl<H: Host> Actor<H> {
 
 fn pick<'a, T>(rng: &mut Rng, items: &'a [T]) -> Option<&'a T> {
     if items.is_empty() { None } else { Some(rng.pick(items)) }
+}
+
+fn jobs_of(reply: &Reply) -> Vec<JobId> {
+    match reply {
+        Reply::Enqueued { job, .. } => vec![*job],
+        Reply::EnqueuedAll { jobs } => jobs.iter().map(|it| it.job).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// A new name for a request.

@@ -49,6 +49,7 @@ impl Cluster {
             transfers::open_accounts(&host, &service).await;
         }
         program.set_up(&process, &host, &service).await;
+        program.start_caretakers(&process, &host, &service);
         let options = ServeOptions { token: Some(TOKEN.into()), ..ServeOptions::default() };
         let outlive = Outlive::on(host.clone(), engine);
         let _server = Server::start(&outlive, SERVER, options).await.expect("the port is free");

@@ -1,6 +1,7 @@
 //! What a run does: jobs and actors, drawn from the seed by swarm.
 
 mod actors;
+mod ballast;
 mod cluster;
 mod faults;
 mod jobs;

@@ -5,7 +5,7 @@ use super::plan::Intent;
 use super::waits::to_send;
 use outlive::JobId;
 use outlive::job::{Gate, RequestId};
-use outlive::protocol::{After, CallError, Reply, Signal};
+use outlive::protocol::{After, CallError, Enqueue, Reply, Request, Signal};
 use outlive_sim::{Fork, ProcessId, true_time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -41,10 +41,8 @@ struct Memory {
 pub struct Wish {
     /// Under this name, each time it is tried, until it is sure that nothing has happened.
     pub id: RequestId,
-    /// What.
-    pub intent: Intent,
-    /// Its names are drawn from here.
-    fork: Fork,
+    /// What: the names of each, if it is asked for alone, are drawn from its fork.
+    wanted: Vec<(Intent, Fork)>,
     /// How often it was sure that nothing has happened.
     refused: u64,
     /// Whether it was tried under this name, and nobody knows what became of that.
@@ -71,15 +69,54 @@ fn name(fork: &Fork, refused: u64) -> RequestId {
 
 impl Wish {
     fn new(intent: Intent, fork: Fork, refused: u64) -> Self {
-        Self { id: name(&fork, refused), intent, fork, refused, unknown: false }
+        Self { id: name(&fork, refused), wanted: vec![(intent, fork)], refused, unknown: false }
+    }
+
+    /// All of these at once.
+    fn together(wishes: Vec<Self>) -> Self {
+        let wanted: Vec<_> = wishes.into_iter().flat_map(|wish| wish.wanted).collect();
+        let fork = wanted[0].1.fork("together");
+        Self { id: name(&fork, 0), wanted, refused: 0, unknown: false }
+    }
+
+    /// Each by itself, under a name that it has not had.
+    fn anew(self) -> impl Iterator<Item = Self> {
+        let refused = self.refused + 1;
+        self.wanted.into_iter().map(move |(intent, fork)| Self::new(intent, fork, refused))
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.refused == 0 && !self.unknown && self.wanted.len() == 1
+    }
+
+    fn intents(&self) -> impl Iterator<Item = &Intent> {
+        self.wanted.iter().map(|(intent, _)| intent)
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> Request {
+        let mut jobs: Vec<Enqueue> = self.intents().map(|intent| intent.enqueue.clone()).collect();
+        if jobs.len() == 1 { Request::Enqueue(jobs.remove(0)) } else { Request::EnqueueAll { jobs } }
     }
 }
 
 impl Memory {
-    /// Whether all is known, or never will be, of those that this job waits for.
-    fn may_ask(&self, intent: &Intent) -> bool {
-        let numbers = intent.after.iter().flat_map(|(numbers, _)| numbers);
-        numbers.into_iter().all(|number| self.jobs.contains_key(number) || self.given_up.contains(number))
+    /// Whether all is known, or never will be, of those for which what is wished for waits.
+    fn may_ask(&self, wish: &Wish) -> bool {
+        let mut numbers = wish.intents().flat_map(|intent| &intent.after).flat_map(|(numbers, _)| numbers);
+        numbers.all(|number| self.jobs.contains_key(number) || self.given_up.contains(number))
+    }
+
+    /// It is in flight from now on.
+    fn send(&mut self, mut wish: Wish, process: ProcessId) -> Wish {
+        // Under the same name the same is asked for, whatever was heard since.
+        if !wish.unknown {
+            for (intent, _) in &mut wish.wanted {
+                intent.enqueue.after = self.after(intent);
+            }
+        }
+        self.in_flight.insert(wish.id, (process, wish.clone()));
+        wish
     }
 
     /// The jobs for which this one waits.
@@ -118,30 +155,43 @@ impl Outside {
     /// The next wish; it is in flight from a process until it is answered.
     pub fn next_wish(&self, process: ProcessId) -> Option<Wish> {
         let mut memory = self.0.lock().unwrap();
-        let place = memory.wanted.iter().position(|wish| memory.may_ask(&wish.intent))?;
-        let mut wish = memory.wanted.remove(place)?;
-        // Under the same name the same is asked for, whatever was heard since.
-        if !wish.unknown {
-            wish.intent.enqueue.after = memory.after(&wish.intent);
-        }
-        memory.in_flight.insert(wish.id, (process, wish.clone()));
-        Some(wish)
+        let place = memory.wanted.iter().position(|wish| memory.may_ask(wish))?;
+        let wish = memory.wanted.remove(place)?;
+        Some(memory.send(wish, process))
     }
 
-    /// A wish came true.
-    pub fn granted(&self, id: RequestId, job: JobId) {
+    /// The next wishes as one, if there are several that nobody has asked for yet; they are in flight from a process until
+    /// they are answered.
+    pub fn next_together(&self, process: ProcessId, most: usize) -> Option<Wish> {
+        let mut memory = self.0.lock().unwrap();
+        let may = |wish: &&Wish| wish.is_fresh() && memory.may_ask(wish);
+        let ids: BTreeSet<RequestId> = memory.wanted.iter().filter(may).take(most).map(|wish| wish.id).collect();
+        if ids.len() < 2 {
+            return None;
+        }
+        let (together, others): (Vec<Wish>, Vec<Wish>) =
+            memory.wanted.drain(..).partition(|wish| ids.contains(&wish.id));
+        memory.wanted.extend(others);
+        Some(memory.send(Wish::together(together), process))
+    }
+
+    /// A wish came true, as these jobs.
+    pub fn granted(&self, id: RequestId, jobs: &[JobId]) {
         let mut memory = self.0.lock().unwrap();
         if let Some((_, wish)) = memory.in_flight.remove(&id) {
-            memory.jobs.entry(wish.intent.number).or_insert(job);
+            for (intent, job) in wish.intents().zip(jobs) {
+                memory.jobs.entry(intent.number).or_insert(*job);
+            }
         }
-        memory.known.insert(job);
+        memory.known.extend(jobs);
     }
 
-    /// The queue said no: no try under that name has come true, or ever will. It is tried under a new one.
+    /// The queue said no: no try under that name has come true, or ever will. It is tried under a new one, and each by
+    /// itself.
     pub fn wish_anew(&self, id: RequestId) {
         let mut memory = self.0.lock().unwrap();
         if let Some((_, wish)) = memory.in_flight.remove(&id) {
-            memory.wanted.push_back(Wish::new(wish.intent, wish.fork, wish.refused + 1));
+            memory.wanted.extend(wish.anew());
         }
     }
 
@@ -164,7 +214,7 @@ impl Outside {
     pub fn give_up(&self, id: RequestId) {
         let mut memory = self.0.lock().unwrap();
         if let Some((_, wish)) = memory.in_flight.remove(&id) {
-            memory.given_up.insert(wish.intent.number);
+            memory.given_up.extend(wish.intents().map(|intent| intent.number));
         }
     }
 

@@ -95,6 +95,12 @@ pub struct Features {
     pub reports: bool,
     /// Handlers that say what they do.
     pub lines: bool,
+    /// Jobs that are enqueued together.
+    pub batches: bool,
+    /// Somebody who copies the file.
+    pub copies: bool,
+    /// Somebody who makes the file smaller.
+    pub compactions: bool,
     /// Clients that wait for the ends of jobs.
     pub awaits: bool,
     /// Jobs that wait for signals, for other jobs, and for something outside.
@@ -344,6 +350,16 @@ impl Plan {
         if fork.fork("key scopes").chance(0.4) {
             plan.intents.iter_mut().for_each(|intent| let_key_end(intent, fork.fork("key scope")));
         }
+        plan.features.batches = fork.fork("batches").chance(0.4);
+        plan.features.copies = profile == Profile::Legal && fork.fork("copies").chance(0.3);
+        plan.features.compactions = profile == Profile::Legal && fork.fork("compactions").chance(0.3);
+        let (faults, store) = (faults_of.fork("plan"), plan.setting.store());
+        if plan.features.copies {
+            plan.faults.extend(faults::draw_for_copies(faults.fork("faults of copies"), store));
+        }
+        if plan.features.compactions {
+            plan.faults.extend(faults::draw_for_compactions(faults.fork("faults of compactions"), store));
+        }
         plan.features.awaits = fork.fork("awaits").chance(0.4);
         plan.features.waits = fork.fork("waits").chance(0.4);
         if plan.features.waits {
@@ -402,6 +418,9 @@ impl Features {
             steps: false,
             reports: false,
             lines: false,
+            batches: false,
+            copies: false,
+            compactions: false,
             awaits: false,
             waits: false,
             pauses: false,

@@ -56,6 +56,7 @@ impl Program {
         self.start_producers(&process, &host, &service, self.plan.producers);
         self.start_claimers(&process, &host, &service);
         self.start_onlookers(&process, &host, &service);
+        self.start_caretakers(&process, &host, &service);
         let workers = self.plan.workers.iter().map(|plan| self.start_worker(&process, &host, &service, plan));
         let workers = workers.collect();
         self.run_workers(&process, &host, &service, workers, rng).await;
@@ -131,6 +132,17 @@ impl Program {
             process.spawn("hasty", actor.clone().hurry()).detach();
         }
         process.spawn("auditor", actor.audit()).detach();
+    }
+
+    /// Starts those who take care of the file: who copies it, and who makes it smaller.
+    pub fn start_caretakers<H: Host>(&self, process: &Process, host: &H, service: &Arc<dyn Service>) {
+        let actor = || self.actor(process, host, service);
+        if self.plan.features.copies {
+            process.spawn("copier", actor().copy(self.recorder.clone())).detach();
+        }
+        if self.plan.features.compactions {
+            process.spawn("compactor", actor().compact(self.recorder.clone())).detach();
+        }
     }
 
     /// Starts a worker.

@@ -22,6 +22,11 @@ const BANS: &[Ban] = &[
         because: "the simulator is for any system; what belongs to this one stands in `scenarios/`",
     },
     Ban {
+        package: "outlive-trial",
+        must_not_know: &["outlive-scenarios", "turso_core", "xtask"],
+        because: "who tests a handler builds this, and should not build all that tests the queue",
+    },
+    Ban {
         package: "outlive-scenarios",
         must_not_know: &["xtask"],
         because: "xtask drives the others, and nobody drives xtask",

@@ -15,7 +15,8 @@ fn right() -> Workspace {
         packages: vec![
             package("outlive", &["turso_core", "tokio"]),
             package("outlive-sim", &["madsim", "rand"]),
-            package("outlive-scenarios", &["outlive", "outlive-sim", "turso_core"]),
+            package("outlive-trial", &["outlive", "outlive-sim"]),
+            package("outlive-scenarios", &["outlive", "outlive-sim", "outlive-trial", "turso_core"]),
             package("xtask", &["clap"]),
         ],
         sources: vec![
@@ -48,6 +49,8 @@ fn a_dependency_against_the_direction_is_found_whatever_its_kind() {
         ("outlive-sim", "outlive-scenarios", "dev"),
         ("outlive-sim", "turso_core", "normal"),
         ("outlive-sim", "xtask", "dev"),
+        ("outlive-trial", "outlive-scenarios", "dev"),
+        ("outlive-trial", "xtask", "normal"),
         ("outlive-scenarios", "xtask", "dev"),
     ] {
         let mut workspace = right();

@@ -1,7 +1,7 @@
 //! The file of `outlive serve --config`: what may be chosen, all of it optional.
 
 use outlive::Options;
-use outlive::server::ServeOptions;
+use outlive::server::{Renderer, ServeOptions};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,8 +49,8 @@ impl Config {
 }
 
 impl ServerConfig {
-    /// The options of a server, with this token and these names beside the file's own.
-    pub fn options(self, token: Option<String>, names: Vec<String>) -> ServeOptions {
+    /// The options of a server, with this token, these names beside the file's own, and these figures.
+    pub fn options(self, token: Option<String>, names: Vec<String>, metrics: Renderer) -> ServeOptions {
         let default = ServeOptions::default();
         ServeOptions {
             token,
@@ -58,6 +58,7 @@ impl ServerConfig {
             connections_max: self.connections_max.unwrap_or(default.connections_max),
             body_bytes_max: self.body_bytes_max.unwrap_or(default.body_bytes_max),
             patience: self.patience.unwrap_or(default.patience),
+            metrics: Some(metrics),
         }
     }
 }

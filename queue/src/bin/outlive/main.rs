@@ -1,14 +1,15 @@
-//! The program: `outlive serve FILE`.
+//! The program: `outlive serve FILE` and `outlive compact FILE`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program runs on the real machine")]
 
 mod config;
+mod figures;
 
 use clap::{Args, Parser, Subcommand};
 use config::Config;
-use outlive::Outlive;
 use outlive::job::State;
 use outlive::server::Server;
-use std::path::PathBuf;
+use outlive::{Compacted, Options, Outlive};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,6 +28,11 @@ struct Line {
 enum Command {
     /// Serve the queue in FILE over HTTP, until the process is ended: any way to end it will do.
     Serve(Serve),
+    /// Make FILE smaller while nobody uses it: what its queue has no use for any more goes back to the file system.
+    Compact {
+        /// The queue's file.
+        file: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -68,10 +74,14 @@ fn kept(text: &str) -> Result<(State, Option<Duration>), String> {
 }
 
 fn main() -> ExitCode {
-    let Line { command: Command::Serve(serve) } = Line::parse();
+    let Line { command } = Line::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without IO needs nothing");
-    match runtime.block_on(run(serve)) {
-        Ok(never) => match never {},
+    let done = match command {
+        Command::Serve(serve) => runtime.block_on(run(serve)).map(|never| match never {}),
+        Command::Compact { file } => runtime.block_on(compact(&file)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: {why}");
             ExitCode::FAILURE
@@ -84,7 +94,7 @@ async fn run(serve: Serve) -> Result<std::convert::Infallible, String> {
     let Config { mut queue, mut server } = config.map(|path| Config::read(&path)).transpose()?.unwrap_or_default();
     let token = token_file.or(server.token_file.take()).map(|path| first_line(&path)).transpose()?;
     let listen = listen.or(server.listen.take()).unwrap_or_else(|| ADDRESS.into());
-    let options = server.options(token, names);
+    let options = server.options(token, names, figures::install()?);
     options.check(&listen).map_err(|error| error.to_string())?;
     for (state, kept) in keep {
         *queue.retention.kept_mut(state).expect("its parser knows those in which jobs end") = kept;
@@ -93,6 +103,21 @@ async fn run(serve: Serve) -> Result<std::convert::Infallible, String> {
     let server = Server::start(&outlive, &listen, options).await.map_err(|error| error.to_string())?;
     println!("serving {} at http://{}", file.display(), server.address());
     Ok(std::future::pending().await)
+}
+
+async fn compact(file: &Path) -> Result<(), String> {
+    if !file.exists() {
+        return Err(format!("there is no file {}", file.display()));
+    }
+    // For how long its jobs are kept, only its program knows.
+    let mut options = Options::default();
+    for state in State::ALL {
+        options.retention.kept_mut(*state).into_iter().for_each(|kept| *kept = None);
+    }
+    let outlive = Outlive::open_with(file, options).await.map_err(|error| error.to_string())?;
+    let Compacted { before_bytes, after_bytes } = outlive.compact().await.map_err(|error| error.to_string())?;
+    println!("{} had {before_bytes} bytes, and has {after_bytes}", file.display());
+    Ok(())
 }
 
 fn first_line(path: &PathBuf) -> Result<String, String> {

@@ -4,6 +4,7 @@
 
 use super::schema::{APPLICATION_ID, FORMAT_WITH_SUMS, has_sums};
 use super::sums::{SUM_BYTES, Sums};
+use super::tail::committed;
 use super::wal::Log;
 use crate::host::DiskFile;
 use crate::store::OpenError;
@@ -12,8 +13,16 @@ use std::path::Path;
 const HEADER_BYTES: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Checks the header of a queue's file, and says whether its pages have checksums. `log` is asked for only if pages
-/// are missing in it.
+/// What the header of a queue's file says.
+#[derive(Clone, Copy)]
+pub struct Header {
+    /// The format of the file itself: its log may have a later one.
+    pub format: i64,
+    /// Whether its pages have checksums.
+    pub sums: Sums,
+}
+
+/// Checks the header of a queue's file. `log` is asked for only if pages are missing in it.
 ///
 /// # Errors
 /// What the file is instead.
@@ -21,7 +30,7 @@ pub fn check(
     path: &Path,
     file: &impl DiskFile,
     log: impl FnOnce() -> Result<Log, OpenError>,
-) -> Result<Sums, OpenError> {
+) -> Result<Header, OpenError> {
     let io = |error| super::lock::io_error(path, "read the header", error);
     let path_text = path.display().to_string();
     let foreign = |found: String| Err(OpenError::Foreign { path: path_text.clone(), found });
@@ -55,6 +64,7 @@ pub fn check(
             ));
         }
     };
+    let header_says = Header { format, sums };
     let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
         1 => 65_536,
         bytes => u64::from(bytes),
@@ -63,16 +73,21 @@ pub fn check(
     // A checkpoint may have been cut short after the first page was written; then the log has the rest.
     let mut behind = length / page_bytes + 1..=pages;
     if behind.is_empty() {
-        return Ok(sums);
+        return Ok(header_says);
     }
-    let logged = log()?.pages();
+    let log = log()?;
+    // It may have been cut by then, and not the first page, whose write was lost: how many there are, the log says.
+    if let Some(committed) = committed(log.bytes()) {
+        behind = length / page_bytes + 1..=u64::from(committed.count);
+    }
+    let logged = log.pages();
     let missing = behind.find(|page| !logged.contains(page));
     match missing {
         Some(page) => damaged(format!(
             "it is truncated: {length} bytes, but its header counts {pages} pages of {page_bytes} bytes, \
              and page {page} is not in the write-ahead log either"
         )),
-        None => Ok(sums),
+        None => Ok(header_says),
     }
 }
 

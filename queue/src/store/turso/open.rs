@@ -1,6 +1,7 @@
 //! Opening is recovery: the same steps after a crash, after an error, and on the first day.
 
 use super::check::check;
+use super::compact::FileCompaction;
 use super::create::create;
 use super::database::Database;
 use super::judge::Panics;
@@ -11,7 +12,7 @@ use super::tail::LostTail;
 use super::wal::{Log, directory};
 use crate::Options;
 use crate::host::{Disk, Host, OpenMode, Operation};
-use crate::store::{OpenError, Storage, StoreError};
+use crate::store::{Compaction, OpenError, Storage, StoreError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -68,12 +69,12 @@ impl<H: Host> Storage for TursoStorage<H> {
         let (host, path) = (self.host.clone(), self.path.clone());
         let locks = self.lock(options).await?;
         let log = Log::read(host.disk(), &path)?;
-        let sums = check(&path, &locks.database, || Log::read(host.disk(), &path))?;
+        let header = check(&path, &locks.database, || Log::read(host.disk(), &path))?;
         if let Some(LostTail { whole, frames }) = log.lost_tail() {
             return Err(OpenError::LostTail { path: path.display().to_string(), whole, frames });
         }
         log.make_durable(host.disk(), &path, &locks.database).await?;
-        let sums = sums.codec(log.pages());
+        let sums = header.sums.codec(log.pages());
         drop(log);
         let text = path.to_str().ok_or_else(|| OpenError::Unsuitable {
             path: path.display().to_string(),
@@ -81,14 +82,19 @@ impl<H: Host> Storage for TursoStorage<H> {
         })?;
         let opened = async {
             let mut database = Database::open(host.clone(), text, sums, self.panics.clone()).await?;
-            migrate(&mut database).await?;
+            migrate(&mut database, header.format).await?;
             Ok(database)
         };
         let database = opened.await.map_err(|error| match error {
             StoreError::Damaged { path, found } => OpenError::Damaged { path, found },
             error => OpenError::Store { path: path.display().to_string(), error },
         })?;
-        Ok(TursoStore::new(host, directory(&path).to_owned(), database))
+        Ok(TursoStore::new(host, path, database))
+    }
+
+    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        let compaction = FileCompaction::begin(self.host.clone(), self.path.clone()).await?;
+        Ok(Some(Box::new(compaction)))
     }
 }
 

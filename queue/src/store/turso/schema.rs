@@ -312,7 +312,7 @@ pub const DELETE_JOB: [&str; 6] = [
     "DELETE FROM outlive_steps WHERE job = ?1",
     "DELETE FROM outlive_progress WHERE job = ?1",
     "DELETE FROM outlive_waits WHERE job = ?1",
-    "DELETE FROM outlive_signals WHERE job IS NOT NULL AND job = ?1",
+    "DELETE FROM outlive_signals WHERE job IS NOT NULL AND job = ?1 AND key IS NULL",
     "DELETE FROM outlive_keys WHERE scope <> 'forever' AND job = ?1",
     "DELETE FROM outlive_jobs WHERE id = ?1",
 ];

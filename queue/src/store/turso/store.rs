@@ -3,13 +3,17 @@
 use super::database::Database;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
+use super::snapshot::FileSnapshot;
+use super::wal::directory;
 use crate::host::{Disk, Host};
 use crate::job::{
     Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
     Steady, StepRow, Token, WaitRow, Wall,
 };
 use crate::sql::{Rows, Statement};
-use crate::store::{Change, FileState, Listed, Live, RequestRow, Settings, SqlError, Store, StoreError, Stored};
+use crate::store::{
+    Change, FileState, Listed, Live, RequestRow, Settings, Snapshot, SqlError, Store, StoreError, Stored,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 use turso_core::Value;
@@ -19,15 +23,15 @@ type Read<T> = fn(Columns<'_>) -> Result<T, Wrong>;
 /// The rows of one opening of the file.
 pub struct TursoStore<H: Host> {
     host: H,
-    directory: PathBuf,
+    path: PathBuf,
     database: Database<H>,
     /// Whether a transaction of the caller's is open.
     is_begun: bool,
 }
 
 impl<H: Host> TursoStore<H> {
-    pub(super) fn new(host: H, directory: PathBuf, database: Database<H>) -> Self {
-        Self { host, directory, database, is_begun: false }
+    pub(super) fn new(host: H, path: PathBuf, database: Database<H>) -> Self {
+        Self { host, path, database, is_begun: false }
     }
 
     async fn all<T>(
@@ -339,11 +343,16 @@ impl<H: Host> Store for TursoStore<H> {
         self.database.checkpoint().await.map(|()| true)
     }
 
+    fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        let frames = self.database.log_frames()?;
+        Ok(Some(Box::new(FileSnapshot::take(self.host.disk(), &self.path, frames)?)))
+    }
+
     fn damaged(&self, found: String) -> StoreError {
         self.database.damaged(found)
     }
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
-        self.host.disk().free_bytes(&self.directory).map_err(|error| StoreError::Broken(error.to_string()))
+        self.host.disk().free_bytes(directory(&self.path)).map_err(|error| StoreError::Broken(error.to_string()))
     }
 }

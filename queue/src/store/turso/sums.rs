@@ -82,8 +82,7 @@ impl PageSums {
             return true;
         }
         let sum = sum(context.page_no, page);
-        let is_whole = tail == sum || tail.iter().all(|byte| *byte == 0);
-        is_whole && known.written.get(&context.page_no).is_none_or(|written| *written == sum)
+        (tail == sum || is_unchecked(tail)) && known.written.get(&context.page_no).is_none_or(|written| *written == sum)
     }
 }
 
@@ -113,6 +112,23 @@ impl PageCodec for PageSums {
         output.copy_from_slice(input);
         Ok(())
     }
+}
+
+/// A page of another program.
+fn is_unchecked(tail: &[u8]) -> bool {
+    tail.iter().all(|byte| *byte == 0)
+}
+
+/// Whether a page, with its checksum at its end, is what was once written at its place.
+pub fn is_whole(page_no: u32, page: &[u8]) -> bool {
+    let (page, tail) = page.split_at(page.len() - usize::from(SUM_BYTES));
+    tail == sum(page_no, page) || is_unchecked(tail)
+}
+
+/// Writes the checksum of a page to its end.
+pub fn seal(page_no: u32, page: &mut [u8]) {
+    let (page, tail) = page.split_at_mut(page.len() - usize::from(SUM_BYTES));
+    tail.copy_from_slice(&sum(page_no, page));
 }
 
 fn sum(page_no: u32, page: &[u8]) -> Sum {

@@ -8,6 +8,10 @@
 //! Source of the layout: "WAL-mode File Format", sqlite.org/walformat.html.
 
 use super::wal::{FRAME_HEADER_BYTES, HEADER_BYTES};
+use std::collections::BTreeMap;
+
+const MAGIC_LITTLE_ENDIAN: u32 = 0x377f_0682;
+const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
 
 /// Frames that were acknowledged and can't be read any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,49 +24,96 @@ pub struct LostTail {
 
 /// What a log lost, as far as its bytes prove it.
 pub fn lost_tail(log: &[u8]) -> Option<LostTail> {
-    let (header, body) = log.split_at_checked(HEADER_BYTES)?;
-    let big_endian = match word(header, 0) {
-        0x377f_0682 => false,
-        0x377f_0683 => true,
-        _ => return None,
-    };
-    let page_bytes = word(header, 8) as usize;
-    if !page_bytes.is_power_of_two() || !(512..=65_536).contains(&page_bytes) {
-        return None;
-    }
-    let chain = Chain { big_endian };
-    let mut sums = chain.go_on((0, 0), &header[..24]);
-    let header_sums = (word(header, 24), word(header, 28));
-    let frames: Vec<&[u8]> =
-        body.chunks_exact(FRAME_HEADER_BYTES + page_bytes).take_while(|frame| frame[8..16] == header[16..24]).collect();
-    let mut whole = 0;
-    if sums == header_sums {
-        for frame in &frames {
-            let next = chain.after(sums, frame);
-            if next != stored(frame) {
-                break;
-            }
-            (sums, whole) = (next, whole + 1);
-        }
-    }
-    let behind = &frames[whole..];
-    let proof = behind.windows(2).any(|pair| {
+    let Frames { chain, frames, whole, .. } = Frames::of(log)?;
+    let proof = frames[whole..].windows(2).any(|pair| {
         let is_commit = word(pair[0], 4) != 0;
         is_commit && chain.after(stored(pair[0]), pair[1]) == stored(pair[1])
     });
     proof.then_some(LostTail { whole, frames: frames.len() })
 }
 
-struct Chain {
+/// What a log has of a file's pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Where in the log the latest form of each begins.
+    pub pages: BTreeMap<u32, u64>,
+    /// How many pages the file has.
+    pub count: u32,
+    /// How many bytes each has.
+    pub page_bytes: usize,
+    /// How many frames that took.
+    pub frames: u64,
+}
+
+/// What a log has of a file's pages with its last whole commit; none if there is no commit in it.
+pub fn committed(log: &[u8]) -> Option<Committed> {
+    let Frames { frames, whole, page_bytes, .. } = Frames::of(log)?;
+    let last = frames[..whole].iter().rposition(|frame| word(frame, 4) != 0)?;
+    let offset = |place: usize| (HEADER_BYTES + place * (FRAME_HEADER_BYTES + page_bytes) + FRAME_HEADER_BYTES) as u64;
+    let pages = frames[..=last].iter().enumerate().map(|(place, frame)| (word(frame, 0), offset(place)));
+    Some(Committed { pages: pages.collect(), count: word(frames[last], 4), page_bytes, frames: last as u64 + 1 })
+}
+
+/// The frames of a log's present generation.
+struct Frames<'a> {
+    chain: Chain,
+    frames: Vec<&'a [u8]>,
+    /// How many of them are whole, from the first one on.
+    whole: usize,
+    page_bytes: usize,
+}
+
+impl<'a> Frames<'a> {
+    fn of(log: &'a [u8]) -> Option<Self> {
+        let (header, body) = log.split_at_checked(HEADER_BYTES)?;
+        let big_endian = match word(header, 0) {
+            MAGIC_LITTLE_ENDIAN => false,
+            MAGIC_BIG_ENDIAN => true,
+            _ => return None,
+        };
+        let page_bytes = word(header, 8) as usize;
+        if !page_bytes.is_power_of_two() || !(512..=65_536).contains(&page_bytes) {
+            return None;
+        }
+        let chain = Chain { big_endian };
+        let mut sums = chain.go_on((0, 0), &header[..24]);
+        let header_sums = (word(header, 24), word(header, 28));
+        let is_current = |frame: &&[u8]| frame[8..16] == header[16..24];
+        let frames: Vec<&[u8]> = body.chunks_exact(FRAME_HEADER_BYTES + page_bytes).take_while(is_current).collect();
+        let mut whole = 0;
+        if sums == header_sums {
+            for frame in &frames {
+                let next = chain.after(sums, frame);
+                if next != stored(frame) {
+                    break;
+                }
+                (sums, whole) = (next, whole + 1);
+            }
+        }
+        Some(Self { chain, frames, whole, page_bytes })
+    }
+}
+
+/// How the checksums of a log go on from each other.
+pub struct Chain {
     big_endian: bool,
 }
 
 impl Chain {
+    /// As a machine of today reckons fastest.
+    pub const LITTLE_ENDIAN: Self = Self { big_endian: false };
+
+    /// What a log with these begins with.
+    pub fn magic(&self) -> u32 {
+        if self.big_endian { MAGIC_BIG_ENDIAN } else { MAGIC_LITTLE_ENDIAN }
+    }
+
     fn after(&self, sums: (u32, u32), frame: &[u8]) -> (u32, u32) {
         self.go_on(self.go_on(sums, &frame[..8]), &frame[FRAME_HEADER_BYTES..])
     }
 
-    fn go_on(&self, (mut first, mut second): (u32, u32), bytes: &[u8]) -> (u32, u32) {
+    /// The checksums behind `bytes`, whose length is a multiple of eight, from those before them.
+    pub fn go_on(&self, (mut first, mut second): (u32, u32), bytes: &[u8]) -> (u32, u32) {
         for pair in bytes.chunks_exact(8) {
             first = first.wrapping_add(self.read(pair, 0)).wrapping_add(second);
             second = second.wrapping_add(self.read(pair, 4)).wrapping_add(first);
@@ -122,6 +173,20 @@ mod tests {
             let torn = rot(log(&[2, 1, 3]), HEADER_BYTES + frame * FRAME + 100);
             assert_eq!(lost_tail(&torn), None, "frame {frame}");
         }
+    }
+
+    #[test]
+    fn what_is_committed_is_the_latest_of_each_page_up_to_the_last_whole_commit() {
+        let frame = |place: usize| (HEADER_BYTES + place * FRAME + FRAME_HEADER_BYTES) as u64;
+        let of = |pages: &[(u32, usize)], count| {
+            let pages = pages.iter().map(|(page, place)| (*page, frame(*place))).collect();
+            Some(Committed { pages, count, page_bytes: 512, frames: 3 })
+        };
+        assert_eq!(committed(&log(&[2, 1])), of(&[(1, 2), (2, 1)], 9));
+        let torn = rot(log(&[2, 1, 3]), HEADER_BYTES + 4 * FRAME + 100);
+        assert_eq!(committed(&torn), of(&[(1, 2), (2, 1)], 9), "a commit that is not whole is none");
+        assert_eq!(committed(&log(&[])), None);
+        assert_eq!(committed(&[]), None);
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Log {
         read().map(|bytes| Self { bytes }).map_err(|error| io_error(path, "read the write-ahead log", error))
     }
 
+    /// As it was read.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Acknowledged changes that it has lost, as far as that can be seen.
     pub fn lost_tail(&self) -> Option<LostTail> {
         lost_tail(&self.bytes)

@@ -2,7 +2,7 @@
 
 use crate::checkers::{Facts, Finding, Report};
 use crate::drive::Evidence;
-use crate::image::Rows;
+use crate::image::{EndRow, Rows};
 use outlive::JobId;
 use outlive::protocol::{Reply, Request};
 use std::collections::BTreeMap;
@@ -32,21 +32,22 @@ pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repor
     }
     for (id, row) in rows.jobs.iter().filter(|(id, row)| row.finished && !rows.forgotten.contains_key(id)) {
         let mut ends = rows.ends.values().filter(|end| end.job == *id);
-        let end = ends.find(|end| end.state == row.state && Some(end.finished_ms) == row.finished_ms);
-        report.expect("I1.k", end.is_some(), || {
+        let is_there = ends.any(|end| end.state == row.state && Some(end.finished_ms) == row.finished_ms);
+        report.expect("I1.k", is_there, || {
             let says = format!("job {id} is {}, and nothing in the file says when it is to be forgotten", row.state);
             Finding::new("end unwritten", says).job(JobId(*id))
         });
-        let (Some(end), Some(kept)) = (end, kept[&*row.state]) else { continue };
-        if evidence.ended.saturating_sub(evidence.calm_since) > SLACK {
-            let longest = kept + kept / 16 + SLACK;
-            let overdue = rows.steady_ms - end.at_steady_ms > longest.as_millis().try_into().expect("a run is short");
-            report.expect("I1.k", !overdue, || {
+    }
+    if evidence.ended.saturating_sub(evidence.calm_since) > SLACK {
+        for end in rows.ends.values() {
+            let Some(kept) = kept[&*end.state] else { continue };
+            let (longest, age) = (kept + kept / 16 + SLACK, rows.steady_ms - end.at_steady_ms);
+            let is_overdue = age > longest.as_millis().try_into().expect("a run is short");
+            report.expect("I1.k", !is_overdue, || {
+                let EndRow { job, state, .. } = end;
                 let says =
-                    format!("job {id} is {} since {} ms of steady time, and is to be kept for {kept:?}", row.state, {
-                        rows.steady_ms - end.at_steady_ms
-                    });
-                Finding::new("never forgotten", says).job(JobId(*id))
+                    format!("job {job} is {state} since {age} ms of steady time, and is to be kept for {kept:?}");
+                Finding::new("never forgotten", says).job(JobId(*job))
             });
         }
     }

@@ -24,7 +24,7 @@ pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
 
 /// What becomes of each job that waits for others if one of these ends without a result, for all that was asked for.
 fn asked(facts: &Facts) -> BTreeMap<i64, Unmet> {
-    let asked = facts.answered().filter_map(|(call, _, answer)| match (&call.what.request, answer) {
+    let asked = facts.answered_apart().filter_map(|(call, _, answer)| match (&call.what.request, answer) {
         (Request::Enqueue(asked), Ok(Reply::Enqueued { job, .. })) => Some((job.0, asked.after.as_ref()?.unmet)),
         _ => None,
     });
@@ -107,23 +107,34 @@ fn leads_to(rows: &Rows, from: i64, to: i64) -> bool {
 /// What a handler was told of the ends of other jobs is how these ended.
 fn joined(rows: &Rows, (id, step): (i64, &str), others: &[i64], report: &mut Report) {
     let Some(row) = rows.steps.get(&(id, step.to_owned())) else { return };
-    let told: Vec<(i64, String)> = serde_json::from_str::<Vec<serde_json::Value>>(&row.result)
+    // Of one that had been forgotten there is no more to be told than that it had ended.
+    let told: Vec<(i64, Option<String>)> = serde_json::from_str::<Vec<serde_json::Value>>(&row.result)
         .unwrap_or_default()
         .iter()
-        .filter_map(|it| Some((it["job"].as_i64()?, it["state"].as_str()?.to_owned())))
+        .filter_map(|it| Some((it["job"].as_i64()?, it["state"].as_str().map(str::to_owned))))
         .collect();
+    let told_of = |other: i64| told.iter().find(|(job, _)| *job == other);
     // What was retried had ended before, nobody knows how; only completed it had not. One that waits for this job since is
     // not waited for.
     let before = |other: i64| {
         let may_be = |state: &str| ENDS_TO_RETRY.contains(&state) || state == "waiting" && leads_to(rows, other, id);
-        told.iter().find(|(job, state)| *job == other && may_be(state))
+        told_of(other).filter(|(_, state)| state.as_deref().is_some_and(may_be))
+    };
+    // One for which a job had waited is kept until that has ended, too. It may have been retried since.
+    let was_forgotten = |other: i64| {
+        let is_gone = rows.forgotten.contains_key(&other) || !rows.jobs.contains_key(&other);
+        let waits_again = rows.jobs.get(&id).is_some_and(|job| job.retried_ms.is_some());
+        told_of(other).filter(|(_, state)| state.is_none() && is_gone && waits_again)
     };
     let is = |other: &i64| {
+        if let Some(forgotten) = was_forgotten(*other) {
+            return Some(forgotten.clone());
+        }
         let row = rows.jobs.get(other)?;
         let before = before(*other).filter(|_| row.retried_ms.is_some());
-        before.cloned().or_else(|| row.finished.then(|| (*other, row.state.clone())))
+        before.cloned().or_else(|| row.finished.then(|| (*other, Some(row.state.clone()))))
     };
-    let ended: Option<Vec<(i64, String)>> = others.iter().map(is).collect();
+    let ended: Option<Vec<(i64, Option<String>)>> = others.iter().map(is).collect();
     let mut expected = ended.unwrap_or_default();
     expected.sort();
     report.expect("I4.h", told == expected, || {

@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(2);
 
 pub fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let mut keys: BTreeMap<(&str, &str), (Scope, Vec<Told<'_>>)> = BTreeMap::new();
-    for (call, at, answer) in facts.answered() {
+    for (call, at, answer) in facts.answered_apart() {
         let (Request::Enqueue(asked), Ok(Reply::Enqueued { job, fresh })) = (&call.what.request, answer) else {
             continue;
         };

@@ -5,12 +5,17 @@ mod address_in_the_trace;
 mod awaited_forgotten;
 mod backoff_forgotten;
 mod backoff_of_a_kind_unheard;
+mod batch_answered_backwards;
+mod batch_in_parts;
 mod bound_never_shrinks;
 mod bucket_kept_in_memory;
 mod cancel_dropped;
+mod checkpoint_in_a_copy;
 mod claims_unheard_after_restart;
+mod compaction_cuts_early;
 mod completion_called_discard;
 mod completion_written_late;
+mod copy_unsynced;
 mod crash_count_rotates;
 mod crash_counted_as_failure;
 mod deadline_forgotten;
@@ -21,6 +26,7 @@ mod end_unheard;
 mod end_unwritten;
 mod expired_lease_revived;
 mod failure_only_logged;
+mod forgetting_stuck;
 mod forgotten_in_part;
 mod forgotten_too_early;
 mod half_reopened;
@@ -188,6 +194,12 @@ pub const ALL: &[&dyn Bug] = &[
     &forgotten_too_early::ForgottenTooEarly,
     &forgotten_in_part::ForgottenInPart,
     &end_unwritten::EndUnwritten,
+    &forgetting_stuck::ForgettingStuck,
+    &batch_in_parts::BatchInParts,
+    &batch_answered_backwards::BatchAnsweredBackwards,
+    &checkpoint_in_a_copy::CheckpointInACopy,
+    &copy_unsynced::CopyUnsynced,
+    &compaction_cuts_early::CompactionCutsEarly,
     &awaited_forgotten::AwaitedForgotten,
     &rot_served_as_data::RotServedAsData,
     &lease_nonce_ignored::LeaseNonceIgnored,

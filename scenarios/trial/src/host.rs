@@ -1,5 +1,6 @@
 //! The queue's host traits on a simulated process. No branch of the queue knows the difference.
 
+#[cfg(feature = "network")]
 use crate::network::SimWire;
 use outlive::host::{Clock, Disk, DiskFile, Host, OpenMode, Operation, Role, Task};
 use outlive_sim::{MachineClock, Process, ProcessDisk, Rng, SimFile};
@@ -15,6 +16,7 @@ pub struct SimHost {
     process: Process,
     clock: SimClock,
     disk: SimDoor,
+    #[cfg(feature = "network")]
     wire: SimWire,
 }
 
@@ -39,16 +41,21 @@ impl SimHost {
     pub fn new(process: &Process, sync_latency: Duration) -> Self {
         let rng = Arc::new(Mutex::new(process.fork().fork("sync latency").rng()));
         let disk = SimDoor { inner: process.disk().clone(), clock: process.clock().clone(), sync_latency, rng };
-        let wire = SimWire(process.network().clone());
-        Self { process: process.clone(), clock: SimClock(process.clock().clone()), disk, wire }
+        Self {
+            process: process.clone(),
+            clock: SimClock(process.clock().clone()),
+            disk,
+            #[cfg(feature = "network")]
+            wire: SimWire(process.network().clone()),
+        }
     }
 
+    #[cfg(feature = "network")]
     pub(crate) fn wire(&self) -> &SimWire {
         &self.wire
     }
 }
 
-#[cfg(feature = "planted")]
 impl SimHost {
     /// The process behind it.
     pub fn simulated(&self) -> &Process {
