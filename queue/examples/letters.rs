@@ -4,6 +4,7 @@
 use outlive::job::Gate;
 use outlive::{Context, Done, Error, Failure, Job, JobId, Outlive};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ impl PostOffice {
     }
 }
 
+pub(crate) async fn open(path: &Path) -> Result<Outlive, Error> {
+    Outlive::builder().ageing(Duration::from_secs(60)).open(path).await
+}
+
 pub(crate) async fn set_up(outlive: &Outlive) -> Result<(), Error> {
     outlive.limit("mail").at_once(4).at_once_per_key(1).rate(1_000, Duration::from_secs(60)).await
 }
@@ -41,6 +46,11 @@ pub(crate) async fn set_up(outlive: &Outlive) -> Result<(), Error> {
 pub(crate) async fn post(outlive: &Outlive, customer: &str, text: &str) -> Result<JobId, Error> {
     let letter = Letter { customer: customer.into(), text: text.into() };
     Ok(outlive.enqueue(letter).queue("mail").concurrency_key(customer).await?.job)
+}
+
+pub(crate) async fn post_first(outlive: &Outlive, customer: &str, text: &str) -> Result<JobId, Error> {
+    let letter = Letter { customer: customer.into(), text: text.into() };
+    Ok(outlive.enqueue(letter).queue("mail").concurrency_key(customer).priority(10).await?.job)
 }
 
 pub(crate) async fn post_all(outlive: &Outlive, customers: &[&str], text: &str) -> Result<usize, Error> {
@@ -66,7 +76,7 @@ pub(crate) async fn go_on(outlive: &Outlive) -> Result<bool, Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let outlive = Outlive::open("letters.db").await?;
+    let outlive = open(Path::new("letters.db")).await?;
     set_up(&outlive).await?;
     let office = PostOffice { is_open: AtomicBool::new(true), ..PostOffice::default() };
     let worker = outlive.worker().queues(["mail"]).handle(deliver).state(office).start()?;
@@ -74,6 +84,7 @@ async fn main() -> Result<(), Error> {
     let letter = post(&outlive, "Grace", "We have moved.").await?;
     println!("{}", outlive.explain(letter).await?);
     println!("{} more", post_all(&outlive, &["Ada", "Edith"], "So have we.").await?);
+    post_first(&outlive, "Mary", "Your house is on fire.").await?;
     go_on(&outlive).await?;
     println!("letter {} is on its way", outlive.result::<u64>(letter).await?);
     drop(worker);

@@ -34,6 +34,14 @@ pub(crate) async fn ship(ctx: Context, parcel: Parcel) -> Result<Done<()>, Failu
     Ok(Done::complete(()))
 }
 
+pub(crate) async fn send(outlive: &Outlive, parcel: Parcel, traceparent: Option<&str>) -> Result<JobId, Error> {
+    let mut job = outlive.enqueue(parcel);
+    if let Some(parent) = traceparent.and_then(|header| header.parse().ok()) {
+        job = job.trace_parent(parent);
+    }
+    Ok(job.await?.job)
+}
+
 pub(crate) async fn what_it_said(outlive: &Outlive, job: JobId) -> Result<(), Error> {
     for attempt in outlive.look(job).await?.history {
         println!("attempt {}, of {}:", attempt.number, attempt.worker);
@@ -48,7 +56,8 @@ pub(crate) async fn what_it_said(outlive: &Outlive, job: JobId) -> Result<(), Er
 async fn main() -> Result<(), Error> {
     keep_what_is_said();
     let outlive = Outlive::open("parcels.db").await?;
-    let job = outlive.enqueue(Parcel { order: 7, kilos: 3 }).await?.job;
+    let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let job = send(&outlive, Parcel { order: 7, kilos: 3 }, Some(header)).await?;
     let worker = outlive.worker().handle(ship).start()?;
     outlive.result::<()>(job).await?;
     worker.stop(std::time::Duration::from_secs(1)).await;

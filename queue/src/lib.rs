@@ -66,7 +66,7 @@ pub use engine::Local;
 pub use error::{Effect, Error};
 pub use handle::{
     AwaitResult, Backup, Compacted, EnqueueAll, EnqueueJob, Job, LimitQueue, List, Outlive, SendSignal, SetPolicy,
-    SetSchedule, Transaction,
+    SetSchedule, Transaction, compact_file,
 };
 pub use job::{Explanation, JobId};
 pub use options::{Options, Retention};

@@ -31,6 +31,8 @@ pub const LOG_DELAY: Duration = Duration::from_secs(1);
 pub const PRIORITY_MAX: i16 = 100;
 /// See [`PRIORITY_MAX`].
 pub const PRIORITY_MIN: i16 = -100;
+/// Shortest time in which a job that waits may come to count as of the next higher priority.
+pub const AGEING_MIN: Duration = Duration::from_secs(1);
 /// Highest number of attempts that a job may be given.
 pub const ATTEMPTS_MAX: u32 = 1_000;
 /// Attempts that a job has unless it says otherwise.
@@ -111,10 +113,12 @@ pub const SQL_STEPS_MAX: u64 = 20_000_000;
 
 /// For how long the log may grow while somebody copies the file: an hour.
 pub const SNAPSHOT_MAX: Duration = Duration::from_secs(3600);
-/// Bytes of pages that a compaction writes with one commit.
-pub const COMPACTION_ROUND_BYTES: usize = 16 << 20;
-/// For how long a compaction lets nobody be served, the look at the file left out: then it leaves the rest to the next one.
-pub const COMPACTION_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// To how many bytes the log may grow meanwhile: 256 MiB. An opening after a crash holds it in memory.
+pub const SNAPSHOT_LOG_BYTES_MAX: u64 = 256 << 20;
+/// For how long a compaction lets nobody be served, the look at the file left out: then it leaves the rest to the next one …
+pub const COMPACTION_PAUSE: Duration = Duration::from_secs(1);
+/// … and while leases are held no longer than this part of the shortest: they must be renewed.
+pub const COMPACTION_PART_OF_LEASE: u32 = 3;
 /// Pages that a copy reads and writes at a time.
 pub const COPY_PAGES: u32 = 32;
 /// How long a copy rests between two of these, so that whoever works comes first to the disk.

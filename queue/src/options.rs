@@ -25,6 +25,11 @@ pub struct Options {
     pub payload_bytes_max: usize,
     /// How long jobs rest, and when they are quarantined.
     pub limits: Limits,
+    /// For each so long that a job has waited since it was due, it counts as of one priority more; none if only its own
+    /// counts, and a queue that never runs dry of urgent jobs lets the others wait for ever. From
+    /// [`limits::AGEING_MIN`] on.
+    #[serde(deserialize_with = "written::ageing")]
+    pub ageing: Option<Duration>,
     /// For how much steady time a repeated request gets its first answer.
     #[serde(deserialize_with = "written::duration")]
     pub request_retention: Duration,
@@ -116,6 +121,7 @@ impl Default for Options {
         Self {
             payload_bytes_max: limits::PAYLOAD_BYTES_DEFAULT,
             limits: Limits::default(),
+            ageing: None,
             request_retention: limits::REQUEST_RETENTION_DEFAULT,
             retention: Retention::default(),
             checkpoint_frames: limits::CHECKPOINT_FRAMES_DEFAULT,
@@ -136,6 +142,12 @@ impl Options {
                 limit,
                 "keep large data in files and pass their names",
             ));
+        }
+        if let Some(ageing) = self.ageing.filter(|ageing| !(limits::AGEING_MIN..=limits::DELAY_MAX).contains(ageing)) {
+            let [value, shortest, longest] =
+                [ageing, limits::AGEING_MIN, limits::DELAY_MAX].map(humantime::format_duration);
+            let remedy = "a minute lets a job of priority 0 go before fresh ones of priority 5 after five minutes";
+            return Err(Refusal::limit("ageing", value, format!("{shortest} to {longest}"), remedy));
         }
         self.retention.check()?;
         if self.checkpoint_frames < 4 {
@@ -171,6 +183,7 @@ mod tests {
     fn everything_can_be_written() {
         let text = r#"
             payload_bytes_max = 2000
+            ageing = "1m"
             request_retention = "12h"
             checkpoint_frames = 500
             page_bytes = 8192
@@ -196,6 +209,7 @@ mod tests {
                 crash_backoff: Backoff::Fixed { rest: Duration::from_millis(250) },
                 crashes_max: 3,
             },
+            ageing: Some(seconds(60)),
             request_retention: seconds(12 * 3_600),
             retention: Retention {
                 completed: Some(seconds(24 * 3_600)),
@@ -212,8 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_beyond_its_limit_is_refused_with_the_limit() {
+        for text in ["ageing = '999ms'", "ageing = '11y'"] {
+            let refused = read(text).unwrap().check().unwrap_err().to_string();
+            assert!(refused.contains("ageing") && refused.contains("1s to 10years"), "{refused}");
+        }
+        assert_eq!(read("ageing = 'never'").unwrap(), Options::default());
+    }
+
+    #[test]
     fn what_nobody_knows_is_refused_by_name() {
         for (text, why) in [
+            ("ageing = 'always'", "\"always\" is no duration"),
             ("page_size = 4096", "unknown field `page_size`, expected one of `payload_bytes_max`"),
             ("[retention]\ncompletd = '1d'", "unknown field `completd`, expected one of `completed`"),
             ("[limits]\ncrashes = 1", "unknown field `crashes`"),

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 const FOREVER: &str = "forever";
+const NEVER: &str = "never";
 
 /// A duration.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -20,6 +21,15 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 pub fn kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
     parse_kept(&text).map_err(D::Error::custom)
+}
+
+/// In what time something happens; none if it never does.
+pub fn ageing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    if text == NEVER {
+        return Ok(None);
+    }
+    parse(&text).map(Some).map_err(|why| D::Error::custom(format!("{why}, or {NEVER}")))
 }
 
 /// A backoff: `{ first = "2s", longest = "1h" }` or `{ rest = "10s" }`.

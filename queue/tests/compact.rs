@@ -114,5 +114,5 @@ async fn the_program_does_it_to_a_file_that_nobody_uses() {
     let nowhere = directory.path().join("nowhere.db");
     let (done, _, why) = compact(&nowhere);
     assert!(!done && !nowhere.exists());
-    assert_eq!(why, format!("error: there is no file {}\n", nowhere.display()));
+    assert!(why.contains("nowhere.db: open the file: No such file"), "{why}");
 }

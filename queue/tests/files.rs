@@ -168,7 +168,8 @@ async fn a_queue_of_a_newer_version_is_refused_and_untouched() {
     let (_directory, path) = place();
     closed_queue(&path).await;
     let stock = rusqlite::Connection::open(&path).unwrap();
-    stock.execute_batch("PRAGMA user_version = 5; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let newer = format!("PRAGMA user_version = {}; PRAGMA wal_checkpoint(TRUNCATE)", FORMAT + 2);
+    stock.execute_batch(&newer).unwrap();
     drop(stock);
     insta::assert_snapshot!(refused_untouched(&path).await);
 }

@@ -1,8 +1,8 @@
 //! Files of every earlier format, as the versions that had it wrote them: they open, with all that is in them.
 //!
 //! Each holds what `queue/examples/greet.rs` and its like would leave: a job in each state in which one ends, one with steps and
-//! a result, keys of each scope, a job that waits for another one, a signal that nobody has taken, and a schedule. The second
-//! one has checksums, and was left by a program that was killed.
+//! a result, keys of each scope, a job that waits for another one, a signal that nobody has taken, and a schedule. Those
+//! of even numbers have checksums. All but the first were left by programs that were killed.
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about the real machine")]
 

@@ -28,6 +28,22 @@ async fn waits(outlive: &Outlive, job: JobId, wanted: impl Fn(&Reason) -> bool) 
 }
 
 #[tokio::test]
+async fn what_is_urgent_goes_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let outlive = example::open(&directory.path().join("letters.db")).await.unwrap();
+    let letter = example::post(&outlive, "Grace", "We have moved.").await.unwrap();
+    let urgent = example::post_first(&outlive, "Mary", "Your house is on fire.").await.unwrap();
+    let says = async |job| outlive.explain(job).await.unwrap().to_string();
+    assert!(says(urgent).await.contains("is next in line in queue mail"), "{}", says(urgent).await);
+    assert!(says(letter).await.contains("waits in line in queue mail behind"), "{}", says(letter).await);
+    let office = example::PostOffice { is_open: true.into(), ..example::PostOffice::default() };
+    let worker = outlive.worker().queues(["mail"]).concurrency(1).handle(example::deliver).state(office);
+    let _worker = worker.start().unwrap();
+    let number = async |job| outlive.result::<u64>(job).within(PATIENCE).await.unwrap();
+    assert_eq!((number(letter).await, number(urgent).await), (2, 1));
+}
+
+#[tokio::test]
 async fn letters_wait_while_the_post_office_is_closed_and_while_somebody_wants_them_to() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("letters.db");

@@ -34,7 +34,11 @@ impl Job for Print {
 #[error("the carrier does not answer")]
 struct Silent(#[source] std::io::Error);
 
+const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 async fn ship(context: Context, job: Ship) -> Result<Done<()>, Failure> {
+    assert_eq!(context.trace_parent().map(|parent| parent.to_string()).as_deref(), Some(HEADER));
+    assert!(tracing::Span::current().has_field("trace_parent"));
     tracing::info!(order = job.order, carrier = "snail", "packing");
     tracing::debug!("nobody asked for this");
     context.sleep(Duration::from_millis(1)).await;
@@ -73,9 +77,12 @@ async fn events_in_the_span_of_an_attempt_are_kept_with_it() {
     let backoff = Backoff::Exponential { first: millisecond, longest: millisecond };
     let options = Options { limits: Limits { backoff, ..Limits::default() }, ..Options::default() };
     let outlive = Outlive::open_with(directory.path().join("queue.db"), options).await.unwrap();
-    let shipped = outlive.enqueue(Ship { order: 7 }).await.unwrap().job;
+    let shipped = outlive.enqueue(Ship { order: 7 }).trace_parent(HEADER.parse().unwrap()).await.unwrap().job;
     let printed = outlive.enqueue(Print {}).await.unwrap().job;
-    let parcel = outlive.enqueue(example::Parcel { order: 9, kilos: 3 }).await.unwrap().job;
+    let parcel = example::send(&outlive, example::Parcel { order: 9, kilos: 3 }, Some(HEADER)).await.unwrap();
+    let odd = example::send(&outlive, example::Parcel { order: 9, kilos: 3 }, Some("none of ours")).await.unwrap();
+    let trace = async |job| outlive.look(job).await.unwrap().trace_parent.map(|parent| parent.to_string());
+    assert_eq!((trace(parcel).await.as_deref(), trace(odd).await), (Some(HEADER), None));
     let worker = outlive.worker().handle(ship).handle_blocking(print).handle(example::ship).start().unwrap();
     for job in [shipped, printed, parcel] {
         outlive.result::<()>(job).within(Duration::from_secs(60)).await.unwrap();

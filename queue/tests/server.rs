@@ -501,3 +501,92 @@ async fn what_was_made_for_an_opening_that_is_over_may_have_happened_in_it() {
     assert!(matches!(error, CallError::Unknown { .. }), "{error}");
     assert_eq!(serving.join().unwrap(), ["none", "a", "b", "c", "d"]);
 }
+
+/// Asks for a copy by plain HTTP; the stream, from which nothing was read.
+fn ask_for_a_copy(served: &Served) -> TcpStream {
+    let host = served.server.address();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /v1/backup HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    stream
+}
+
+async fn fill(outlive: &Outlive, jobs: i64) {
+    for first in (0..jobs).step_by(500) {
+        outlive.enqueue_all((first..first + 500).map(|number| outlive.enqueue(Double { number }))).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_comes_by_plain_http_while_the_queue_goes_on() {
+    let served = serve().await;
+    fill(&served.outlive, 2_000).await;
+    let mut stream = ask_for_a_copy(&served);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("it has a head");
+    let (head, copy) = (String::from_utf8_lossy(&answer[..head]), &answer[head + 4..]);
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    let length = format!("content-length: {}", copy.len());
+    assert!(head.contains(&length) && head.contains("content-type: application/vnd.sqlite3"), "{head}");
+    let path = served.path.with_extension("copy");
+    std::fs::write(&path, copy).unwrap();
+    let stock = rusqlite::Connection::open(&path).unwrap();
+    let found: String = stock.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let jobs: i64 = stock.query_row("SELECT COUNT(*) FROM outlive_jobs", [], |row| row.get(0)).unwrap();
+    assert_eq!((found.as_str(), jobs), ("ok", 2_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_nothing_of_a_copy_is_not_waited_for() {
+    let served = serve_with(ServeOptions { patience: Duration::from_millis(200), ..ServeOptions::default() }).await;
+    // More than a connection keeps for somebody who does not read.
+    let run = async |sql: String| {
+        served.outlive.transaction(async |tx| tx.execute(&sql, ()).await.map(drop)).await.unwrap();
+    };
+    run("CREATE TABLE heap (bytes TEXT)".into()).await;
+    let rows = vec![format!("('{}')", "x".repeat(60_000)); 15].join(", ");
+    for _ in 0..16 {
+        run(format!("INSERT INTO heap VALUES {rows}")).await;
+    }
+    let asleep = ask_for_a_copy(&served);
+    let other = served.path.with_extension("other");
+    let is_made = async || {
+        let copied = served.outlive.backup(&other).await;
+        copied.is_ok()
+    };
+    let mut waited = 0;
+    while !is_made().await {
+        waited += 1;
+        assert!(waited < 500, "the queue waits for somebody who sleeps");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(asleep);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_made_smaller_by_plain_http() {
+    let served = serve().await;
+    served
+        .outlive
+        .transaction(async |tx| {
+            tx.execute("CREATE TABLE heap (bytes TEXT)", ()).await?;
+            tx.execute("INSERT INTO heap VALUES (?1)", ["x".repeat(900_000)]).await.map(drop)
+        })
+        .await
+        .unwrap();
+    served.outlive.transaction(async |tx| tx.execute("DELETE FROM heap", ()).await.map(drop)).await.unwrap();
+    let json = [("Content-Type", "application/json")];
+    let (status, why) = served.send("POST", "/v1/compact", &json, r#"{"fast":true}"#);
+    assert_eq!(status, 400);
+    assert!(why["message"].as_str().unwrap().contains("there is nothing to choose"), "{why}");
+    let (status, _) = served.send("GET", "/v1/compact", &[], "");
+    assert_eq!(status, 405);
+    let (status, made) = served.send("POST", "/v1/compact", &json, "{}");
+    let bytes = |name: &str| made[name].as_u64().unwrap_or_else(|| panic!("{made}"));
+    assert_eq!(status, 200);
+    assert!(bytes("before_bytes") > 900_000 && bytes("after_bytes") < 400_000, "{made}");
+    assert_eq!(std::fs::metadata(&served.path).unwrap().len(), bytes("after_bytes"));
+    // Where the file is not, it is the program that has it that is asked.
+    let error = served.client().compact().await.unwrap_err();
+    assert!(matches!(&error, Error::Rejected { .. }), "{error}");
+}

@@ -5,6 +5,7 @@ use crate::archive::Forgotten;
 use outlive::job::LogLine;
 use outlive_sim::SimDisk;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use turso_core::storage::database::DatabaseFile;
 use turso_core::{
@@ -187,6 +188,7 @@ pub struct JobRow {
     pub payload: String,
     pub concurrency_key: Option<String>,
     pub slot: Option<(String, i64)>,
+    pub trace_parent: Option<String>,
 }
 
 /// A row of `outlive_attempts`.
@@ -285,13 +287,16 @@ impl Rows {
     /// # Errors
     /// What is wrong.
     pub fn read_whole(image: &SimDisk, path: &str) -> Result<Self, String> {
-        let connection = open(image, path)?;
-        let mut found = Vec::new();
-        query(&connection, "PRAGMA integrity_check", |row| found.push(text(row[0])))?;
-        if found != ["ok"] {
-            return Err(found.join("; "));
-        }
-        Self::read(image, path)
+        let read = || {
+            let connection = open(image, path)?;
+            let mut found = Vec::new();
+            query(&connection, "PRAGMA integrity_check", |row| found.push(text(row[0])))?;
+            if found != ["ok"] {
+                return Err(found.join("; "));
+            }
+            Self::read(image, path)
+        };
+        catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("the database panics over it".into()))
     }
 
     /// Reads the file at `path` of a disk's image.
@@ -306,7 +311,8 @@ impl Rows {
         })?;
         let jobs = "SELECT id, kind, queue, state, wait, due_steady_ms, due_wall_ms, priority, attempts, max_attempts, \
             failures, crashes, snoozes, releases, cancel_requested, finished_at_ms, result, payload, enqueued_at_ms, wait_on, \
-            concurrency_key, deadline_wall_ms, retried_at_ms, schedule, slot_ms FROM outlive_jobs";
+            concurrency_key, deadline_wall_ms, retried_at_ms, schedule, slot_ms, \
+            trace_parent FROM outlive_jobs";
         query(&connection, jobs, |row| {
             let job = JobRow {
                 id: integer(row[0]),
@@ -334,6 +340,7 @@ impl Rows {
                 payload: text(row[17]),
                 concurrency_key: row[20].to_text().map(str::to_owned),
                 slot: row[23].to_text().map(|schedule| (schedule.to_owned(), integer(row[24]))),
+                trace_parent: row[25].to_text().map(str::to_owned),
             };
             rows.jobs.insert(integer(row[0]), job);
         })?;

@@ -124,8 +124,8 @@ impl<S: Storage> Storage for TaggingStorage<S> {
         Ok(TaggingStore { inner: opened?, tagger: self.tagger.clone() })
     }
 
-    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
-        self.inner.compaction().await
+    async fn compaction(&mut self, options: &Options) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        self.inner.compaction(options).await
     }
 }
 
@@ -279,6 +279,10 @@ impl<S: Store> Store for TaggingStore<S> {
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.inner.free_bytes()
+    }
+
+    fn log_bytes(&mut self) -> Result<u64, StoreError> {
+        self.inner.log_bytes()
     }
 }
 

@@ -258,5 +258,6 @@ pub(super) fn granted(job: &Job, attempt: &Attempt, failures: u32, first_opening
         max_attempts: job.new.max_attempts,
         timeout_ms: attempt.timeout_ms.map(|ms| ms.max(0).cast_unsigned()),
         slot: job.new.slot.clone(),
+        trace_parent: job.new.trace_parent,
     }
 }

@@ -193,6 +193,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
             When::Now => (Wait::Line, Due::now(now)),
             When::After(0) => (Wait::Line, Due::now(now)),
             When::After(delay_ms) => (Wait::Delay, Due::after(now, validate::delay("delay", delay_ms)?)),
+            // It has waited since it is there, whatever time it names. That of a slot was its schedule's.
+            When::At(wall) if wall <= now.wall && slot.is_none() => (Wait::Line, Due::now(now)),
             When::At(wall) => (Wait::Schedule, Due::at(wall)),
         };
         let (max_attempts, deadline) = self.tries(enqueue, now);
@@ -203,6 +205,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             max_attempts,
             concurrency_key: enqueue.concurrency_key.as_deref().map(Into::into),
             slot,
+            trace_parent: enqueue.trace_parent.as_deref().copied(),
             payload: payload.into(),
         };
         let mut job = life::enqueue(group.take_job_id(), new, wait, due, deadline, now);
@@ -481,6 +484,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             begins_by: job.deadline.map(|deadline| deadline.wall),
             retried_at: job.retried_at,
             slot: job.new.slot,
+            trace_parent: job.new.trace_parent,
             enqueued_at: job.enqueued_at,
             finished_at: job.finished_at,
             payload: job.new.payload.to_string(),

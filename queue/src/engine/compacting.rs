@@ -1,6 +1,7 @@
 //! A smaller file: nobody is served meanwhile, for a while at a time.
 
 use super::{Engine, wait};
+use crate::Options;
 use crate::host::{Clock, Host};
 use crate::limits;
 use crate::protocol::CallError;
@@ -27,10 +28,23 @@ impl<H: Host, S: Storage> Engine<H, S> {
     pub(super) async fn compact(&mut self, wanted: Wanted) -> Result<(), StoreError> {
         let rejected = |why: &str| Err(CallError::Rejected { why: why.to_owned() });
         if self.holding.is_held() {
-            drop(wanted.send(rejected("a copy of this queue is being made; ask again when it is done")));
+            let why = "a copy of this queue is being made; ask again when it is done".to_owned();
+            drop(wanted.send(Err(CallError::Unavailable { why })));
             return Ok(());
         }
-        let made = wait::catch_panic(self.make_smaller()).await.unwrap_or_else(|panic| Err(self.stumble(panic)));
+        let lease = self.shortest_lease.filter(|_| self.order.has_leases());
+        let longest = lease.map(|lease| lease / limits::COMPACTION_PART_OF_LEASE);
+        let pause = longest.map_or(limits::COMPACTION_PAUSE, |longest| longest.min(limits::COMPACTION_PAUSE));
+        let clock = self.host.clock();
+        // From the end of the first round on: a look at the file is worth more than one.
+        let mut ends = None;
+        let is_over = || {
+            let now = clock.boot();
+            now >= *ends.get_or_insert(now + pause)
+        };
+        let made = make_smaller(&mut self.storage, &mut self.store, &self.options, is_over);
+        // No stumble over the rows of the file: those who work find out by themselves whether they can be read.
+        let made = wait::catch_panic(made).await.unwrap_or_else(|panic| Err(StoreError::Broken(panic)));
         match made {
             Ok(Some(compacting)) => drop(wanted.send(Ok(compacting))),
             Ok(None) => {
@@ -46,27 +60,39 @@ impl<H: Host, S: Storage> Engine<H, S> {
         }
         Ok(())
     }
+}
 
-    async fn make_smaller(&mut self) -> Result<Option<Compacting>, StoreError> {
-        self.store.checkpoint(0).await?;
-        let Some(mut compaction) = self.storage.compaction().await? else { return Ok(None) };
-        let before_bytes = compaction.bytes();
-        let ends = self.host.clock().boot() + limits::COMPACTION_PAUSE_MAX;
-        let is_done = loop {
-            let Some(round) = compaction.round().await? else { break true };
-            let opened = self.storage.open(&self.options).await.map_err(|error| match error {
-                OpenError::Damaged { path, found } => StoreError::Damaged { path, found },
-                error => StoreError::Broken(error.to_string()),
-            })?;
-            self.store = Cached::new(opened);
-            // Before anything is cut from the file.
-            let found = self.store.state().await?;
-            self.miss_nothing(&found)?;
-            self.store.checkpoint(0).await?;
-            if round.is_last || self.host.clock().boot() >= ends {
-                break round.is_last;
-            }
-        };
-        Ok(Some(Compacting { before_bytes, after_bytes: compaction.bytes(), is_done }))
-    }
+/// Makes a file smaller, until there is nothing left to do or, after a part of that, `is_over`. None if there is no file.
+///
+/// # Errors
+/// [`StoreError::Refused`]: `store` is as good as before. After all others it is to be opened anew.
+pub async fn make_smaller<S: Storage>(
+    storage: &mut S,
+    store: &mut Cached<S::Store>,
+    options: &Options,
+    mut is_over: impl FnMut() -> bool,
+) -> Result<Option<Compacting>, StoreError> {
+    store.checkpoint(0).await?;
+    let before = store.state().await?;
+    let Some(mut compaction) = storage.compaction(options).await? else { return Ok(None) };
+    let before_bytes = compaction.bytes();
+    let is_done = loop {
+        if !compaction.round().await? {
+            break true;
+        }
+        let opened = storage.open(options).await.map_err(|error| match error {
+            OpenError::Damaged { path, found } => StoreError::Damaged { path, found },
+            error => StoreError::Broken(error.to_string()),
+        })?;
+        *store = Cached::new(opened);
+        // Before anything is cut from the file.
+        if store.state().await? != before {
+            return Err(store.damaged("what was committed before a compaction is not in it any more".into()));
+        }
+        store.checkpoint(0).await?;
+        if is_over() {
+            break false;
+        }
+    };
+    Ok(Some(Compacting { before_bytes, after_bytes: compaction.bytes(), is_done }))
 }

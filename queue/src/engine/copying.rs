@@ -1,9 +1,9 @@
-//! What is committed, for somebody who copies it: no checkpoint is made meanwhile, so the file stands still and the log
-//! only grows.
+//! What is committed, for somebody who copies it: the log is moved into the file first, and then no more, so that the file stands
+//! still and the log only grows.
 //!
 //! That can't be for ever. Whoever is too slow finds out by the next page that he reads.
 
-use super::Engine;
+use super::{Engine, wait};
 use crate::host::{Clock, Host};
 use crate::limits;
 use crate::protocol::CallError;
@@ -58,7 +58,9 @@ impl Snapshot for HeldSnapshot {
         if self.hold.given_up.load(Ordering::SeqCst) {
             let most = humantime::format_duration(limits::SNAPSHOT_MAX);
             return Err(StoreError::Broken(format!(
-                "the queue could not wait for the copy any longer: it waits for {most}, unless its disk is nearly full or fails"
+                "the queue could not wait for the copy any longer: it waits for {most}, or until its log has {} bytes, unless \
+                 its disk is nearly full or fails",
+                limits::SNAPSHOT_LOG_BYTES_MAX
             )));
         }
         Ok(())
@@ -72,9 +74,9 @@ impl std::fmt::Debug for HeldSnapshot {
 }
 
 impl Holding {
-    /// Whether nobody copies, or nobody may any longer. `is_full` if there is no room for the log to grow.
-    fn is_over(&mut self, now: Duration, is_full: bool) -> bool {
-        if self.0.upgrade().is_some_and(|hold| now < hold.until && !is_full) {
+    /// Whether nobody copies, or nobody may any longer. `may_grow` says whether there is room for the log to.
+    fn is_over(&mut self, now: Duration, may_grow: bool) -> bool {
+        if self.0.upgrade().is_some_and(|hold| now < hold.until && may_grow) {
             return false;
         }
         self.give_up();
@@ -103,15 +105,22 @@ impl Drop for Holding {
 
 impl<H: Host, S: Storage> Engine<H, S> {
     /// Gives somebody what is committed.
-    pub(super) fn hold(&mut self, wanted: Wanted) {
+    pub(super) async fn hold(&mut self, wanted: Wanted) -> Result<(), StoreError> {
+        if self.holding.is_held() {
+            let why = "another copy of this queue is being made; ask again when it is done".to_owned();
+            drop(wanted.send(Err(CallError::Unavailable { why })));
+            return Ok(());
+        }
+        let checkpoint = wait::catch_panic(self.store.checkpoint(0)).await;
+        if let Err(error) = checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic))) {
+            drop(wanted.send(Err(CallError::Unavailable { why: error.to_string() })));
+            return Err(error);
+        }
         drop(wanted.send(self.take_snapshot()));
+        Ok(())
     }
 
     fn take_snapshot(&mut self) -> Result<HeldSnapshot, CallError> {
-        if self.holding.is_held() {
-            let why = "another copy of this queue is being made; ask again when it is done".to_owned();
-            return Err(CallError::Rejected { why });
-        }
         // Whatever is wrong with the file or the disk, those who work find out by themselves.
         let taken = self.store.snapshot().map_err(|error| CallError::Unavailable { why: error.to_string() })?;
         let Some(inner) = taken else {
@@ -129,7 +138,8 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if !self.holding.is_held() {
             return Ok(true);
         }
-        let is_full = self.store.free_bytes()? < self.options.reserve_bytes;
-        Ok(self.holding.is_over(self.host.clock().boot(), is_full))
+        let has_room = self.store.free_bytes()? >= self.options.reserve_bytes;
+        let may_grow = has_room && self.store.log_bytes()? < limits::SNAPSHOT_LOG_BYTES_MAX;
+        Ok(self.holding.is_over(self.host.clock().boot(), may_grow))
     }
 }

@@ -52,7 +52,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         self.state.steady = now.steady;
         let crate::store::FileState { next_job, next_token, next_signal, next_end, .. } = state;
         self.state = crate::store::FileState { next_job, next_token, next_signal, next_end, ..self.state };
-        (self.order, self.waits) = (Order::default(), Waits::default());
+        (self.order, self.waits) = (Order::new(self.options.ageing), Waits::default());
         self.retention = Retaining::of(&self.options.retention);
         self.recover_settings().await?;
         let mut held = Held::default();

@@ -40,7 +40,7 @@ use std::time::Duration;
 use steady::SteadyClock;
 use tokio::sync::{mpsc, oneshot};
 
-pub use compacting::Compacting;
+pub use compacting::{Compacting, make_smaller};
 pub use copying::HeldSnapshot;
 #[cfg(feature = "wire")]
 pub(crate) use wait::within;
@@ -280,6 +280,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
         let clock = SteadyClock::starting(host.clock().clone(), state.steady);
         let first_opening = if state.openings == 0 { nonce } else { state.first_opening };
         let state = FileState { nonce, openings: state.openings + 1, first_opening, ..state };
+        let order = Order::new(options.ageing);
         let mut engine = Self {
             holding: copying::Holding::default(),
             host,
@@ -289,7 +290,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             clock,
             nonce,
             state,
-            order: Order::default(),
+            order,
             waits: Waits::default(),
             gates: Gates::default(),
             policies: policies::Policies::default(),
@@ -344,10 +345,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
     async fn serve_all(&mut self, calls: Vec<Arrived>, alone: Option<Alone>) -> Result<(), StoreError> {
         match (self.serve(calls).await, alone) {
             (Ok(()), Some(Alone::Transaction(opening))) => self.transact(opening).await,
-            (Ok(()), Some(Alone::Copy(wanted))) => {
-                self.hold(wanted);
-                Ok(())
-            }
+            (Ok(()), Some(Alone::Copy(wanted))) => self.hold(wanted).await,
             (Ok(()), Some(Alone::Compact(wanted))) => self.compact(wanted).await,
             (Err(error), Some(alone)) => {
                 alone.turn_away(CallError::Unavailable { why: error.to_string() });

@@ -130,3 +130,16 @@ impl<H: Host, S: Storage> Engine<H, S> {
         Ok(failures)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::{Enqueue, Request};
+
+    /// An answer that an earlier version gave is found by what it was asked for, and a file outlives versions.
+    #[test]
+    fn an_enqueue_is_remembered_as_by_the_version_before() {
+        let asked = serde_json::to_string(&Request::Enqueue(Enqueue::new("mail", "null"))).unwrap();
+        let before = r#"{"request":"enqueue","kind":"mail","queue":"default","priority":0,"max_attempts":null,"max_age_ms":null,"payload":"null","when":"now","key":null,"after":null,"concurrency_key":null}"#;
+        assert_eq!(asked, before);
+    }
+}

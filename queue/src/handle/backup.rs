@@ -40,8 +40,9 @@ impl<H: Host> Outlive<H> {
     ///
     /// # Errors
     /// [`Error::Open`] if a file is there, or a log of that name, or for what the disk says; [`Error::Refused`] if there is
-    /// too little room; [`Error::Rejected`] for a queue behind a server, whose file is elsewhere, and while another copy is
-    /// made; [`Error::Unavailable`] if the file could not be read, or could not stand still for so long.
+    /// too little room; [`Error::Rejected`] for a queue behind a server, whose file is elsewhere;
+    /// [`Error::Unavailable`] while another copy is made, and if the file could not be read, or could not stand still for so
+    /// long.
     pub async fn backup(&self, path: impl AsRef<Path>) -> Result<Backup, Error> {
         let path = path.as_ref().to_owned();
         self.caller().check_outside("a copy")?;
@@ -63,26 +64,23 @@ async fn copy<H: Host>(host: &H, snapshot: HeldSnapshot, path: &Path) -> Result<
     let disk = host.disk();
     refuse_existing(disk, path)?;
     refuse_existing(disk, &beside(path, "-wal"))?;
-    let bytes = u64::from(snapshot.pages()) * snapshot.page_bytes() as u64;
-    let directory = directory(path);
-    let free = disk.free_bytes(directory).map_err(|error| Error::Open(io_error(path, "look for room", error)))?;
-    let room = free.saturating_sub(snapshot.reserve_bytes());
-    if bytes > room {
-        let remedy = "free some space, or copy to another disk";
-        return Err(Error::Refused(Refusal::limit("the size of the copy in bytes", bytes, room, remedy)));
-    }
     let partial = beside(path, PARTIAL);
     disk.pace(Operation::Directory).await;
     let file = take(disk, &partial)?;
-    if let Err(error) = fill(host, snapshot, &file, &partial).await {
+    let made = async {
+        let bytes = fill(host, snapshot, &file, &partial).await?;
+        disk.pace(Operation::Directory).await;
+        disk.rename_new(&partial, path).map_err(|error| Error::Open(io_error(path, "name the copy", error)))?;
+        Ok(bytes)
+    };
+    let made: Result<u64, Error> = made.await;
+    if made.is_err() {
         // Nobody misses it, and its room is needed. If that fails, the next copy writes over it.
         drop(disk.remove(&partial));
-        return Err(error);
     }
-    disk.pace(Operation::Directory).await;
-    disk.rename_new(&partial, path).map_err(|error| Error::Open(io_error(path, "name the copy", error)))?;
+    let bytes = made?;
     disk.pace(Operation::Sync).await;
-    disk.sync_directory(directory).map_err(|error| Error::Open(io_error(path, "sync its directory", error)))?;
+    disk.sync_directory(directory(path)).map_err(|error| Error::Open(io_error(path, "sync its directory", error)))?;
     Ok(Backup { bytes })
 }
 
@@ -104,10 +102,18 @@ async fn fill<H: Host>(
     mut snapshot: HeldSnapshot,
     file: &impl DiskFile,
     partial: &Path,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let disk = host.disk();
     let of = |doing| move |error| Error::Open(io_error(partial, doing, error));
     let (pages, page_bytes) = (snapshot.pages(), snapshot.page_bytes());
+    let bytes = u64::from(pages) * page_bytes as u64;
+    // What an earlier copy had left is gone by now.
+    let room = disk.free_bytes(directory(partial)).map_err(of("look for room"))?;
+    let room = room.saturating_sub(snapshot.reserve_bytes());
+    if bytes > room {
+        let remedy = "free some space, or copy to another disk";
+        return Err(Error::Refused(Refusal::limit("the size of the copy in bytes", bytes, room, remedy)));
+    }
     let mut buffer = vec![0; page_bytes * limits::COPY_PAGES as usize];
     let mut copied = 0;
     while copied < pages {
@@ -126,7 +132,8 @@ async fn fill<H: Host>(
     // From here on the file may go on without us.
     drop(snapshot);
     disk.pace(Operation::Sync).await;
-    file.sync().map_err(of("sync the copy"))
+    file.sync().map_err(of("sync the copy"))?;
+    Ok(bytes)
 }
 
 fn refuse_existing<D: Disk>(disk: &D, path: &Path) -> Result<(), Error> {

@@ -39,6 +39,13 @@ impl OutliveBuilder {
         self
     }
 
+    /// For each so long that a job has waited since it was due, it counts as of one priority more. See
+    /// [`Options::ageing`].
+    pub fn ageing(mut self, time: Duration) -> Self {
+        self.options.ageing = Some(time);
+        self
+    }
+
     /// For how long a repeated request gets its first answer.
     pub fn request_retention(mut self, time: Duration) -> Self {
         self.options.request_retention = time;
@@ -120,6 +127,7 @@ mod tests {
             .backoff(backoff)
             .crash_backoff(crash_backoff)
             .crashes_max(3)
+            .ageing(seconds(10))
             .request_retention(seconds(4))
             .keep(State::Completed, seconds(5))
             .keep(State::Cancelled, seconds(6))
@@ -134,6 +142,7 @@ mod tests {
         let options = Options {
             payload_bytes_max: 2_000,
             limits: Limits { backoff, crash_backoff, crashes_max: 3 },
+            ageing: kept(10),
             request_retention: seconds(4),
             retention: Retention { completed: kept(5), cancelled: kept(6), discarded: kept(7), quarantined: None },
             checkpoint_frames: 8,

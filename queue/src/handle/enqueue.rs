@@ -4,7 +4,7 @@ use super::calls::{Caller, unexpected};
 use super::transaction::Open;
 use crate::canonical;
 use crate::error::Error;
-use crate::job::{JobId, Refusal, RequestId, Unmet, Wall, milliseconds};
+use crate::job::{JobId, Refusal, RequestId, TraceParent, Unmet, Wall, milliseconds};
 use crate::protocol::{After, Enqueue, Enqueued, Key, Reply, Request, Scope, When};
 use serde_json::Value;
 use std::future::{Future, IntoFuture};
@@ -142,6 +142,24 @@ impl EnqueueJob {
     /// [`LimitQueue::at_once_per_key`](crate::LimitQueue::at_once_per_key) says, if anybody says so of the queue.
     pub fn concurrency_key(mut self, key: impl Into<String>) -> Self {
         self.enqueue.concurrency_key = Some(key.into());
+        self
+    }
+
+    /// The span of a distributed trace that the job is a part of: each attempt of it is told so, on whatever machine and after
+    /// whatever failures. It is what a request's header `traceparent` says. Whoever repeats an enqueue under the same
+    /// request id repeats this too.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Greet {}
+    /// # impl outlive::Job for Greet { const KIND: &'static str = "greet"; type Output = (); }
+    /// # async fn example(outlive: outlive::Outlive) -> Result<(), Box<dyn std::error::Error>> {
+    /// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    /// outlive.enqueue(Greet {}).trace_parent(header.parse()?).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn trace_parent(mut self, parent: TraceParent) -> Self {
+        self.enqueue.trace_parent = Some(Box::new(parent));
         self
     }
 

@@ -17,7 +17,9 @@ mod transaction;
 pub use backup::Backup;
 pub use builder::OutliveBuilder;
 pub use bulk::List;
-pub use compact::Compacted;
+#[cfg(feature = "server")]
+pub(crate) use compact::compact;
+pub use compact::{Compacted, compact_file};
 pub use enqueue::{EnqueueAll, EnqueueJob};
 pub use gates::LimitQueue;
 pub use policy::SetPolicy;

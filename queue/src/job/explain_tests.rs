@@ -12,6 +12,7 @@ fn waiting(wait: Wait, due: Due) -> Job {
         max_attempts: 25,
         concurrency_key: None,
         slot: None,
+        trace_parent: None,
         payload: "null".into(),
     };
     life::enqueue(JobId(17), new, wait, due, None, NOW)

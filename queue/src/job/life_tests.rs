@@ -16,6 +16,7 @@ fn waiting(max_attempts: u32) -> Job {
         max_attempts,
         concurrency_key: None,
         slot: None,
+        trace_parent: None,
         payload: "null".into(),
     };
     enqueue(JobId(7), new, Wait::Line, Due::now(START), None, START)

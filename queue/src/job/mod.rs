@@ -16,6 +16,7 @@ mod schedule;
 mod state;
 mod text;
 mod time;
+mod trace;
 
 pub use explain::{Blocker, Bound, Explanation, Place, Reason, Until};
 pub use gate::{Gate, LimitRow, PauseRow, Probe, Rate};
@@ -33,3 +34,4 @@ pub use state::{Event, State};
 pub(crate) use text::text_enum;
 pub(crate) use time::milliseconds;
 pub use time::{Due, Now, Steady, Wall};
+pub use trace::{NoTraceParent, TraceParent};

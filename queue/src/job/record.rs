@@ -1,6 +1,6 @@
 //! What is kept of a job: the rows of the file, as values.
 
-use super::{Due, JobId, Lease, Nonce, Slot, State, Steady, Token, Wall, text_enum};
+use super::{Due, JobId, Lease, Nonce, Slot, State, Steady, Token, TraceParent, Wall, text_enum};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -60,6 +60,8 @@ pub struct NewJob {
     pub concurrency_key: Option<Arc<str>>,
     /// The slot of a schedule that it is there for.
     pub slot: Option<Slot>,
+    /// In which span of a distributed trace it was enqueued.
+    pub trace_parent: Option<TraceParent>,
     /// Its arguments, as canonical JSON.
     pub payload: Arc<str>,
 }

@@ -164,14 +164,13 @@ impl Keys {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::cmp::Reverse;
 
     fn name(key: usize) -> Name {
         ("q".into(), format!("key-{key}").into())
     }
 
     fn rank(id: i64, priority: i16) -> Rank {
-        (Reverse(priority), JobId(id))
+        (-i64::from(priority), JobId(id))
     }
 
     #[derive(Clone, Debug)]

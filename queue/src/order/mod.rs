@@ -1,7 +1,8 @@
 //! What is runnable next: pure, in memory, rebuilt from the file at every opening.
 //!
-//! Within a queue a higher priority goes first, and among equals the older job. The order holds no
-//! truth of its own: it is an index over rows, and a row that contradicts it wins.
+//! Within a queue a higher priority goes first, and among equals the older job; with ageing, what has waited for long
+//! counts as of a higher priority. The order holds no truth of its own: it is an index over rows, and a row that
+//! contradicts it wins.
 
 mod gates;
 mod keys;
@@ -13,7 +14,6 @@ pub use waits::Waits;
 
 use crate::job::{Due, JobId, Now, Place, Steady, Wall};
 use keys::{Keys, Shift};
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use times::Times;
 
 /// A place in line: lower goes first.
-type Rank = (Reverse<i16>, JobId);
+type Rank = (i64, JobId);
 
 /// What the order must know of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub enum Stage {
 /// The index over all jobs that are not terminal.
 #[derive(Debug, Default)]
 pub struct Order {
+    /// How long a job waits that then counts as of the next higher priority; none if it never does.
+    ageing: Option<Duration>,
     entries: BTreeMap<JobId, Entry>,
     /// How many of them each queue has.
     counts: BTreeMap<Arc<str>, usize>,
@@ -97,6 +99,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// An order in which what waits ages, or does not.
+    pub fn new(ageing: Option<Duration>) -> Self {
+        Self { ageing, ..Self::default() }
+    }
+
     /// Puts a job where it stands now, wherever it stood before.
     pub fn put(&mut self, id: JobId, entry: Entry, now: Now) {
         self.remove(id);
@@ -204,7 +211,7 @@ impl Order {
         with_suspects: bool,
         is_open: impl Fn(&str, &str) -> bool,
     ) -> Option<JobId> {
-        let rank = self.entries.get(&job)?.rank(job);
+        let rank = self.rank(self.entries.get(&job)?, job);
         let lines =
             queues.iter().filter(|queue| is_open(queue, kind)).filter_map(|queue| self.lines.get(queue)?.get(kind));
         lines.filter_map(|line| line.behind(rank, with_suspects)).min().map(|(_, id)| id)
@@ -213,7 +220,7 @@ impl Order {
     /// Jobs of the same queue that go before `id`, counted up to `most`.
     pub fn ahead(&self, id: JobId, most: u64) -> Place {
         let Some(entry) = self.entries.get(&id) else { return Place::Exactly(0) };
-        let rank = entry.rank(id);
+        let rank = self.rank(entry, id);
         let lines = self.lines.get(&entry.queue).into_iter().flat_map(BTreeMap::values);
         let lines = lines.flat_map(|line| [&line.plain, &line.suspects]);
         count_up_to(lines.chain(self.keys.back(&entry.queue)).flat_map(|line| line.range(..rank)), most)
@@ -225,7 +232,7 @@ impl Order {
         let Some((entry, key)) = entry.and_then(|entry| Some((entry, entry.key.as_ref()?))) else {
             return Place::Exactly(0);
         };
-        count_up_to(self.keys.ahead(&entry.queue, key, entry.rank(id)), most)
+        count_up_to(self.keys.ahead(&entry.queue, key, self.rank(entry, id)), most)
     }
 
     /// The suspects that are leased.
@@ -305,23 +312,43 @@ impl Order {
         }
     }
 
+    /// The place in line of a job.
+    ///
+    /// A job counts as of one priority more for each `ageing` since it was due. All of them age alike, so who goes before
+    /// whom does not change with time, and a rank is fixed when a job is due.
+    fn rank(&self, entry: &Entry, id: JobId) -> Rank {
+        let priority = i64::from(entry.priority);
+        let place = match (self.ageing, entry.stage) {
+            (None, _) => -priority,
+            (Some(ageing), Stage::Waiting(due)) => {
+                let worth = i64::try_from(ageing.as_millis()).unwrap_or(i64::MAX).saturating_mul(priority);
+                due.wall.0.saturating_sub(worth)
+            }
+            // It is in no line.
+            (Some(_), Stage::Held(_) | Stage::Leased(_)) => i64::MAX,
+        };
+        (place, id)
+    }
+
     fn join_line(&mut self, entry: &Entry, id: JobId) {
+        let rank = self.rank(entry, id);
         match entry.shares() {
             Some(name) => {
-                let shifts = self.keys.enter(&name, &entry.kind, entry.rank(id));
+                let shifts = self.keys.enter(&name, &entry.kind, rank);
                 self.shift(&entry.queue, shifts);
             }
-            None => self.come(&entry.queue, entry.kind.clone(), entry.rank(id)),
+            None => self.come(&entry.queue, entry.kind.clone(), rank),
         }
     }
 
     fn leave_line(&mut self, entry: &Entry, id: JobId) {
+        let rank = self.rank(entry, id);
         match entry.shares() {
             Some(name) => {
-                let shifts = self.keys.leave(&name, &entry.kind, entry.rank(id));
+                let shifts = self.keys.leave(&name, &entry.kind, rank);
                 self.shift(&entry.queue, shifts);
             }
-            None => self.go(&entry.queue, &entry.kind, entry.rank(id)),
+            None => self.go(&entry.queue, &entry.kind, rank),
         }
     }
 
@@ -359,11 +386,6 @@ impl Order {
 }
 
 impl Entry {
-    /// Its place in line.
-    fn rank(&self, id: JobId) -> Rank {
-        (Reverse(self.priority), id)
-    }
-
     /// The queue and the key with whose jobs it shares slots.
     fn shares(&self) -> Option<(Arc<str>, Arc<str>)> {
         self.key.as_ref().map(|key| (self.queue.clone(), key.clone()))

@@ -42,6 +42,18 @@ fn a_higher_priority_goes_first_and_then_the_older_job() {
 }
 
 #[test]
+fn what_waits_for_long_counts_as_of_a_higher_priority() {
+    let mut order = Order::new(Some(Duration::from_secs(1)));
+    let due = |seconds: u64| Stage::Waiting(Due::now(at(seconds * 1_000)));
+    // By second 10 the first one counts as 10, the second one as 10 too, and is younger; the third one as 9.
+    for (id, priority, seconds) in [(1, 0, 0), (2, 5, 5), (3, 0, 1), (4, 100, 10), (5, -3, 0)] {
+        order.put(JobId(id), entry("q", "a", priority, due(seconds)), at(10_000));
+    }
+    assert_eq!(order.ahead(JobId(3), 10), Place::Exactly(3));
+    assert_eq!(drain(&mut order, &["a"]), [4, 1, 2, 3, 5]);
+}
+
+#[test]
 fn a_queue_counts_its_jobs_wherever_they_stand() {
     let mut order = Order::default();
     let later = Due::after(START, Duration::from_secs(1));
@@ -132,7 +144,7 @@ proptest! {
             let kind = ["a", "b", "c"][usize::from(*kind)];
             order.put(JobId(id), entry("q", kind, *priority, Stage::Waiting(due)), START);
             if due.is_due(now) && kind != "c" {
-                expected.push((Reverse(*priority), id));
+                expected.push((-i64::from(*priority), id));
             }
         }
         order.advance(now);

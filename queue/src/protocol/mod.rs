@@ -10,8 +10,8 @@ use crate::Effect;
 use crate::engine::{Compacting, HeldSnapshot};
 use crate::job::explain::LastFailure;
 use crate::job::{
-    Explanation, Gate, Holder, JobId, Lease, LogLine, Next, Policy, Rate, Refusal, RequestId, Slot, State, Unmet, Wall,
-    text_enum,
+    Explanation, Gate, Holder, JobId, Lease, LogLine, Next, Policy, Rate, Refusal, RequestId, Slot, State, TraceParent,
+    Unmet, Wall, text_enum,
 };
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -209,6 +209,10 @@ pub struct Enqueue {
     pub after: Option<After>,
     /// With which others of its queue it shares slots, if the queue has so many for each such key.
     pub concurrency_key: Option<String>,
+    /// In which span of a distributed trace it is enqueued. In a box, since most are in none, and requests are moved about. In none, it is
+    /// as what earlier versions sent: an answer that they gave is remembered by what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<Box<TraceParent>>,
 }
 
 impl Enqueue {
@@ -225,6 +229,7 @@ impl Enqueue {
             key: None,
             after: None,
             concurrency_key: None,
+            trace_parent: None,
         }
     }
 }
@@ -591,6 +596,8 @@ pub struct Granted {
     pub timeout_ms: Option<u64>,
     /// The slot of a schedule that the job is there for.
     pub slot: Option<Slot>,
+    /// In which span of a distributed trace the job was enqueued.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// What became of one lease in a heartbeat.
@@ -709,6 +716,8 @@ pub struct JobView {
     pub retried_at: Option<Wall>,
     /// The slot of a schedule that it is there for.
     pub slot: Option<Slot>,
+    /// In which span of a distributed trace it was enqueued.
+    pub trace_parent: Option<TraceParent>,
     /// When it was enqueued.
     pub enqueued_at: Wall,
     /// When it became terminal.

@@ -1,5 +1,6 @@
 //! One connection: requests one after the other, each with its answer.
 
+use super::file::{self, Copy};
 use super::transactions::Answer;
 use super::{Shared, guard};
 use crate::engine::{First, first_of, within};
@@ -8,13 +9,14 @@ use crate::job::{Refusal, RequestId};
 use crate::protocol::{Begin, Call, CallError, Reply};
 use crate::wire::{self, HyperStream, Line, NoRoute, OPENING, Problem, Route};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,13 +30,14 @@ const HEADERS_MAX: usize = 64;
 /// The kinds of what is answered.
 const JSON: &str = "application/json";
 const PROMETHEUS: &str = "text/plain; version=0.0.4";
+const SQLITE: &str = "application/vnd.sqlite3";
 
 /// Serves a connection until it ends, or nothing comes for as long as the server is patient.
 pub async fn serve<H: Networked>(shared: &Shared<H>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-    let activity = Activity::default();
+    let activity = Arc::new(Activity::default());
     let answering = service_fn(|request| {
         let _busy = activity.begin();
-        let answered = answer(shared, request);
+        let answered = answer(shared, request, activity.clone());
         async {
             let _busy = _busy;
             Ok::<_, Infallible>(answered.await)
@@ -62,7 +65,7 @@ pub async fn serve<H: Networked>(shared: &Shared<H>, stream: impl AsyncRead + As
 
 /// Requests that began and ended on a connection.
 #[derive(Default)]
-struct Activity {
+pub struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
 }
@@ -73,6 +76,11 @@ impl Activity {
     fn begin(&self) -> Busy<'_> {
         self.begun.fetch_add(1, Ordering::Relaxed);
         Busy(self)
+    }
+
+    /// A part of an answer was taken.
+    pub fn goes_on(&self) {
+        drop(self.begin());
     }
 
     fn count(&self) -> u64 {
@@ -90,10 +98,18 @@ impl Drop for Busy<'_> {
     }
 }
 
-async fn answer<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (kind, (status, body)) = match pass_on(shared, request).await {
-        Ok(answer) => answer,
-        Err(problem) => (JSON, (problem.status, problem.body().into())),
+/// What is answered: some text, or the file.
+type Body = Either<Full<Bytes>, Copy>;
+
+async fn answer<H: Networked>(
+    shared: &Shared<H>,
+    request: Request<Incoming>,
+    activity: Arc<Activity>,
+) -> Response<Body> {
+    let (status, kind, body) = match pass_on(shared, request, activity).await {
+        Ok(Answered::Text(kind, (status, text))) => (status, kind, whole(&text)),
+        Ok(Answered::Copy(copy)) => (StatusCode::OK, SQLITE, Either::Right(copy)),
+        Err(problem) => (problem.status, JSON, whole(&problem.body())),
     };
     response(status, kind, body, shared.openings.current())
 }
@@ -104,33 +120,50 @@ enum Asked {
     Begin(Begin),
     /// The figures of the process, which are these.
     Metrics(String),
+    Backup,
+    Compact,
     /// Something is said in a transaction; the number tells two bodies apart.
     Line(RequestId, Line, u64),
 }
 
 /// What is answered, and of what kind it is.
+enum Answered {
+    Text(&'static str, Answer),
+    Copy(Copy),
+}
+
 async fn pass_on<H: Networked>(
     shared: &Shared<H>,
     request: Request<Incoming>,
-) -> Result<(&'static str, Answer), Problem> {
+    activity: Arc<Activity>,
+) -> Result<Answered, Problem> {
     let opening = request.headers().get(OPENING).cloned();
     let Shared { service, openings, transactions, .. } = shared;
     let answer = match (read(shared, request).await?, opening) {
         (Asked::Begin(begin), opening) => {
             let begun = transactions.begin(openings, opening.as_ref(), &**service, begin).await;
-            return begun.map(|answer| (JSON, answer));
+            return begun.map(|answer| Answered::Text(JSON, answer));
         }
         (Asked::Line(id, line, digest), _) => {
             let said = transactions.say(id, line, digest).await;
-            return said.map(|answer| (JSON, answer));
+            return said.map(|answer| Answered::Text(JSON, answer));
         }
-        (Asked::Metrics(figures), _) => return Ok((PROMETHEUS, (StatusCode::OK, figures.into()))),
+        (Asked::Metrics(figures), _) => return Ok(Answered::Text(PROMETHEUS, (StatusCode::OK, figures.into()))),
+        (Asked::Backup, _) => {
+            let copy = Copy::begin(&**service, activity).await;
+            return copy.map(Answered::Copy).map_err(|error| Problem { status: wire::status_of(&error), error });
+        }
+        (Asked::Compact, _) => {
+            let text = file::compact(&**service).await;
+            let text = text.map_err(|error| Problem { status: wire::status_of(&error), error })?;
+            return Ok(Answered::Text(JSON, (StatusCode::OK, text.into())));
+        }
         (Asked::Call(call), Some(opening)) if !call.request.is_read() => {
             openings.call(&opening, &**service, call).await?
         }
         (Asked::Call(call), _) => service.call(call).await,
     };
-    Ok((JSON, (wire::status(&answer), body_of(answer).into())))
+    Ok(Answered::Text(JSON, (wire::status(&answer), body_of(answer).into())))
 }
 
 fn body_of(answer: Result<Reply, CallError>) -> Vec<u8> {
@@ -164,10 +197,15 @@ async fn read<H: Networked>(shared: &Shared<H>, request: Request<Incoming>) -> R
         |what: &str, why: String| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no {what}: {why}"));
     match route {
         // The names of questions are not remembered.
-        Route::Question(request) => Ok(Asked::Call(Call { id: RequestId([0; 16]), request })),
+        Route::Question(request) => Ok(Asked::Call(Call { id: RequestId([0; 16]), request: *request })),
         Route::Metrics => match &shared.options.metrics {
             Some(renderer) => Ok(Asked::Metrics(renderer.render())),
             None => Err(nothing()),
+        },
+        Route::Backup => Ok(Asked::Backup),
+        Route::Compact => match &*collect(shared, request.into_body()).await? {
+            b"" | b"{}" => Ok(Asked::Compact),
+            _ => Err(wrong("compaction", "there is nothing to choose: say {}".to_owned())),
         },
         Route::Mutation(name) => {
             let id = guard::request_id(request.headers())?;
@@ -211,10 +249,13 @@ fn late(patience: Duration) -> String {
     format!("the body took longer than {patience:?} to arrive")
 }
 
-fn response(status: StatusCode, kind: &'static str, body: Bytes, opening: HeaderValue) -> Response<Full<Bytes>> {
-    // For people at a terminal.
-    let body = [&body[..], b"\n"].concat();
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+/// A text, with the end of its line, for people at a terminal.
+fn whole(text: &[u8]) -> Body {
+    Either::Left(Full::new(Bytes::from([text, b"\n"].concat())))
+}
+
+fn response(status: StatusCode, kind: &'static str, body: Body, opening: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(OPENING, opening);

@@ -4,6 +4,7 @@
 //! what the queue said. Whatever it holds in memory may be lost at any instant.
 
 mod connection;
+mod file;
 mod guard;
 mod openings;
 mod options;

@@ -211,4 +211,8 @@ impl<S: Store> Store for Cached<S> {
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.store.free_bytes()
     }
+
+    fn log_bytes(&mut self) -> Result<u64, StoreError> {
+        self.store.log_bytes()
+    }
 }

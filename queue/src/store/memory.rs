@@ -95,7 +95,7 @@ impl Storage for Memory {
         Ok(MemoryStore { rows: self.rows.clone() })
     }
 
-    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+    async fn compaction(&mut self, _options: &Options) -> Result<Option<Box<dyn Compaction>>, StoreError> {
         Ok(None)
     }
 }
@@ -278,6 +278,10 @@ impl Store for MemoryStore {
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         Ok(u64::MAX)
+    }
+
+    fn log_bytes(&mut self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 

@@ -32,11 +32,14 @@ pub trait Storage: Send + 'static {
     fn open(&mut self, options: &Options) -> impl Future<Output = Result<Self::Store, OpenError>>;
 
     /// Begins to make the file smaller; none if there is no file. No store is used any more that was opened before the last
-    /// [`round`](Compaction::round), and the log is empty before each.
+    /// [`round`](Compaction::round), and the log is empty before each. A round writes `options.checkpoint_frames` pages or so.
     ///
     /// # Errors
     /// [`StoreError::Refused`]: the file is not one to do this with, and is left as it is.
-    fn compaction(&mut self) -> impl Future<Output = Result<Option<Box<dyn Compaction>>, StoreError>>;
+    fn compaction(
+        &mut self,
+        options: &Options,
+    ) -> impl Future<Output = Result<Option<Box<dyn Compaction>>, StoreError>>;
 }
 
 /// A file, on the way to being smaller.
@@ -44,18 +47,12 @@ pub trait Compaction {
     /// How many bytes the file has once the log is in it.
     fn bytes(&self) -> u64;
 
-    /// Goes a part of the way, as one durable commit that the next opening finds in the log; none if there is nothing to do.
+    /// Goes a part of the way, as one durable commit that the next opening finds in the log; whether there was anything to do.
     ///
     /// # Errors
-    /// Whatever the disk says. The next opening finds out whether it happened.
-    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Round>, StoreError>> + '_>>;
-}
-
-/// A part of the way to a smaller file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Round {
-    /// Whether there is nothing left to do.
-    pub is_last: bool,
+    /// [`StoreError::Refused`] if there is no room for the log: nothing was written. [`StoreError::Broken`] for whatever the
+    /// disk says, and if the file is not as the round before has left it: the next opening finds out what it is.
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<bool, StoreError>> + '_>>;
 }
 
 /// Rows, in transactions. One engine at a time owns a store.
@@ -190,7 +187,7 @@ pub trait Store: 'static {
     fn checkpoint(&mut self, frames: u64) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// What is committed now, to be read while it goes on being changed, for as long as no [`checkpoint`](Store::checkpoint)
-    /// is made; none if it is in no file.
+    /// is made; none if it is in no file. The log is empty: a checkpoint was the last that happened.
     ///
     /// # Errors
     /// If it can't be read.
@@ -204,6 +201,12 @@ pub trait Store: 'static {
     /// # Errors
     /// If it can't be told.
     fn free_bytes(&mut self) -> Result<u64, StoreError>;
+
+    /// Bytes that the write-ahead log takes.
+    ///
+    /// # Errors
+    /// If it can't be told.
+    fn log_bytes(&mut self) -> Result<u64, StoreError>;
 }
 
 /// A file as it was with one commit, page by page.

@@ -1,7 +1,7 @@
 //! What comes back: replies and errors.
 
 use super::bodies::TemplateBody;
-use crate::job::{CatchUp, Explanation, Lease, Next, Refusal, Rhythm, Slot, State, Wall};
+use crate::job::{CatchUp, Explanation, Lease, Next, Refusal, Rhythm, Slot, State, TraceParent, Wall};
 use crate::protocol::{
     AttemptView, CallError, Enqueued, GatesView, Granted, JobSummary, JobView, ProgressView, Renewal, Reply, Request,
     Schedule, ScheduleView, SlotView, StepView,
@@ -36,6 +36,8 @@ struct GrantedBody {
     timeout_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slot: Option<Slot>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_parent: Option<TraceParent>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +162,8 @@ struct JobBody {
     retried_at: Option<Wall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slot: Option<Slot>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_parent: Option<TraceParent>,
     enqueued_at: Wall,
     finished_at: Option<Wall>,
     payload: Box<RawValue>,
@@ -264,6 +268,7 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
                     max_attempts,
                     timeout_ms,
                     slot,
+                    trace_parent,
                 } = grant;
                 let payload = raw(&payload);
                 GrantedBody {
@@ -278,6 +283,7 @@ pub fn reply_body(reply: Reply) -> Vec<u8> {
                     max_attempts,
                     timeout_ms,
                     slot,
+                    trace_parent,
                 }
             });
             serde_json::to_vec(&ClaimReply { jobs: jobs.collect() })
@@ -329,6 +335,7 @@ fn job_body(view: JobView) -> JobBody {
         begins_by: view.begins_by,
         retried_at: view.retried_at,
         slot: view.slot,
+        trace_parent: view.trace_parent,
         enqueued_at: view.enqueued_at,
         finished_at: view.finished_at,
         payload: raw(&view.payload),
@@ -357,6 +364,7 @@ fn job_view(body: JobBody) -> JobView {
         begins_by: body.begins_by,
         retried_at: body.retried_at,
         slot: body.slot,
+        trace_parent: body.trace_parent,
         enqueued_at: body.enqueued_at,
         finished_at: body.finished_at,
         payload: unraw(&body.payload),
@@ -423,6 +431,7 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
                     max_attempts,
                     timeout_ms,
                     slot,
+                    trace_parent,
                 } = granted;
                 let payload = unraw(&payload);
                 Granted {
@@ -437,6 +446,7 @@ pub fn read_reply(request: &Request, body: &[u8]) -> serde_json::Result<Reply> {
                     max_attempts,
                     timeout_ms,
                     slot,
+                    trace_parent,
                 }
             });
             Reply::Claimed { grants: grants.collect() }

@@ -2,8 +2,8 @@
 //! knows is refused, because it is a typing error.
 
 use crate::job::{
-    Backoff, CatchUp, Gate, Holder, How, JobId, Lease, LogLine, Policy, Rhythm, State, Template, Unmet, Wall,
-    milliseconds,
+    Backoff, CatchUp, Gate, Holder, How, JobId, Lease, LogLine, Policy, Rhythm, State, Template, TraceParent, Unmet,
+    Wall, milliseconds,
 };
 use crate::limits;
 use crate::protocol::{
@@ -70,6 +70,8 @@ struct EnqueueBody {
     unmet: Option<Unmet>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     concurrency_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_parent: Option<Box<TraceParent>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,8 +83,7 @@ struct EnqueueAllBody {
 impl EnqueueBody {
     /// Of a job; the error is that of a payload that is not JSON.
     fn of(job: Enqueue) -> serde_json::Result<Self> {
-        let Enqueue { kind, queue, priority, max_attempts, max_age_ms, payload, when, key, after, concurrency_key } =
-            job;
+        let Enqueue { kind, queue, priority, max_attempts, max_age_ms, payload, when, key, after, .. } = job;
         let (delay_ms, at_ms) = match when {
             When::Now => (None, None),
             When::After(ms) => (Some(ms), None),
@@ -108,7 +109,8 @@ impl EnqueueBody {
             key_scope,
             after,
             unmet,
-            concurrency_key,
+            concurrency_key: job.concurrency_key,
+            trace_parent: job.trace_parent,
         })
     }
 
@@ -138,8 +140,20 @@ impl EnqueueBody {
             (None, Some(ms)) => When::At(Wall(ms)),
             (Some(_), Some(_)) => return Err("delay_ms and at_ms both say when; leave one out".into()),
         };
-        let (payload, concurrency_key) = (payload.get().to_owned(), self.concurrency_key);
-        Ok(Enqueue { kind, queue, priority, max_attempts, max_age_ms, payload, when, key, after, concurrency_key })
+        let (concurrency_key, trace_parent) = (self.concurrency_key, self.trace_parent);
+        Ok(Enqueue {
+            kind,
+            queue,
+            priority,
+            max_attempts,
+            max_age_ms,
+            payload: payload.get().to_owned(),
+            when,
+            key,
+            after,
+            concurrency_key,
+            trace_parent,
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `POST /v1/enqueue`, `/v1/claim`, `/v1/complete`, … | one mutation; its name in the header `Outlive-Request-Id` |
 //! | `POST /v1/transactions`, `/v1/transactions/NAME` | opens a transaction, says something in it |
 //! | `GET /v1/jobs?state=discarded&kind=charge`, `GET /v1/gates`, `GET /v1/schedules`, `GET /v1/jobs/7`, `GET /v1/jobs/7/explain`, `GET /v1/jobs/7/result?wait_ms=5000` | a question |
+//! | `GET /v1/backup`, `POST /v1/compact` | a copy of the file, and that it be smaller |
 //! | `GET /metrics` | figures for a dashboard, as text: its readers know it by this path |
 //!
 //! A mutation may say for which opening of the server it was made, in the header `Outlive-Opening`.
@@ -53,6 +54,8 @@ const PREFIX: &str = "/v1/";
 const TRANSACTIONS: &str = "transactions";
 const GATES: &str = "gates";
 const SCHEDULES: &str = "schedules";
+const BACKUP: &str = "backup";
+const COMPACT: &str = "compact";
 /// Where whoever collects figures looks for them.
 const METRICS: &str = "/metrics";
 
@@ -98,9 +101,13 @@ pub enum Route {
     /// To say something in the transaction of this name.
     Line(RequestId),
     /// A question, which has no body.
-    Question(Request),
+    Question(Box<Request>),
     /// The figures of the process.
     Metrics,
+    /// A copy of the file.
+    Backup,
+    /// A smaller file.
+    Compact,
 }
 
 impl Route {
@@ -114,16 +121,19 @@ impl Route {
         }
         let words: Vec<&str> = path.strip_prefix(PREFIX).ok_or(NoRoute::Nothing)?.split('/').collect();
         let job = |text: &str| text.parse().map(JobId).map_err(|_| NoRoute::Nothing);
+        let question = |request| Ok(Self::Question(Box::new(request)));
         match words[..] {
-            ["jobs"] => Ok(Self::Question(Request::List(read_list(query.unwrap_or_default())?))),
-            ["jobs", number] => Ok(Self::Question(Request::Look { job: job(number)? })),
+            ["jobs"] => question(Request::List(read_list(query.unwrap_or_default())?)),
+            ["jobs", number] => question(Request::Look { job: job(number)? }),
             ["jobs", number, "result"] => {
                 let (job, wait_ms) = (job(number)?, query.map_or(Ok(0), read_wait)?);
-                Ok(Self::Question(Request::Await { job, wait_ms }))
+                question(Request::Await { job, wait_ms })
             }
-            ["jobs", number, "explain"] => Ok(Self::Question(Request::Explain { job: job(number)? })),
-            [GATES] => Ok(Self::Question(Request::Gates)),
-            [SCHEDULES] => Ok(Self::Question(Request::Schedules)),
+            ["jobs", number, "explain"] => question(Request::Explain { job: job(number)? }),
+            [GATES] => question(Request::Gates),
+            [SCHEDULES] => question(Request::Schedules),
+            [BACKUP] => Ok(Self::Backup),
+            [COMPACT] => Ok(Self::Compact),
             [TRANSACTIONS] => Ok(Self::Begin),
             [TRANSACTIONS, name] => name.replace('-', "").parse().map(Self::Line).map_err(|_| NoRoute::Nothing),
             [name] if bodies::NAMES.contains(&name) => Ok(Self::Mutation(name.to_owned())),
@@ -138,7 +148,7 @@ impl Route {
 
     /// Whether it may change something.
     pub const fn is_mutation(&self) -> bool {
-        !matches!(self, Self::Question(_) | Self::Metrics)
+        !matches!(self, Self::Question(_) | Self::Metrics | Self::Backup)
     }
 }
 

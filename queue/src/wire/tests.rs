@@ -3,7 +3,7 @@ use crate::Effect;
 use crate::job::explain::{Doing, Explanation, LastFailure};
 use crate::job::{
     Backoff, CatchUp, Gate, Holder, How, JobId, Lease, Level, LogLine, Nonce, Policy, Rate, Refusal, Rhythm, Slot,
-    State, Template, Token, Unmet, Wall,
+    State, Template, Token, TraceParent, Unmet, Wall,
 };
 use crate::protocol::{
     After, Bulk, CallError, Claim, Enqueue, Enqueued, Filter, GatesView, Granted, JobSummary, Key, KindPolicy,
@@ -27,6 +27,7 @@ fn enqueue(payload: &str, when: When) -> Request {
         key,
         after,
         concurrency_key,
+        trace_parent: TraceParent::new(0xa1, 0xb2, true).map(Box::new),
         ..Enqueue::new("a", payload)
     })
 }
@@ -179,8 +180,10 @@ fn every_request_arrives_as_it_was_sent() {
         let arrived = Route::of(path, query).unwrap();
         assert_eq!(arrived.method(), method);
         let read = match arrived {
-            Route::Question(question) => question,
-            Route::Begin | Route::Line(_) | Route::Metrics => panic!("{path} is no request"),
+            Route::Question(question) => *question,
+            Route::Begin | Route::Line(_) | Route::Metrics | Route::Backup | Route::Compact => {
+                panic!("{path} is no request")
+            }
             Route::Mutation(name) => read_request(&name, &body(&request).unwrap()).unwrap(),
         };
         assert_eq!(read, request);
@@ -271,6 +274,7 @@ fn every_reply_arrives_as_it_was_sent() {
         max_attempts: 25,
         timeout_ms: Some(9),
         slot: Some(Slot { schedule: "sweep".into(), at: Wall(5_000) }),
+        trace_parent: TraceParent::new(1, 2, false),
     };
     let lost = Renewal::Lost { why: Refusal::StaleLease { job: JobId(7) } };
     let explanation = Explanation {

@@ -204,6 +204,7 @@ fn context<H: Host>(shared: &Shared<H>, granted: &Granted, held: &Held, handler:
         queue: granted.queue.as_str().into(),
         identity: granted.identity.as_str().into(),
         slot: granted.slot.clone().map(Arc::new),
+        trace_parent: granted.trace_parent,
         state: shared.state.clone(),
         caller: shared.caller.clone(),
         lease: held.lease,

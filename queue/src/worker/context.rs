@@ -8,7 +8,7 @@ use super::waits::{Ended, WaitForSignal, Waits};
 use super::watched::Watched;
 use crate::error::Error;
 use crate::handle::{AwaitResult, HandleCaller, Terms, Transaction};
-use crate::job::{JobId, Lease, Level, Slot};
+use crate::job::{JobId, Lease, Level, Slot, TraceParent};
 use crate::protocol::On;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ pub struct Context {
     pub(super) queue: Arc<str>,
     pub(super) identity: Arc<str>,
     pub(super) slot: Option<Arc<Slot>>,
+    pub(super) trace_parent: Option<TraceParent>,
     pub(super) state: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) caller: Arc<HandleCaller>,
     pub(super) lease: Lease,
@@ -68,6 +69,12 @@ impl Context {
     /// the slot, however late the job runs: a report of a day knows by it of which day.
     pub fn slot(&self) -> Option<&Slot> {
         self.slot.as_deref()
+    }
+
+    /// In which span of a distributed trace the job was [enqueued](crate::EnqueueJob::trace_parent), in each of its attempts:
+    /// what they do is a part of that trace. With the feature `tracing` it is a field of the span `job`.
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.trace_parent
     }
 
     /// The value that the worker was given by [`state`](super::WorkerBuilder::state).

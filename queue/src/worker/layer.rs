@@ -52,9 +52,10 @@ pub(super) fn in_span<E>(
     prepare: impl FnOnce() -> Result<Execution, E>,
 ) -> Result<Execution, E> {
     BEGINS.set(Some(log.clone()));
-    let Granted { lease, attempt, kind, queue, .. } = granted;
+    let Granted { lease, attempt, kind, queue, trace_parent, .. } = granted;
+    let trace_parent = trace_parent.map(tracing::field::display);
     // Not by its own level should it be left out where a subscriber is told to be quiet: what is said in it has levels.
-    let span = error_span!(target: TARGET, "job", job = lease.job.0, kind, queue, attempt);
+    let span = error_span!(target: TARGET, "job", job = lease.job.0, kind, queue, attempt, trace_parent);
     BEGINS.set(None);
     Ok(match span.in_scope(prepare)? {
         Execution::Async(work) => Execution::Async(Box::pin(work.instrument(span))),

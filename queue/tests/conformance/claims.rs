@@ -1,9 +1,10 @@
 //! Who gets which job, and when.
 
-use crate::bench::{Bench, NOTHING, answered, claim, error, grants, ids, job, on_every_store};
+use crate::bench::{Bench, NOTHING, answered, claim, error, grants, ids, job, on_every_store, on_every_store_with};
 use crate::host::WALL_START;
+use outlive::Options;
 use outlive::host::Host;
-use outlive::job::{JobId, State};
+use outlive::job::{JobId, State, TraceParent};
 use outlive::protocol::{Answering, Claim, Enqueue, Reply, Request, When};
 use std::time::Duration;
 
@@ -30,6 +31,29 @@ fn a_higher_priority_goes_first_and_then_the_older_job() {
         assert_eq!(ids(&bench.claim(Claim { most: 4, ..claim() }).await), [3, 5, 1, 2]);
         assert_eq!(ids(&bench.claim(claim()).await), [6, 4]);
         assert_eq!(ids(&bench.claim(claim()).await), NOTHING);
+    });
+}
+
+#[test]
+fn with_ageing_what_has_waited_for_long_goes_before_what_is_urgent() {
+    let options = Options { ageing: Some(Duration::from_secs(60)), ..Options::default() };
+    on_every_store_with(options.clone(), async |bench| {
+        let enqueue = async |bench: &mut Bench, priority| {
+            bench.enqueue(Enqueue { priority, ..job("a") }).await;
+        };
+        enqueue(bench, 0).await;
+        bench.enqueue(Enqueue { when: When::After(590_000), ..job("a") }).await;
+        bench.pass(Duration::from_secs(500)).await;
+        enqueue(bench, 10).await;
+        bench.pass(Duration::from_secs(99)).await;
+        enqueue(bench, 9).await;
+        bench.pass(Duration::from_secs(2)).await;
+        enqueue(bench, 11).await;
+        enqueue(bench, 10).await;
+        // The file remembers since when they wait.
+        bench.reopen_with(options.clone()).await;
+        let order = ids(&bench.claim(Claim { most: 6, ..claim() }).await);
+        assert_eq!(order, [3, 5, 1, 6, 4, 2], "as of the second 601: 11.7, 11, 10.0, 10, 9.0, 0.2");
     });
 }
 
@@ -61,6 +85,26 @@ fn a_grant_says_what_a_worker_must_know() {
         assert_eq!((granted.kind.as_str(), granted.queue.as_str()), ("b", "default"));
         assert_eq!((granted.payload.as_str(), granted.failures, granted.max_attempts), (r#"{"n":1}"#, 0, 7));
         assert_eq!(bench.look(id).await.state, State::Running);
+    });
+}
+
+#[test]
+fn each_attempt_is_told_in_which_trace_the_job_was_enqueued() {
+    on_every_store(async |bench| {
+        let parent = TraceParent::new(7, 9, true);
+        let id = bench.enqueue(Enqueue { trace_parent: parent.map(Box::new), ..job("a") }).await;
+        bench.enqueue(job("b")).await;
+        for attempt in 1..=3 {
+            let granted = bench.claim(Claim { kinds: vec!["a".into()], ..claim() }).await.remove(0);
+            assert_eq!((granted.lease.job, granted.attempt, granted.trace_parent), (id, attempt, parent));
+            let lease = granted.lease;
+            bench.done(Request::Start { lease }).await;
+            bench.done(Request::Snooze { lease, delay_ms: 10 }).await;
+            bench.reopen().await;
+            bench.pass(Duration::from_millis(10)).await;
+        }
+        assert_eq!(bench.claim(claim()).await.remove(1).trace_parent, None);
+        assert_eq!(bench.look(id).await.trace_parent, parent);
     });
 }
 

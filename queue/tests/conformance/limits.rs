@@ -146,6 +146,7 @@ fn options_beyond_their_limits_are_refused() {
     let wrong = [
         Options { payload_bytes_max: limits::PAYLOAD_BYTES_MAX + 1, ..Options::default() },
         Options { checkpoint_frames: 3, ..Options::default() },
+        Options { ageing: Some(std::time::Duration::from_millis(999)), ..Options::default() },
         Options { page_bytes: 1_000, ..Options::default() },
         Options { page_bytes: 131_072, ..Options::default() },
         Options { limits: Limits { crashes_max: 0, ..Limits::default() }, ..Options::default() },

@@ -51,7 +51,7 @@ impl Storage for Lossy<Memory> {
         Ok(Lossy { answered, kept, fate: self.fate.clone() })
     }
 
-    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+    async fn compaction(&mut self, _: &Options) -> Result<Option<Box<dyn Compaction>>, StoreError> {
         Ok(None)
     }
 }
@@ -206,6 +206,10 @@ impl<S: Store> Store for Lossy<S> {
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.answered.free_bytes()
+    }
+
+    fn log_bytes(&mut self) -> Result<u64, StoreError> {
+        self.answered.log_bytes()
     }
 }
 

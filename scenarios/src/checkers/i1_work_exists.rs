@@ -4,6 +4,7 @@ mod copies;
 mod forgetting;
 mod slots;
 mod together;
+mod traces;
 
 use super::facts::{is_decided_anew, may_recur, number_of};
 use super::policies::Policies;
@@ -37,6 +38,7 @@ pub const CHECKER: Checker = Checker {
             "I1.m",
             "a copy of the file is whole, and has what was acknowledged before it was asked for, and nothing later than itself",
         ),
+        ("I1.n", "each attempt is told in which trace its job was enqueued"),
     ],
     check,
 };
@@ -56,6 +58,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     once(facts, rows, report);
     together::check(facts, rows, report);
     copies::check(evidence, facts, report);
+    traces::check(evidence, facts, report);
     internal(facts, report);
     ends(facts, rows, report);
     impossible(evidence, facts, rows, report);
@@ -90,6 +93,7 @@ fn enqueued(facts: &Facts, rows: &Rows, report: &mut Report) {
             row.kind == asked.kind
                 && row.queue == asked.queue
                 && row.priority == i64::from(asked.priority)
+                && row.trace_parent == asked.trace_parent.as_ref().map(|parent| parent.to_string())
                 && tries(row)
                 && json(&row.payload) == json(&asked.payload)
         });

@@ -3,6 +3,7 @@
 mod ends;
 mod gates;
 mod holds;
+mod line;
 mod slots;
 
 use super::{Checker, Facts, Finding, Report};
@@ -36,6 +37,7 @@ pub const CHECKER: Checker = Checker {
         ("I4.j", "while a service is down one job of its kind at a time finds out whether it is back"),
         ("I4.k", "no pause waits for an attempt that has ended"),
         ("I4.l", "of the slots that were missed no more have their jobs than the catch-up of their schedule says"),
+        ("I4.m", "a claim gets the job that goes first"),
     ],
     check,
 };
@@ -55,6 +57,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     gates::check(evidence, facts, report);
     if let Ok(rows) = &evidence.rows {
         slots::check(facts, rows, report);
+        line::check(evidence, facts, rows, report);
     }
 }
 
@@ -311,11 +314,10 @@ fn expected_blocker(evidence: &Evidence, rows: &Rows, moment: Moment, id: i64, r
     }
     if is_due(rows, moment, row)? {
         let mut ahead = 0;
-        for (other, it) in
-            rows.jobs.iter().filter(|(_, it)| it.state == "waiting" && it.queue == row.queue && !is_held(it))
-        {
-            let first = (-it.priority, *other) < (-row.priority, id);
-            ahead += u64::from(is_due(rows, moment, it)? && first);
+        let place = |row: &JobRow| line::place(evidence.plan.options.ageing, row, row.due_wall_ms);
+        let is_in_line = |it: &&JobRow| it.state == "waiting" && it.queue == row.queue && !is_held(it);
+        for it in rows.jobs.values().filter(is_in_line) {
+            ahead += u64::from(is_due(rows, moment, it)? && place(it) < place(row));
         }
         return Some(format!("line in {} behind {ahead} until claimed", row.queue));
     }

@@ -89,6 +89,9 @@ const REFUSALS: [&str; 18] = [
     "rolled-back",
 ];
 
+/// What is done with the file itself.
+const DONE_WITH_THE_FILE: [&str; 2] = ["copied", "made smaller"];
+
 /// Everything that there is to be met.
 pub fn all() -> impl Iterator<Item = Met> {
     let features = features(&Plan::of_seed(Seed(0), Workload::Both)).into_iter().map(|(name, _)| name);
@@ -100,6 +103,7 @@ pub fn all() -> impl Iterator<Item = Met> {
         .chain(of("attempt", AttemptEnd::ALL.iter().map(ToString::to_string).collect()))
         .chain(of("failure", How::ALL.iter().map(ToString::to_string).collect()))
         .chain(of("refusal", words(&REFUSALS)))
+        .chain(of("file", words(&DONE_WITH_THE_FILE)))
 }
 
 /// What a run met.
@@ -133,8 +137,11 @@ pub fn met(evidence: &Evidence, facts: &Facts) -> BTreeSet<Met> {
         }
     }
     for entry in &evidence.entries {
-        if let Event::Refused(why) = &entry.event {
-            meet("refusal", tag(why, "refused"));
+        match &entry.event {
+            Event::Refused(why) => meet("refusal", tag(why, "refused")),
+            Event::CopyMade { failed: None, .. } => meet("file", "copied".to_owned()),
+            Event::Compacted(Ok(made)) if made.freed_bytes() > 0 => meet("file", "made smaller".to_owned()),
+            _ => {}
         }
     }
     if let Ok(rows) = &evidence.rows {
@@ -171,6 +178,8 @@ fn features(plan: &Plan) -> Vec<(String, bool)> {
         ("schedules that have the latest", any_schedule(CatchUp::Latest)),
         ("schedules that have all", any_schedule(CatchUp::All)),
         ("retention", plan.options.retention != Retention::FOREVER),
+        ("ageing", plan.options.ageing.is_some()),
+        ("checksums", plan.options.page_checksums),
         ("deadlines", plan.intents.iter().any(|intent| intent.enqueue.max_age_ms.is_some())),
     ];
     flags.chain(others.map(|(name, on)| (name.to_owned(), on))).collect()

@@ -9,8 +9,8 @@ use outlive::job::{
 use outlive::sql::{Rows, Statement};
 use outlive::store::turso::TursoStorage;
 use outlive::store::{
-    Change, Compaction, FileState, Listed, Live, OpenError, RequestRow, Round, Settings, Snapshot, SqlError, Storage,
-    Store, StoreError, Stored,
+    Change, Compaction, FileState, Listed, Live, OpenError, RequestRow, Settings, Snapshot, SqlError, Storage, Store,
+    StoreError, Stored,
 };
 use outlive::{JobId, Options};
 use std::io;
@@ -62,8 +62,8 @@ impl Storage for BuggyStorage {
         Ok(BuggyStore { inner: opened?, memory: self.memory.clone(), is_begun: false })
     }
 
-    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
-        let compaction = self.inner.compaction().await?;
+    async fn compaction(&mut self, options: &Options) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        let compaction = self.inner.compaction(options).await?;
         let buggy = |inner| BuggyCompaction { inner, host: self.host.clone(), path: self.path.clone() };
         Ok(compaction.map(|inner| Box::new(buggy(inner)) as Box<dyn Compaction>))
     }
@@ -82,13 +82,13 @@ impl Compaction for BuggyCompaction {
         self.inner.bytes()
     }
 
-    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Round>, StoreError>> + '_>> {
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<bool, StoreError>> + '_>> {
         Box::pin(async {
             let memory = self.host.memory();
             memory.set_compacting(true);
             let round = self.inner.round().await;
             memory.set_compacting(false);
-            if let (Ok(Some(_)), true) = (&round, chosen().is_some_and(|bug| bug.cuts_early())) {
+            if let (Ok(true), true) = (&round, chosen().is_some_and(|bug| bug.cuts_early())) {
                 self.cut().map_err(|error| StoreError::Broken(error.to_string()))?;
             }
             round
@@ -264,5 +264,9 @@ impl<S: Store> Store for BuggyStore<S> {
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.inner.free_bytes()
+    }
+
+    fn log_bytes(&mut self) -> Result<u64, StoreError> {
+        self.inner.log_bytes()
     }
 }

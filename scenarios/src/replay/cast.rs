@@ -7,6 +7,7 @@ use crate::scn::{
 };
 use crate::workload::{
     Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting, WorkerPlan,
+    traced,
 };
 use outlive::job::{self, Backoff, Policy, Rate, Wall};
 use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
@@ -179,6 +180,7 @@ impl Cast {
             key: None,
             after: None,
             concurrency_key: None,
+            trace_parent: None,
         };
         for option in &job.options {
             match option {
@@ -197,6 +199,7 @@ impl Cast {
                     enqueue.priority = i16::try_from(priority.get()).expect("it was read within its limits");
                 }
                 JobOption::ConcurrencyKey { key } => enqueue.concurrency_key = Some(key.to_string()),
+                JobOption::Trace { trace } => enqueue.trace_parent = traced(count(trace)),
                 JobOption::MaxAttempts { attempts } => enqueue.max_attempts = Some(count(attempts) as u32),
                 JobOption::MaxAge { age } => enqueue.max_age_ms = Some(ms(*age)),
                 JobOption::Delay { delay } => enqueue.when = When::After(ms(*delay)),
@@ -259,6 +262,8 @@ impl Cast {
                 WorldItem::Lease { lease: chosen } => lease = *chosen,
                 WorldItem::Concurrency { jobs } => concurrency = jobs.iter().map(|jobs| count(jobs) as usize).collect(),
                 WorldItem::Checkpoint { frames } => plan.options.checkpoint_frames = count(frames),
+                WorldItem::Ageing { step } => plan.options.ageing = Some(*step),
+                WorldItem::Checksums {} => plan.options.page_checksums = true,
                 WorldItem::Keep { state, kept } => *state.kept(&mut plan.options.retention) = Some(*kept),
                 WorldItem::Page { bytes } => plan.options.page_bytes = count(bytes) as u32,
                 WorldItem::Sync { takes } => plan.sync_latency = *takes,
@@ -355,6 +360,7 @@ impl Cast {
         plan.features.steps = plan.intents.iter().any(Intent::steps);
         plan.features.reports = plan.intents.iter().any(Intent::reports);
         plan.features.lines = plan.intents.iter().any(Intent::speaks);
+        plan.features.traces = plan.intents.iter().any(|intent| intent.enqueue.trace_parent.is_some());
         if improvised {
             plan.queues = QUEUES.map(str::to_owned).to_vec();
             plan.faults = schedule_of(scenario, self).unwrap_or_default();

@@ -115,6 +115,10 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.features.rivals, WorldItem::Rivals {});
     let limits = &plan.options.limits;
     add(true, WorldItem::Checkpoint { frames: count(plan.options.checkpoint_frames as usize) });
+    if let Some(step) = plan.options.ageing {
+        add(true, WorldItem::Ageing { step });
+    }
+    add(plan.options.page_checksums, WorldItem::Checksums {});
     for state in Outcome::ALL {
         if let Some(kept) = *state.kept(&mut plan.options.retention.clone()) {
             add(true, WorldItem::Keep { state, kept });
@@ -170,6 +174,9 @@ fn job(intent: &Intent) -> Job {
     add(enqueue.priority != 0, JobOption::Priority { priority });
     if let Some(key) = &enqueue.concurrency_key {
         add(true, JobOption::ConcurrencyKey { key: name(key) });
+    }
+    if let Some(parent) = &enqueue.trace_parent {
+        add(true, JobOption::Trace { trace: count(parent.span_id() as usize) });
     }
     if let Some(attempts) = enqueue.max_attempts {
         add(true, JobOption::MaxAttempts { attempts: count(attempts as usize) });

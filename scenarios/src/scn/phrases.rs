@@ -28,6 +28,10 @@ phrases! {
         Concurrency: "concurrency" (jobs: Vec<Number<1, 1_000>>);
         /// The length of the write-ahead log at which it is checkpointed.
         Checkpoint: "checkpoint" (frames: Number<4, 1_000_000>) "frames";
+        /// For each so long that a job has waited, it counts as of one priority more.
+        Ageing: "ageing" (step: Duration);
+        /// Each page of the store's file has a checksum.
+        Checksums: "checksums";
         /// For how long jobs that ended in a state are kept.
         Keep: "keep" (state: Outcome) (kept: Duration);
         /// The size of the store's pages.
@@ -116,6 +120,8 @@ phrases! {
         Priority: "priority" "=" (priority: Number<-100, 100>);
         /// With which others of its queue it shares slots.
         ConcurrencyKey: "concurrency_key" "=" (key: Name);
+        /// In which trace it is enqueued.
+        Trace: "trace" "=" (trace: Number<1, 1_000_000>);
         /// Failures after which it is discarded.
         MaxAttempts: "max_attempts" "=" (attempts: Number<1, 1_000>);
         /// The time after which no attempt of it begins.

@@ -82,6 +82,7 @@ fn intent(number: u64, acts: Vec<Act>) -> Intent {
         key: None,
         after: None,
         concurrency_key: None,
+        trace_parent: None,
     };
     Intent { number, enqueue, repeats: 0, after: None }
 }

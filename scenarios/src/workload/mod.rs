@@ -17,7 +17,9 @@ mod waits;
 
 pub use cluster::Cluster;
 pub use outside::Outside;
-pub use plan::{Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan};
+pub use plan::{
+    Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan, traced,
+};
 pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use schedules::SchedulePlan;

@@ -7,7 +7,7 @@ use super::faults;
 use super::profile::Profile;
 use super::schedules::SchedulePlan;
 use super::setting::{Setting, Workload};
-use outlive::job::{Backoff, Limits, Policy, Rate, Unmet};
+use outlive::job::{Backoff, Limits, Policy, Rate, TraceParent, Unmet};
 use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
 use outlive::{Options, Retention};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
@@ -101,6 +101,8 @@ pub struct Features {
     pub copies: bool,
     /// Somebody who makes the file smaller.
     pub compactions: bool,
+    /// Jobs that are a part of a trace.
+    pub traces: bool,
     /// Clients that wait for the ends of jobs.
     pub awaits: bool,
     /// Jobs that wait for signals, for other jobs, and for something outside.
@@ -347,6 +349,10 @@ impl Plan {
         if plan.features.lines {
             plan.intents.iter_mut().for_each(|intent| let_speak(intent, fork.fork("line")));
         }
+        plan.features.traces = fork.fork("traces").chance(0.3);
+        if plan.features.traces {
+            plan.intents.iter_mut().for_each(|intent| let_be_traced(intent, fork.fork("trace")));
+        }
         if fork.fork("key scopes").chance(0.4) {
             plan.intents.iter_mut().for_each(|intent| let_key_end(intent, fork.fork("key scope")));
         }
@@ -379,6 +385,10 @@ impl Plan {
         if profile == Profile::Legal && fork.fork("retention").chance(0.3) {
             plan.options.retention = retention(&mut fork.fork("kept").rng());
         }
+        if plan.features.lanes && fork.fork("ageing").chance(0.4) {
+            plan.options.ageing = Some(Duration::from_millis(fork.fork("ageing step").rng().between(1_000..=4_000)));
+        }
+        plan.options.page_checksums = profile == Profile::Illegal || fork.fork("checksums").chance(0.3);
         plan.features.retries = fork.fork("retries").chance(0.3);
         plan.features.mischief = fork.fork("mischief").chance(0.3);
         plan.features.pauses = fork.fork("pauses").chance(0.3);
@@ -386,7 +396,6 @@ impl Plan {
             plan.intents.iter_mut().for_each(|intent| let_find_down(intent, fork.fork("service")));
         }
         if profile == Profile::Illegal {
-            plan.options.page_checksums = true;
             plan.faults.extend(faults::draw_illegal(fork.fork("illegal faults"), plan.setting.store(), faults_end));
         }
         // In the order in which a file has them: what waits for something first, then what comes at a time.
@@ -421,6 +430,7 @@ impl Features {
             batches: false,
             copies: false,
             compactions: false,
+            traces: false,
             awaits: false,
             waits: false,
             pauses: false,
@@ -484,6 +494,7 @@ fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
         key,
         after: None,
         concurrency_key: None,
+        trace_parent: None,
     };
     let repeats = u64::from(enqueue.key.is_some() && rng.chance(0.5));
     Intent { number, enqueue, repeats, after: None }
@@ -533,6 +544,18 @@ fn let_speak(intent: &mut Intent, fork: Fork) {
         script.lines = *rng.pick(&[1, 2, 5, 70]);
         intent.enqueue.payload = script.payload(true);
     }
+}
+
+/// Lets half of the jobs be a part of a trace, whose numbers are their own.
+fn let_be_traced(intent: &mut Intent, fork: Fork) {
+    if fork.key(intent.number).chance(0.5) {
+        intent.enqueue.trace_parent = traced(intent.number + 1);
+    }
+}
+
+/// The trace of this number, from 1 on.
+pub fn traced(number: u64) -> Option<Box<TraceParent>> {
+    TraceParent::new(number.into(), number, number.is_multiple_of(2)).map(Box::new)
 }
 
 /// Lets some jobs wait for signals, for other jobs, or for something outside. What recurs would take the signals of

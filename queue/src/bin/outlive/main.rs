@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use config::Config;
 use outlive::job::State;
 use outlive::server::Server;
-use outlive::{Compacted, Options, Outlive};
+use outlive::{Compacted, Outlive};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -106,16 +106,8 @@ async fn run(serve: Serve) -> Result<std::convert::Infallible, String> {
 }
 
 async fn compact(file: &Path) -> Result<(), String> {
-    if !file.exists() {
-        return Err(format!("there is no file {}", file.display()));
-    }
-    // For how long its jobs are kept, only its program knows.
-    let mut options = Options::default();
-    for state in State::ALL {
-        options.retention.kept_mut(*state).into_iter().for_each(|kept| *kept = None);
-    }
-    let outlive = Outlive::open_with(file, options).await.map_err(|error| error.to_string())?;
-    let Compacted { before_bytes, after_bytes } = outlive.compact().await.map_err(|error| error.to_string())?;
+    let Compacted { before_bytes, after_bytes } =
+        outlive::compact_file(file).await.map_err(|error| error.to_string())?;
     println!("{} had {before_bytes} bytes, and has {after_bytes}", file.display());
     Ok(())
 }

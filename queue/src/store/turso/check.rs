@@ -4,7 +4,7 @@
 
 use super::schema::{APPLICATION_ID, FORMAT_WITH_SUMS, has_sums};
 use super::sums::{SUM_BYTES, Sums};
-use super::tail::committed;
+use super::tail::committed_pages;
 use super::wal::Log;
 use crate::host::DiskFile;
 use crate::store::OpenError;
@@ -76,9 +76,10 @@ pub fn check(
         return Ok(header_says);
     }
     let log = log()?;
-    // It may have been cut by then, and not the first page, whose write was lost: how many there are, the log says.
-    if let Some(committed) = committed(log.bytes()) {
-        behind = length / page_bytes + 1..=u64::from(committed.count);
+    // After a compaction it may have been cut by then, and not the first page, whose write was lost: how many there are, the
+    // log says. No other log says that there are fewer.
+    if let Some(pages) = committed_pages(log.bytes()).filter(|_| log.is_of_compaction()) {
+        behind = length / page_bytes + 1..=u64::from(pages);
     }
     let logged = log.pages();
     let missing = behind.find(|page| !logged.contains(page));

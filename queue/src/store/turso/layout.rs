@@ -15,7 +15,7 @@ const LARGEST_ROOT: usize = 52;
 const HEADER_BYTES: usize = 100;
 
 /// See the module.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// How many bytes each page has.
     pub page_bytes: usize,

@@ -92,8 +92,9 @@ impl<H: Host> Storage for TursoStorage<H> {
         Ok(TursoStore::new(host, path, database))
     }
 
-    async fn compaction(&mut self) -> Result<Option<Box<dyn Compaction>>, StoreError> {
-        let compaction = FileCompaction::begin(self.host.clone(), self.path.clone()).await?;
+    async fn compaction(&mut self, options: &Options) -> Result<Option<Box<dyn Compaction>>, StoreError> {
+        let pages = usize::try_from(options.checkpoint_frames).unwrap_or(usize::MAX);
+        let compaction = FileCompaction::begin(self.host.clone(), self.path.clone(), pages).await?;
         Ok(Some(Box::new(compaction)))
     }
 }

@@ -62,6 +62,13 @@ impl<'a> Columns<'a> {
         parse(self.text()?).ok_or_else(|| self.wrong("a known word"))
     }
 
+    fn optional_word<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Wrong> {
+        match self.optional_text()? {
+            None => Ok(None),
+            Some(text) => parse(text).map(Some).ok_or_else(|| self.wrong("a known word or null")),
+        }
+    }
+
     fn optional_due(&mut self) -> Result<Option<Due>, Wrong> {
         match (self.optional_integer()?, self.optional_integer()?) {
             (None, None) => Ok(None),
@@ -133,6 +140,7 @@ impl<'a> Columns<'a> {
                 concurrency_key,
                 slot: self.optional_slot()?,
                 payload: self.text()?.into(),
+                trace_parent: self.optional_word(|text| text.parse().ok())?,
             },
         };
         job.check().map_err(|rule| format!("job {id} breaks the rule that {rule}"))?;
@@ -428,7 +436,7 @@ pub fn end(row: &EndRow) -> [Value; 5] {
     [integer(*id), integer(job.0), text(state.as_str()), integer(at.0), integer(finished_at.0)]
 }
 
-pub fn new_job(job: &Job) -> [Value; 27] {
+pub fn new_job(job: &Job) -> [Value; 28] {
     let [deadline_steady, deadline_wall] = deadline(job);
     [
         integer(job.id.0),
@@ -458,6 +466,7 @@ pub fn new_job(job: &Job) -> [Value; 27] {
         job.new.slot.as_ref().map_or(Value::Null, |slot| text(&slot.schedule)),
         optional(job.new.slot.as_ref().map(|slot| slot.at.0)),
         text(&job.new.payload),
+        job.new.trace_parent.map_or(Value::Null, |parent| text(&parent.to_string())),
     ]
 }
 

@@ -9,7 +9,7 @@ pub const APPLICATION_ID: i64 = 0x4f75_746c;
 pub const RESERVED: &str = "outlive_";
 
 /// The format of the tables; it stands in the header's user version. What led here is in [`MIGRATIONS`].
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 5;
 
 /// The same tables in pages that have a checksum each. Its own number, so that a version that knows nothing of
 /// checksums does not write pages without: even ones have them, odd ones have not.
@@ -22,20 +22,23 @@ pub const fn has_sums(format: i64) -> bool {
 
 /// For each earlier format, in their order, what makes the next one of it; with checksums and without it is the same. What is
 /// written here once is never changed: files of that format are out there.
-pub const MIGRATIONS: &[(i64, &[&str])] = &[(
-    1,
-    &[
-        "ALTER TABLE outlive_state ADD COLUMN next_end INTEGER NOT NULL DEFAULT 1",
-        ENDS_TABLE,
-        KEYS_BY_JOB,
-        SIGNALS_BY_JOB,
-        WAITS_BY_OTHER,
-        // Their time begins now: when they ended in steady time was not written down.
-        "INSERT INTO outlive_ends SELECT id, id, state, (SELECT steady_ms FROM outlive_state), finished_at_ms \
+pub const MIGRATIONS: &[(i64, &[&str])] = &[
+    (
+        1,
+        &[
+            "ALTER TABLE outlive_state ADD COLUMN next_end INTEGER NOT NULL DEFAULT 1",
+            ENDS_TABLE,
+            KEYS_BY_JOB,
+            SIGNALS_BY_JOB,
+            WAITS_BY_OTHER,
+            // Their time begins now: when they ended in steady time was not written down.
+            "INSERT INTO outlive_ends SELECT id, id, state, (SELECT steady_ms FROM outlive_state), finished_at_ms \
             FROM outlive_jobs WHERE finished_at_ms IS NOT NULL",
-        "UPDATE outlive_state SET next_end = next_job",
-    ],
-)];
+            "UPDATE outlive_state SET next_end = next_job",
+        ],
+    ),
+    (3, &["ALTER TABLE outlive_jobs ADD COLUMN trace_parent TEXT"]),
+];
 
 /// What a new file is made of, a statement each.
 ///
@@ -82,7 +85,8 @@ pub const TABLES: &[&str] = &[
         result TEXT,
         schedule TEXT,
         slot_ms INTEGER,
-        payload TEXT NOT NULL
+        payload TEXT NOT NULL,
+        trace_parent TEXT
     ) STRICT",
     "CREATE INDEX outlive_jobs_live ON outlive_jobs (id) WHERE finished_at_ms IS NULL",
     "CREATE INDEX outlive_jobs_discarded ON outlive_jobs (id) WHERE state = 'discarded'",
@@ -283,9 +287,10 @@ pub const fn list(state: State) -> &'static str {
 
 pub const INSERT_JOB: &str = "INSERT INTO outlive_jobs (id, kind, queue, state, wait, wait_on, due_steady_ms, due_wall_ms, \
     priority, concurrency_key, token, attempts, max_attempts, failures, crashes, snoozes, releases, cancel_requested, \
-    deadline_steady_ms, deadline_wall_ms, retried_at_ms, enqueued_at_ms, finished_at_ms, result, schedule, slot_ms, payload) \
+    deadline_steady_ms, deadline_wall_ms, retried_at_ms, enqueued_at_ms, finished_at_ms, result, schedule, slot_ms, payload, \
+    trace_parent) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
-    ?25, ?26, ?27)";
+    ?25, ?26, ?27, ?28)";
 pub const UPDATE_JOB: &str = "UPDATE outlive_jobs SET state = ?2, wait = ?3, due_steady_ms = ?4, due_wall_ms = ?5, token = ?6, \
     attempts = ?7, failures = ?8, crashes = ?9, snoozes = ?10, releases = ?11, cancel_requested = ?12, \
     finished_at_ms = ?13, result = ?14, wait_on = ?15, deadline_steady_ms = ?16, deadline_wall_ms = ?17, \

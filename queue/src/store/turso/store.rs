@@ -1,11 +1,12 @@
 //! The rows of one opening of the file.
 
 use super::database::Database;
+use super::lock::beside;
 use super::rows::{self, Columns, Wrong};
 use super::schema as sql;
 use super::snapshot::FileSnapshot;
 use super::wal::directory;
-use crate::host::{Disk, Host};
+use crate::host::{Disk, DiskFile, Host, OpenMode};
 use crate::job::{
     Attempt, EndRow, Failure, JobId, KeyRow, LogRow, ProgressRow, RequestId, SignalRow, SkipRow, Slot, SlotRow, State,
     Steady, StepRow, Token, WaitRow, Wall,
@@ -344,8 +345,7 @@ impl<H: Host> Store for TursoStore<H> {
     }
 
     fn snapshot(&mut self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
-        let frames = self.database.log_frames()?;
-        Ok(Some(Box::new(FileSnapshot::take(self.host.disk(), &self.path, frames)?)))
+        Ok(Some(Box::new(FileSnapshot::take(self.host.disk(), &self.path)?)))
     }
 
     fn damaged(&self, found: String) -> StoreError {
@@ -354,5 +354,10 @@ impl<H: Host> Store for TursoStore<H> {
 
     fn free_bytes(&mut self) -> Result<u64, StoreError> {
         self.host.disk().free_bytes(directory(&self.path)).map_err(|error| StoreError::Broken(error.to_string()))
+    }
+
+    fn log_bytes(&mut self) -> Result<u64, StoreError> {
+        let log = self.host.disk().open(&beside(&self.path, "-wal"), OpenMode::Existing);
+        log.and_then(|log| log.length()).map_err(|error| StoreError::Broken(error.to_string()))
     }
 }

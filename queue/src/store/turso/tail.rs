@@ -8,7 +8,6 @@
 //! Source of the layout: "WAL-mode File Format", sqlite.org/walformat.html.
 
 use super::wal::{FRAME_HEADER_BYTES, HEADER_BYTES};
-use std::collections::BTreeMap;
 
 const MAGIC_LITTLE_ENDIAN: u32 = 0x377f_0682;
 const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
@@ -32,26 +31,10 @@ pub fn lost_tail(log: &[u8]) -> Option<LostTail> {
     proof.then_some(LostTail { whole, frames: frames.len() })
 }
 
-/// What a log has of a file's pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    /// Where in the log the latest form of each begins.
-    pub pages: BTreeMap<u32, u64>,
-    /// How many pages the file has.
-    pub count: u32,
-    /// How many bytes each has.
-    pub page_bytes: usize,
-    /// How many frames that took.
-    pub frames: u64,
-}
-
-/// What a log has of a file's pages with its last whole commit; none if there is no commit in it.
-pub fn committed(log: &[u8]) -> Option<Committed> {
-    let Frames { frames, whole, page_bytes, .. } = Frames::of(log)?;
-    let last = frames[..whole].iter().rposition(|frame| word(frame, 4) != 0)?;
-    let offset = |place: usize| (HEADER_BYTES + place * (FRAME_HEADER_BYTES + page_bytes) + FRAME_HEADER_BYTES) as u64;
-    let pages = frames[..=last].iter().enumerate().map(|(place, frame)| (word(frame, 0), offset(place)));
-    Some(Committed { pages: pages.collect(), count: word(frames[last], 4), page_bytes, frames: last as u64 + 1 })
+/// How many pages a file has with the last whole commit of its log; none if there is no commit in it.
+pub fn committed_pages(log: &[u8]) -> Option<u32> {
+    let Frames { frames, whole, .. } = Frames::of(log)?;
+    frames[..whole].iter().rev().map(|frame| word(frame, 4)).find(|pages| *pages != 0)
 }
 
 /// The frames of a log's present generation.
@@ -60,7 +43,6 @@ struct Frames<'a> {
     frames: Vec<&'a [u8]>,
     /// How many of them are whole, from the first one on.
     whole: usize,
-    page_bytes: usize,
 }
 
 impl<'a> Frames<'a> {
@@ -90,7 +72,7 @@ impl<'a> Frames<'a> {
                 (sums, whole) = (next, whole + 1);
             }
         }
-        Some(Self { chain, frames, whole, page_bytes })
+        Some(Self { chain, frames, whole })
     }
 }
 
@@ -176,17 +158,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_committed_is_the_latest_of_each_page_up_to_the_last_whole_commit() {
-        let frame = |place: usize| (HEADER_BYTES + place * FRAME + FRAME_HEADER_BYTES) as u64;
-        let of = |pages: &[(u32, usize)], count| {
-            let pages = pages.iter().map(|(page, place)| (*page, frame(*place))).collect();
-            Some(Committed { pages, count, page_bytes: 512, frames: 3 })
-        };
-        assert_eq!(committed(&log(&[2, 1])), of(&[(1, 2), (2, 1)], 9));
-        let torn = rot(log(&[2, 1, 3]), HEADER_BYTES + 4 * FRAME + 100);
-        assert_eq!(committed(&torn), of(&[(1, 2), (2, 1)], 9), "a commit that is not whole is none");
-        assert_eq!(committed(&log(&[])), None);
-        assert_eq!(committed(&[]), None);
+    fn how_many_pages_there_are_the_last_whole_commit_says() {
+        // The second commit says another number.
+        let mut two = log(&[2]);
+        two.extend({
+            let chain = Chain { big_endian: true };
+            let last = &two[HEADER_BYTES + FRAME..];
+            let mut frame = [1u32, 7, 11, 12, 0, 0].map(u32::to_be_bytes).concat();
+            frame.extend([5; 512]);
+            let sums = chain.after(stored(last), &frame);
+            frame[16..24].copy_from_slice(&[sums.0.to_be_bytes(), sums.1.to_be_bytes()].concat());
+            frame
+        });
+        assert_eq!(committed_pages(&two), Some(7));
+        let torn = rot(two, HEADER_BYTES + 2 * FRAME + 100);
+        assert_eq!(committed_pages(&torn), Some(9), "a commit that is not whole is none");
+        assert_eq!(committed_pages(&log(&[])), None);
+        assert_eq!(committed_pages(&[]), None);
     }
 
     #[test]

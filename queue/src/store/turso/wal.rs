@@ -12,6 +12,8 @@ use std::path::Path;
 
 /// What precedes all frames.
 pub const HEADER_BYTES: usize = 32;
+/// What a log of ours says where others count the checkpoints before them: a compaction began it.
+pub const OF_COMPACTION: u32 = 0x4f4c_0c0c;
 /// What precedes each page in the log.
 pub const FRAME_HEADER_BYTES: usize = 24;
 
@@ -40,6 +42,11 @@ impl Log {
     /// As it was read.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether a compaction began it.
+    pub fn is_of_compaction(&self) -> bool {
+        self.bytes.get(12..16).is_some_and(|mark| mark == OF_COMPACTION.to_be_bytes())
     }
 
     /// Acknowledged changes that it has lost, as far as that can be seen.

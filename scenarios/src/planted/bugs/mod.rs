@@ -58,6 +58,7 @@ mod period_by_half;
 mod place_in_line_forgotten;
 mod place_run_twice;
 mod poison_never_quarantined;
+mod priority_forgotten;
 mod probe_end_unheard;
 mod probe_without_a_rest;
 mod progress_runs_back;
@@ -89,6 +90,7 @@ mod sync_error_ignored;
 mod time_out_unheard;
 mod time_out_unsaid;
 mod time_to_wait_forgotten;
+mod trace_lost_on_retry;
 mod trust_too_long;
 mod tx_step_apart;
 mod undecodable_only_logged;
@@ -172,6 +174,7 @@ pub const ALL: &[&dyn Bug] = &[
     &leases_of_keys_forgotten::LeasesOfKeysForgotten,
     &one_more_of_a_key::OneMoreOfAKey,
     &bucket_kept_in_memory::BucketKeptInMemory,
+    &priority_forgotten::PriorityForgotten,
     &pause_forgotten::PauseForgotten,
     &resume_forgotten::ResumeForgotten,
     &probe_without_a_rest::ProbeWithoutARest,
@@ -200,6 +203,7 @@ pub const ALL: &[&dyn Bug] = &[
     &checkpoint_in_a_copy::CheckpointInACopy,
     &copy_unsynced::CopyUnsynced,
     &compaction_cuts_early::CompactionCutsEarly,
+    &trace_lost_on_retry::TraceLostOnRetry,
     &awaited_forgotten::AwaitedForgotten,
     &rot_served_as_data::RotServedAsData,
     &lease_nonce_ignored::LeaseNonceIgnored,

@@ -15,9 +15,9 @@ mod tree;
 use super::layout::Layout;
 use super::lock::beside;
 use super::sums::{is_whole, seal};
+use super::wal::{FRAME_HEADER_BYTES, HEADER_BYTES, directory};
 use crate::host::{Disk, DiskFile, Host, OpenMode, Operation, random_u64};
-use crate::limits;
-use crate::store::{Compaction, Round, StoreError};
+use crate::store::{Compaction, StoreError};
 use log::log;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -35,8 +35,8 @@ pub struct FileCompaction<H: Host> {
     names: Vec<Option<Name>>,
     /// Pages that nothing is in.
     free: BTreeSet<u32>,
-    /// Bytes of pages that a round writes at the most.
-    round_bytes: usize,
+    /// Pages that a round writes, and a few more.
+    round_pages: usize,
 }
 
 /// What names a page.
@@ -50,6 +50,9 @@ struct Name {
 /// Pages as they are to be after a round.
 type Changed = BTreeMap<u32, Vec<u8>>;
 
+/// What it takes to move a page: its new place, and what names it; and so that it is worth it.
+const PAGES_MOVED_MIN: usize = 4;
+
 /// Where the database keeps its lock, in bytes; it never writes to the page of that.
 const LOCK_BYTE: u64 = 1 << 30;
 
@@ -58,20 +61,12 @@ impl<H: Host> FileCompaction<H> {
     ///
     /// # Errors
     /// [`StoreError::Refused`] if it is not understood to the last page: then it is left alone.
-    pub async fn begin(host: H, path: PathBuf) -> Result<Self, StoreError> {
+    pub async fn begin(host: H, path: PathBuf, round_pages: usize) -> Result<Self, StoreError> {
         let broken = |error: io::Error| StoreError::Broken(format!("{}: {error}", path.display()));
         let file = host.disk().open(&path, OpenMode::Existing).map_err(broken)?;
         let layout = Layout::read(&file).map_err(broken)?;
         let names = vec![None; layout.pages as usize + 1];
-        let mut compaction = Self {
-            host,
-            path,
-            file,
-            layout,
-            names,
-            free: BTreeSet::new(),
-            round_bytes: limits::COMPACTION_ROUND_BYTES,
-        };
+        let mut compaction = Self { host, path, file, layout, names, free: BTreeSet::new(), round_pages };
         if layout.has_pointer_map {
             return Err(compaction.odd(1, "it keeps a map of its pages, as SQLite's auto-vacuum does"));
         }
@@ -130,18 +125,19 @@ impl<H: Host> FileCompaction<H> {
     }
 
     /// Moves pages until the round is full, and commits that.
-    async fn move_some(&mut self) -> Result<Option<Round>, StoreError> {
+    async fn move_some(&mut self) -> Result<bool, StoreError> {
+        self.check_file()?;
         if self.free.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
-        let most = self.round_bytes / self.layout.page_bytes;
+        let most = self.pages_in_a_round()?;
         let mut changed = Changed::new();
         loop {
             let last = self.layout.pages;
             if self.free.remove(&last) || self.is_never_written(last) {
                 changed.remove(&last);
                 self.layout.pages -= 1;
-            } else if let Some(to) = self.free.first().copied().filter(|_| changed.len() < most) {
+            } else if let Some(to) = self.free.first().copied().filter(|_| changed.len() + 1 < most) {
                 self.move_page(&mut changed, last, to).await?;
             } else {
                 break;
@@ -152,7 +148,37 @@ impl<H: Host> FileCompaction<H> {
         self.layout.write_into(&mut first);
         changed.insert(1, first);
         self.commit(changed).await?;
-        Ok(Some(Round { is_last: self.free.is_empty() }))
+        Ok(true)
+    }
+
+    /// Whether the file is as it was left: what a round has moved is lost if its log is, and then pages are elsewhere than where
+    /// they are taken to be.
+    fn check_file(&self) -> Result<(), StoreError> {
+        let broken = |why: String| StoreError::Broken(format!("{}: {why}", self.path.display()));
+        let found = Layout::read(&self.file).map_err(|error| broken(error.to_string()))?;
+        let length = self.file.length().map_err(|error| broken(error.to_string()))?;
+        if found == self.layout && length == self.bytes() {
+            return Ok(());
+        }
+        Err(broken(format!("it has {} pages and {length} bytes, and was left with {}", found.pages, self.layout.pages)))
+    }
+
+    /// How many pages are moved with one commit, for whose log there must be room.
+    fn pages_in_a_round(&self) -> Result<usize, StoreError> {
+        let error = |error: io::Error| StoreError::Broken(format!("{}: {error}", self.path.display()));
+        let room = self.host.disk().free_bytes(directory(&self.path)).map_err(error)?;
+        let frame_bytes = self.layout.page_bytes + FRAME_HEADER_BYTES;
+        let frames = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(HEADER_BYTES) / frame_bytes;
+        // The first page, and the list of those that are free.
+        let always = 1 + self.free.len().div_ceil(freelist_leaves_max(self.layout.usable()) + 1);
+        match frames.saturating_sub(always) {
+            0..PAGES_MOVED_MIN => {
+                let (path, needed) = (self.path.display(), (always + PAGES_MOVED_MIN) * frame_bytes);
+                let why = format!("to make {path} smaller takes {needed} bytes first, and the disk has {room}");
+                Err(StoreError::Refused(why))
+            }
+            room => Ok(self.round_pages.min(room)),
+        }
     }
 
     async fn move_page(&mut self, changed: &mut Changed, from: u32, to: u32) -> Result<(), StoreError> {
@@ -230,7 +256,10 @@ impl<H: Host> FileCompaction<H> {
         }
         // A page that is free need not be one that was ever written.
         if self.layout.has_sums() && !self.free.contains(&number) && !is_whole(number, &page) {
-            return Err(self.odd(number, "it is not as it was written"));
+            let path = self.path.display();
+            return Err(StoreError::Refused(format!(
+                "{path} is damaged: page {number} is not as it was written. It is left as it is; restore it from a backup"
+            )));
         }
         Ok(page)
     }
@@ -250,7 +279,7 @@ impl<H: Host> Compaction for FileCompaction<H> {
         u64::from(self.layout.pages) * self.layout.page_bytes as u64
     }
 
-    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Round>, StoreError>> + '_>> {
+    fn round(&mut self) -> Pin<Box<dyn Future<Output = Result<bool, StoreError>> + '_>> {
         Box::pin(self.move_some())
     }
 }

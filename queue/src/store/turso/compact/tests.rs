@@ -120,22 +120,21 @@ async fn whatever_is_in_a_file_is_in_the_smaller_one() {
         let [pages, free] = ["page_count", "freelist_count"].map(|it| number(&sqlite, &format!("PRAGMA {it}")));
         assert!(free > 20, "{free} of {pages} pages are free");
         drop(sqlite);
-        let mut compaction = FileCompaction::begin(Os::new().unwrap(), path.clone()).await.unwrap();
         // Many small rounds, or one.
-        compaction.round_bytes = if seed % 2 == 0 { 40 * page_bytes as usize } else { usize::MAX };
+        let most = if seed % 2 == 0 { 40 } else { usize::MAX };
+        let mut compaction = begin(&path, most).await.unwrap();
         let mut rounds = 0;
-        while let Some(round) = compaction.round().await.unwrap() {
+        while compaction.round().await.unwrap() {
             // Stock SQLite reads the log, and moves it into the file.
             let sqlite = Connection::open(&path).unwrap();
             assert_eq!(all(&sqlite, "PRAGMA integrity_check"), [[Value::Text("ok".into())]], "seed {seed}");
             assert!(contents(&sqlite) == before, "seed {seed}, round {rounds}");
-            let left = number(&sqlite, "PRAGMA freelist_count");
-            assert_eq!(left == 0, round.is_last);
             assert_eq!(number(&sqlite, "PRAGMA page_count") * u64::from(page_bytes), compaction.bytes());
             rounds += 1;
         }
         let sqlite = Connection::open(&path).unwrap();
         assert_eq!(number(&sqlite, "PRAGMA page_count"), pages - free, "seed {seed}");
+        assert_eq!(number(&sqlite, "PRAGMA freelist_count"), 0);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), compaction.bytes());
         assert!(if seed % 2 == 0 { rounds > 1 } else { rounds == 1 }, "{rounds} rounds, seed {seed}");
     }
@@ -153,20 +152,48 @@ async fn a_file_that_is_cut_under_an_older_first_page_is_whole_with_its_log() {
     sqlite.pragma_update(None, "user_version", FORMAT).unwrap();
     drop(sqlite);
     let os = Os::new().unwrap();
-    let mut compaction = FileCompaction::begin(os.clone(), path.clone()).await.unwrap();
-    assert!(compaction.round().await.unwrap().is_some_and(|round| round.is_last));
+    let mut compaction = begin(&path, usize::MAX).await.unwrap();
+    assert!(compaction.round().await.unwrap());
     let file = os.disk().open(&path, OpenMode::Existing).unwrap();
     assert!(compaction.bytes() < file.length().unwrap());
     file.truncate(compaction.bytes()).unwrap();
     assert!(check(&path, &file, || Log::read(os.disk(), &path)).is_ok());
+    let truncated = || {
+        let error = check(&path, &file, || Log::read(os.disk(), &path)).err().expect("it is truncated");
+        assert!(error.to_string().contains("it is truncated"), "{error}");
+    };
+    // A log that no compaction began says nothing of the kind.
+    let log = beside(&path, "-wal");
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[12..16].fill(0);
+    std::fs::write(&log, bytes).unwrap();
+    truncated();
     // Without the log it is less than it says.
+    std::fs::remove_file(log).unwrap();
+    truncated();
+}
+
+/// Whoever loses the log of a round must not make the next one, of pages that are not where it takes them to be.
+#[tokio::test]
+async fn no_round_is_made_over_a_file_that_another_has_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("some.db");
+    fill(&path, 1024, 6);
+    let mut compaction = begin(&path, 10).await.unwrap();
+    assert!(compaction.round().await.unwrap());
     std::fs::remove_file(beside(&path, "-wal")).unwrap();
-    let error = check(&path, &file, || Log::read(os.disk(), &path)).err().expect("it is truncated");
-    assert!(error.to_string().contains("it is truncated"), "{error}");
+    let whole = std::fs::read(&path).unwrap();
+    let error = compaction.round().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Broken(why) if why.contains("was left with")), "{error}");
+    assert!(std::fs::read(&path).unwrap() == whole && !beside(&path, "-wal").exists());
+}
+
+async fn begin(path: &Path, most: usize) -> Result<FileCompaction<Os>, StoreError> {
+    FileCompaction::begin(Os::new().unwrap(), path.to_owned(), most).await
 }
 
 async fn refused(path: &Path) -> String {
-    match FileCompaction::begin(Os::new().unwrap(), path.to_owned()).await {
+    match begin(path, usize::MAX).await {
         Err(StoreError::Refused(why)) => why,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was understood"),
@@ -194,7 +221,7 @@ async fn a_file_that_is_not_understood_is_left_as_it_is() {
         bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
         std::fs::write(&path, &bytes).unwrap();
         if says.is_empty() {
-            let compaction = FileCompaction::begin(Os::new().unwrap(), path.clone()).await.unwrap();
+            let compaction = begin(&path, usize::MAX).await.unwrap();
             assert_eq!(compaction.bytes(), whole.len() as u64, "it has no free page, and is not looked at");
         } else {
             let why = refused(&path).await;

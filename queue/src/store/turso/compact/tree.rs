@@ -140,11 +140,12 @@ impl Reader<'_> {
 
     /// The fourth column of a row of the schema: where the tree of a table or an index begins.
     fn root(&self, row: usize, ends: usize) -> Result<Option<Pointer>, Odd> {
+        const TOO_LONG: &str = "a row of the schema is too long";
         let (header, mut at) = self.varint(row)?;
-        let mut column = row + usize::try_from(header).map_err(|_| "a row of the schema is too long")?;
+        let mut column = usize::try_from(header).ok().and_then(|header| row.checked_add(header)).ok_or(TOO_LONG)?;
         for _ in ["type", "name", "tbl_name"] {
             let (serial, next) = self.varint(at)?;
-            column += width(serial)?;
+            column = column.checked_add(width(serial)?).ok_or(TOO_LONG)?;
             at = next;
         }
         let (serial, _) = self.varint(at)?;
@@ -154,7 +155,7 @@ impl Reader<'_> {
             0 | 8 => return Ok(None),
             other => return Err(format!("a row of the schema names its tree by a value of type {other}")),
         };
-        if column + width > ends {
+        if column.checked_add(width).is_none_or(|end| end > ends) {
             return Err("a row of the schema has a very long name".into());
         }
         let mut number: u64 = 0;
