@@ -2,6 +2,7 @@
 
 mod acknowledge_before_sync;
 mod address_in_the_trace;
+mod ageing_forgotten;
 mod awaited_forgotten;
 mod backoff_forgotten;
 mod backoff_of_a_kind_unheard;
@@ -175,6 +176,7 @@ pub const ALL: &[&dyn Bug] = &[
     &one_more_of_a_key::OneMoreOfAKey,
     &bucket_kept_in_memory::BucketKeptInMemory,
     &priority_forgotten::PriorityForgotten,
+    &ageing_forgotten::AgeingForgotten,
     &pause_forgotten::PauseForgotten,
     &resume_forgotten::ResumeForgotten,
     &probe_without_a_rest::ProbeWithoutARest,
