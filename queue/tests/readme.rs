@@ -37,6 +37,7 @@ fn the_guide_shows_parts_of_the_examples_as_they_are() {
         include_str!("../examples/elsewhere.rs"),
         include_str!("../examples/dashboard.rs"),
         include_str!("../examples/prints.rs"),
+        include_str!("../examples/pictures.rs"),
     ];
     let examples = examples.map(words);
     let blocks = rust_blocks(include_str!("../../docs/GUIDE.md"));

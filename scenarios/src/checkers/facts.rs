@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// How long a process may go on after a pause with what it had begun before.
 const JUST_RESUMED: Duration = Duration::from_millis(2);
+/// How long after a pause it may take until what was decided before it is in the file.
+const JUST_WOKEN: Duration = Duration::from_millis(100);
 
 /// One call and what became of it.
 #[derive(Clone, Debug)]
@@ -343,6 +345,14 @@ impl Facts {
         self.pauses[&process]
             .iter()
             .any(|(paused, resumed)| *paused <= at && *resumed >= from && at <= resumed.saturating_add(JUST_RESUMED))
+    }
+
+    /// The latest time up to `at` before which all that was decided was surely written by `at`: whoever has the file may have
+    /// slept between the two.
+    pub fn written_by(&self, at: Duration) -> Duration {
+        let slept = self.at_store.iter().flat_map(|process| &self.pauses[process]);
+        let slept = slept.filter(|(from, to)| (*from..=to.saturating_add(JUST_WOKEN)).contains(&at));
+        slept.map(|(from, _)| *from).min().unwrap_or(at)
     }
 
     fn read_grants(&mut self) {

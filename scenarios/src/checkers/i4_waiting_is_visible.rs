@@ -1,5 +1,6 @@
 //! I4: waiting is a valid and visible state.
 
+mod asked;
 mod ends;
 mod gates;
 mod holds;
@@ -38,6 +39,8 @@ pub const CHECKER: Checker = Checker {
         ("I4.k", "no pause waits for an attempt that has ended"),
         ("I4.l", "of the slots that were missed no more have their jobs than the catch-up of their schedule says"),
         ("I4.m", "a claim gets the job that goes first"),
+        ("I4.n", "a claim gets jobs of the queues and kinds that it asked for, and of no others"),
+        ("I4.o", "what is said of who asks for a job's kind is so"),
     ],
     check,
 };
@@ -52,6 +55,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     answers(facts, report);
     bounds(facts, report);
     cancels(evidence, facts, report);
+    asked::check(evidence, facts, report);
     ends::check(evidence, facts, report);
     holds::check(evidence, facts, report);
     gates::check(evidence, facts, report);

@@ -177,6 +177,7 @@ fn features(plan: &Plan) -> Vec<(String, bool)> {
         ("schedules that skip", any_schedule(CatchUp::Skip)),
         ("schedules that have the latest", any_schedule(CatchUp::Latest)),
         ("schedules that have all", any_schedule(CatchUp::All)),
+        ("deploys", plan.deploy.is_some()),
         ("retention", plan.options.retention != Retention::FOREVER),
         ("ageing", plan.options.ageing.is_some()),
         ("checksums", plan.options.page_checksums),

@@ -17,6 +17,8 @@ pub struct Memory {
     compacting: AtomicBool,
     /// The latest lease that was granted on each job.
     pub leases: Mutex<BTreeMap<JobId, Lease>>,
+    /// The kinds that each worker asked for at first.
+    pub kinds: Mutex<BTreeMap<String, Vec<String>>>,
     /// Changes that are late.
     pub held_back: Mutex<Vec<Change>>,
     count: AtomicU64,
@@ -32,6 +34,7 @@ impl Memory {
             opening: AtomicBool::new(false),
             compacting: AtomicBool::new(false),
             leases: Mutex::default(),
+            kinds: Mutex::default(),
             held_back: Mutex::default(),
             count: AtomicU64::new(0),
             openings: AtomicU64::new(0),

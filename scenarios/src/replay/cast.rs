@@ -6,8 +6,8 @@ use crate::scn::{
     RhythmWord, Scenario, Step, Times, Unmet, WorkerName, WorldItem,
 };
 use crate::workload::{
-    Act, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting, WorkerPlan,
-    traced,
+    Act, Deploy, Features, Intent, KINDS, Machines, OFTEN, Plan, Profile, QUEUES, SchedulePlan, Script, Setting,
+    WorkerPlan, traced,
 };
 use outlive::job::{self, Backoff, Policy, Rate, Wall};
 use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
@@ -340,6 +340,9 @@ impl Cast {
                         kind: kind.to_string(),
                     });
                 }
+                WorldItem::Deploy { kind, changes } => {
+                    plan.deploy = Some(Deploy { kind: kind.to_string(), changes: changes.clone() });
+                }
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,
                 WorldItem::Store {}
@@ -383,6 +386,7 @@ impl Cast {
             limits: Vec::new(),
             policies: Vec::new(),
             schedules: Vec::new(),
+            deploy: None,
             options: Options { reserve_bytes: 256 << 10, retention: Retention::FOREVER, ..Options::default() },
             intents: Vec::new(),
             queues: Vec::new(),

@@ -9,7 +9,7 @@ use crate::scn::{
     Anchor, AttemptScript, Block, CatchUpWord, Expectation, Invariant, Job, JobName, JobOption, KeyFor, Name, Number,
     Outcome, Payload, Rest, RhythmWord, Scenario, Step, Times, Turn, Unmet, World, WorldItem,
 };
-use crate::workload::{Act, Intent, Plan, SchedulePlan, Script, WorkerPlan};
+use crate::workload::{Act, Deploy, Intent, Plan, SchedulePlan, Script, WorkerPlan};
 use outlive::job::{self, Backoff, Policy, Rate};
 use outlive::protocol::{KindPolicy, Scope, When};
 use outlive_sim::Seed;
@@ -110,6 +110,10 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
         let rhythm = if *by_cron { RhythmWord::Cron } else { RhythmWord::Every };
         let (name, kind, catch_up) = (named(name), named(kind), CatchUpWord::of(*catch_up));
         add(true, WorldItem::Schedule { name, rhythm, interval: *interval, catch_up, late: *late, kind });
+    }
+    if let Some(Deploy { kind, changes }) = &plan.deploy {
+        let kind = Name::new(kind).expect("what a plan names is a name");
+        add(true, WorldItem::Deploy { kind, changes: changes.clone() });
     }
     add(plan.features.restarts, WorldItem::Restarts {});
     add(plan.features.rivals, WorldItem::Rivals {});

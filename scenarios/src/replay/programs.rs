@@ -48,7 +48,7 @@ pub async fn work(cluster: Cluster, process: Process, number: usize, mut told: m
     let host = seams::host(SimHost::new(&process, Duration::ZERO));
     let service = cluster.connect(&process, &host);
     let program = &cluster.program;
-    let worker = program.start_worker(&process, &host, &service, &program.plan.workers[number]);
+    let worker = program.start_worker(&process, &host, &service, &program.plan.workers[number], None);
     let Some(Stop { within }) = told.recv().await else { return std::future::pending().await };
     program.recorder.record(&process, Event::Stopping);
     worker.stop(within).await;

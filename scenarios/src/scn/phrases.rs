@@ -98,6 +98,8 @@ phrases! {
         KindBackoff: "growing-backoff" (first: Duration) "to" (longest: Duration) "of" (kind: Name);
         /// Somebody keeps a schedule: when it has its slots, what becomes of missed ones, and the kind of their jobs.
         Schedule: "schedule" (name: Name) (rhythm: RhythmWord) (interval: Duration) (catch_up: CatchUpWord) "late" (late: Duration) "of" (kind: Name);
+        /// A version of the program comes that knows a kind of job which the one before does not: when it comes, is taken back, and so on.
+        Deploy: "deploy" (kind: Name) "at" (changes: Vec<Duration>);
         /// Somebody asks for what must be refused.
         Mischief: "mischief";
         /// Workers stop and start.

@@ -361,6 +361,25 @@ impl Piece for Duration {
     }
 }
 
+/// Several durations in a row.
+impl Piece for Vec<Duration> {
+    fn shape() -> String {
+        "DURATION ...".into()
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let mut durations = vec![Duration::read(cursor)?];
+        while cursor.peek().is_some_and(|token| token.text.starts_with(|first: char| first.is_ascii_digit())) {
+            durations.push(Duration::read(cursor)?);
+        }
+        Ok(durations)
+    }
+
+    fn write(&self, words: &mut Vec<String>) {
+        self.iter().for_each(|duration| duration.write(words));
+    }
+}
+
 /// How far a wall clock jumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {

@@ -88,6 +88,7 @@ impl WorldItem {
                 | Self::Retries {}
                 | Self::Schedule { .. }
                 | Self::Mischief {}
+                | Self::Deploy { .. }
                 | Self::Restarts {}
                 | Self::Rivals {}
         )

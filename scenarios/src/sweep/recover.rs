@@ -156,7 +156,7 @@ async fn recovered_program(program: Program, process: Process, past: Past, asked
     if until == Until::Settled {
         program.start_producers(&process, &host, &service, program.plan.producers);
         for plan in &program.plan.workers {
-            workers.push(program.start_worker(&process, &host, &service, plan));
+            workers.push(program.start_worker(&process, &host, &service, plan, None));
         }
     }
     std::future::pending::<()>().await;

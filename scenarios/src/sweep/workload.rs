@@ -95,6 +95,7 @@ fn plan(intents: Vec<Intent>, options: Options) -> Plan {
         limits: Vec::new(),
         policies: Vec::new(),
         schedules: Vec::new(),
+        deploy: None,
         options: Options { reserve_bytes: 256 << 10, ..options },
         intents,
         queues: vec!["default".into()],

@@ -125,8 +125,8 @@ impl<H: Host> Actor<H> {
             let claim = Claim {
                 worker: "by hand".into(),
                 holder: Holder::Here,
-                queues: QUEUES.map(str::to_owned).to_vec(),
-                kinds: KINDS.map(str::to_owned).to_vec(),
+                queues: some_of(&mut rng, &QUEUES),
+                kinds: some_of(&mut rng, &KINDS),
                 most: rng.between(1..=2) as u32,
                 lease_ms: u64::try_from(self.plan.raw_lease.as_millis()).expect("a lease is short"),
                 wait_ms: if rng.chance(0.5) { rng.between(1..=1_000) } else { 0 },
@@ -539,6 +539,13 @@ impl<H: Host> Actor<H> {
 
 fn pick<'a, T>(rng: &mut Rng, items: &'a [T]) -> Option<&'a T> {
     if items.is_empty() { None } else { Some(rng.pick(items)) }
+}
+
+/// All of these names, mostly; or one, or what is left without one.
+fn some_of(rng: &mut Rng, names: &[&str]) -> Vec<String> {
+    let (one, is_choosy, wants_one) = (*rng.pick(names), rng.chance(0.3), rng.chance(0.5));
+    let wanted = names.iter().filter(|name| !is_choosy || (**name == one) == wants_one);
+    wanted.map(|name| (*name).to_owned()).collect()
 }
 
 fn jobs_of(reply: &Reply) -> Vec<JobId> {

@@ -1,5 +1,6 @@
 //! The programs of a cluster: the queue's own server, workers and clients, each on a machine of its own.
 
+use super::crew::Crew;
 use super::middlebox::Middlebox;
 use super::program::{PATH, Program};
 use super::transfers;
@@ -10,7 +11,7 @@ use outlive::client::{ConnectOptions, Remote};
 use outlive::host::Networked;
 use outlive::protocol::Service;
 use outlive::server::{ServeOptions, Server};
-use outlive::{Local, Outlive, Worker};
+use outlive::{Local, Outlive};
 use outlive_sim::{Nemesis, Process};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,9 +54,8 @@ impl Cluster {
         let options = ServeOptions { token: Some(TOKEN.into()), ..ServeOptions::default() };
         let outlive = Outlive::on(host.clone(), engine);
         let _server = Server::start(&outlive, SERVER, options).await.expect("the port is free");
-        let here = program.plan.workers_here.iter();
-        let _workers: Vec<Worker<_>> = here.map(|plan| program.start_worker(&process, &host, &service, plan)).collect();
-        std::future::pending::<()>().await;
+        let rng = process.fork().fork("workers here").rng();
+        Crew::start(&program, &process, &host, &service, &program.plan.workers_here).run(false, rng).await;
     }
 
     /// A worker, and claimers by hand beside the first one.
@@ -63,13 +63,11 @@ impl Cluster {
         let host = seams::host(SimHost::new(&process, Duration::ZERO));
         let service = self.connect(&process, &host);
         let Self { program, .. } = self;
-        let plan = &program.plan.workers[number];
         if number == 0 {
             program.start_claimers(&process, &host, &service);
         }
-        let worker = program.start_worker(&process, &host, &service, plan);
-        let rng = process.fork().fork("program").rng();
-        program.run_workers(&process, &host, &service, vec![worker], rng).await;
+        let crew = Crew::start(&program, &process, &host, &service, &program.plan.workers[number..=number]);
+        crew.run(program.plan.features.restarts, process.fork().fork("program").rng()).await;
     }
 
     /// A client: the first one looks after everything, the others enqueue.

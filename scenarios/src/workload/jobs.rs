@@ -62,17 +62,28 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Gives a worker the handlers of all kinds: one of them blocks.
-pub fn handle_all<H: Host>(worker: WorkerBuilder<H>, handlers: Handlers) -> WorkerBuilder<H> {
+/// Gives a worker the handlers of all kinds but an unknown one: one of them blocks.
+pub fn handle_known<H: Host>(
+    mut worker: WorkerBuilder<H>,
+    handlers: Handlers,
+    unknown: Option<&str>,
+) -> WorkerBuilder<H> {
     let (alpha, beta, gamma) = (handlers.clone(), handlers.clone(), handlers);
-    worker
-        .handle(move |context, Alpha(script)| play(alpha.clone(), context, script))
-        .handle(move |context, Beta(script)| play(beta.clone(), context, script))
-        .handle_blocking(move |context, Gamma(script)| {
+    let knows = |kind| unknown != Some(kind);
+    if knows(Alpha::KIND) {
+        worker = worker.handle(move |context, Alpha(script)| play(alpha.clone(), context, script));
+    }
+    if knows(Beta::KIND) {
+        worker = worker.handle(move |context, Beta(script)| play(beta.clone(), context, script));
+    }
+    if knows(Gamma::KIND) {
+        worker = worker.handle_blocking(move |context, Gamma(script)| {
             let _running = gamma.begin(&context);
             say(&context, "at once", script.lines);
             gamma.end(&context, &script)
-        })
+        });
+    }
+    worker
 }
 
 async fn play(handlers: Handlers, context: Context, script: Script) -> Result<Done<Output>, Failure> {

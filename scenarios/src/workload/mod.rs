@@ -3,6 +3,8 @@
 mod actors;
 mod ballast;
 mod cluster;
+mod crew;
+mod deploy;
 mod faults;
 mod jobs;
 mod middlebox;
@@ -16,6 +18,7 @@ mod transfers;
 mod waits;
 
 pub use cluster::Cluster;
+pub use deploy::Deploy;
 pub use outside::Outside;
 pub use plan::{
     Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan, traced,

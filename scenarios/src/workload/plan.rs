@@ -3,6 +3,7 @@
 //!
 //! Source of the idea: A. Groce et al., "Swarm Testing", 2012.
 
+use super::deploy::Deploy;
 use super::faults;
 use super::profile::Profile;
 use super::schedules::SchedulePlan;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub policies: Vec<KindPolicy>,
     /// The schedules that he sets.
     pub schedules: Vec<SchedulePlan>,
+    /// A new version of the program, if one comes.
+    pub deploy: Option<Deploy>,
     /// What the queue is opened with.
     pub options: Options,
     /// The jobs that clients want.
@@ -296,6 +299,7 @@ impl Plan {
             limits: Vec::new(),
             policies: Vec::new(),
             schedules: Vec::new(),
+            deploy: None,
             options,
             intents,
             queues: QUEUES.map(str::to_owned).to_vec(),
@@ -381,6 +385,9 @@ impl Plan {
         }
         if fork.fork("schedules").chance(0.3) {
             plan.schedules = SchedulePlan::draw(fork.fork("schedule"));
+        }
+        if fork.fork("deploys").chance(0.3) {
+            plan.deploy = Some(Deploy::draw(fork.fork("deploy"), faults_end));
         }
         if profile == Profile::Legal && fork.fork("retention").chance(0.3) {
             plan.options.retention = retention(&mut fork.fork("kept").rng());

@@ -2,7 +2,8 @@
 //! what the programs of a cluster are made of.
 
 use super::actors::Actor;
-use super::jobs::{Handlers, handle_all};
+use super::crew::Crew;
+use super::jobs::{Handlers, handle_known};
 use super::outside::Outside;
 use super::plan::{Plan, WorkerPlan};
 use super::transfers;
@@ -13,7 +14,7 @@ use outlive::host::{Clock, Host};
 use outlive::job::RequestId;
 use outlive::protocol::{Call, Reply, Request, Service};
 use outlive::{Local, Outlive, Worker};
-use outlive_sim::{Process, Rng, View, World};
+use outlive_sim::{Process, View, World};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,9 +58,7 @@ impl Program {
         self.start_claimers(&process, &host, &service);
         self.start_onlookers(&process, &host, &service);
         self.start_caretakers(&process, &host, &service);
-        let workers = self.plan.workers.iter().map(|plan| self.start_worker(&process, &host, &service, plan));
-        let workers = workers.collect();
-        self.run_workers(&process, &host, &service, workers, rng).await;
+        Crew::start(&self, &process, &host, &service, &self.plan.workers).run(self.plan.features.restarts, rng).await;
     }
 
     /// A second process: it must be turned away for as long as the first one has the file.
@@ -73,7 +72,7 @@ impl Program {
         };
         let service = self.recorder.service(&process, seams::service(&host, Arc::new(local)));
         self.recorder.record(&process, Event::Opened);
-        let _worker = self.start_worker(&process, &host, &service, &self.plan.workers[0]);
+        let _worker = self.start_worker(&process, &host, &service, &self.plan.workers[0], None);
         host.clock().sleep(Duration::from_secs(3)).await;
     }
 
@@ -145,13 +144,14 @@ impl Program {
         }
     }
 
-    /// Starts a worker.
+    /// Starts a worker of a version of the program that does not know a kind, or of one that knows all.
     pub fn start_worker<H: Host>(
         &self,
         process: &Process,
         host: &H,
         service: &Arc<dyn Service>,
         plan: &WorkerPlan,
+        unknown: Option<&str>,
     ) -> Worker<H> {
         let handlers = Handlers {
             process: process.clone(),
@@ -161,33 +161,7 @@ impl Program {
         };
         let worker = Outlive::on(host.clone(), service.clone()).worker();
         let worker = worker.queues(self.plan.queues.clone()).concurrency(plan.concurrency).lease(plan.lease);
-        handle_all(worker, handlers).start().expect("the plan is within the limits")
-    }
-
-    /// Lets workers run until the process ends; in some runs it stops and starts them in turn, now kindly,
-    /// now not.
-    pub async fn run_workers<H: Host>(
-        &self,
-        process: &Process,
-        host: &H,
-        service: &Arc<dyn Service>,
-        mut workers: Vec<Worker<H>>,
-        mut rng: Rng,
-    ) {
-        if !self.plan.features.restarts {
-            std::future::pending::<()>().await;
-        }
-        loop {
-            host.clock().sleep(Duration::from_millis(rng.between(500..=8_000))).await;
-            let worker = workers.remove(0);
-            if rng.chance(0.7) {
-                worker.stop(Duration::from_millis(rng.between(0..=500))).await;
-            } else {
-                drop(worker);
-            }
-            let plan = rng.pick(&self.plan.workers);
-            workers.push(self.start_worker(process, host, service, plan));
-        }
+        handle_known(worker, handlers, unknown).start().expect("the plan is within the limits")
     }
 
     /// Asks of every known job why it waits, before anybody else does anything.

@@ -19,7 +19,8 @@ pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repor
     let completed = completed(facts);
     for (id, seen) in &rows.forgotten {
         let (job, state) = (JobId(*id), &*rows.jobs[id].state);
-        let ended_from = completed.get(&job).copied().unwrap_or_default().max(seen.alive);
+        let alive = facts.written_by(seen.alive);
+        let ended_from = completed.get(&job).copied().unwrap_or_default().max(alive);
         let was_there = seen.gone.saturating_sub(ended_from);
         let holds = kept[state].is_some_and(|kept| was_there + MARGIN >= facts.least_rest(kept));
         report.expect("I1.j", holds, || {

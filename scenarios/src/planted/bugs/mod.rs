@@ -37,6 +37,7 @@ mod held_job_runs_after_restart;
 mod key_before_its_job;
 mod key_forgotten;
 mod key_stands_too_long;
+mod kinds_of_the_first_claim;
 mod lease_a_little_too_long;
 mod lease_by_the_wall_clock;
 mod lease_never_expires;
@@ -63,6 +64,7 @@ mod priority_forgotten;
 mod probe_end_unheard;
 mod probe_without_a_rest;
 mod progress_runs_back;
+mod queues_mixed_up;
 mod real_clock;
 mod release_counted_as_failure;
 mod repeat_under_a_new_name;
@@ -102,6 +104,7 @@ mod wait_without_a_reason;
 mod waits_unheard_after_restart;
 mod worker_misnamed;
 mod workers_elsewhere_forgotten;
+mod workers_unseen;
 mod workers_untold;
 mod zombie_step_accepted;
 mod zombie_told_done;
@@ -177,6 +180,9 @@ pub const ALL: &[&dyn Bug] = &[
     &bucket_kept_in_memory::BucketKeptInMemory,
     &priority_forgotten::PriorityForgotten,
     &ageing_forgotten::AgeingForgotten,
+    &kinds_of_the_first_claim::KindsOfTheFirstClaim,
+    &queues_mixed_up::QueuesMixedUp,
+    &workers_unseen::WorkersUnseen,
     &pause_forgotten::PauseForgotten,
     &resume_forgotten::ResumeForgotten,
     &probe_without_a_rest::ProbeWithoutARest,
