@@ -1,6 +1,7 @@
 //! I3: failure is state, not control flow.
 
 mod deadlines;
+mod judged;
 mod logs;
 mod retries;
 mod suspects;
@@ -31,6 +32,7 @@ pub const CHECKER: Checker = Checker {
         ("I3.h", "no worker runs two jobs at once that have crashed twice"),
         ("I3.i", "what somebody retried has not ended before that, and a list of those that have ended is right"),
         ("I3.j", "what a handler said is kept with its attempt, in order and once, but for the oldest lines of many"),
+        ("I3.k", "what a worker decides by itself of a failure is what is said of it"),
     ],
     check,
 };
@@ -47,6 +49,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     suspects::check(evidence, facts, report);
     retries::check(evidence, facts, report);
     logs::check(evidence, facts, report);
+    judged::check(evidence, facts, rows, report);
 }
 
 fn attempts(rows: &Rows, report: &mut Report) {

@@ -31,7 +31,7 @@ pub const CHECKER: Checker = Checker {
         ("I5.e", "a key stands for one job, for as long as its scope lasts"),
         ("I5.f", "an enqueue that was repeated because its outcome was unknown made one job"),
         ("I5.g", "an effect in the caller's own tables is there once, with its completion, or not at all"),
-        ("I5.h", "the job that follows an effect is there once, with the effect, or not at all"),
+        ("I5.h", "the jobs that follow an effect are there once, with the effect, or not at all"),
         ("I5.i", "what the caller's own rows add up to is kept"),
         ("I5.j", "a step has one result: the first that was stored"),
         ("I5.k", "a step whose result an earlier attempt was told of does not run again"),

@@ -292,6 +292,7 @@ impl Cast {
                 WorldItem::Patience { patience } => plan.patience = *patience,
                 WorldItem::Repeats {} => plan.features.repeats = true,
                 WorldItem::Cancels {} => plan.features.cancels = true,
+                WorldItem::Judges {} => plan.features.judges = true,
                 WorldItem::Batches {} => plan.features.batches = true,
                 WorldItem::Copies {} => plan.features.copies = true,
                 WorldItem::Compactions {} => plan.features.compactions = true,

@@ -61,6 +61,7 @@ fn items(plan: &Plan, cast: &Cast) -> Vec<WorldItem> {
     add(plan.drift_ppm.iter().any(|ppm| *ppm != 0), WorldItem::Drifts { ppm: drifts.collect() });
     add(plan.features.repeats, WorldItem::Repeats {});
     add(plan.features.cancels, WorldItem::Cancels {});
+    add(plan.features.judges, WorldItem::Judges {});
     add(plan.features.batches, WorldItem::Batches {});
     add(plan.features.copies, WorldItem::Copies {});
     add(plan.features.compactions, WorldItem::Compactions {});

@@ -64,6 +64,8 @@ phrases! {
         Repeats: "repeats";
         /// Somebody asks for jobs to stop.
         Cancels: "cancels";
+        /// Workers decide by themselves what follows failures.
+        Judges: "judges";
         /// Some jobs are enqueued together.
         Batches: "batches";
         /// Somebody copies the file.
@@ -202,7 +204,7 @@ phrases! {
         LookAgain: "look-again" ":" (after: Duration);
         /// With a service that is down, and a job that looks whether it is back so much later.
         ServiceDown: "service-down" ":" (probe: Duration);
-        /// With a result, in a transaction with a row of its own and a job that follows.
+        /// With a result, in a transaction with a row of its own and jobs that follow.
         Transfer: "transfer";
         /// With a retryable error, after all that a transfer does.
         TakeBack: "take-back";

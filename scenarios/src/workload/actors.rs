@@ -18,6 +18,9 @@ use outlive_sim::{Process, Rng};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What is said of the failure of an attempt that was claimed by hand.
+pub const SAID_BY_HAND: &str = "by hand";
+
 /// What every actor has.
 #[derive(Clone)]
 pub struct Actor<H: Host> {
@@ -214,7 +217,7 @@ impl<H: Host> Actor<H> {
         }
         let failure = |retryable| Reported {
             how: outlive::job::How::Error,
-            message: "by hand".into(),
+            message: SAID_BY_HAND.into(),
             causes: vec!["because".into()],
             retryable,
             retry_after_ms: None,

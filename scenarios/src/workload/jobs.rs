@@ -1,5 +1,6 @@
 //! The handlers of a run: they do what their job's script says.
 
+use super::judge::judge;
 use super::outside::Outside;
 use super::plan::{Act, Script};
 use super::transfers;
@@ -62,10 +63,12 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Gives a worker the handlers of all kinds but an unknown one: one of them blocks.
+/// Gives a worker the handlers of all kinds but an unknown one: one of them blocks. In some runs it decides by itself what
+/// follows failures.
 pub fn handle_known<H: Host>(
     mut worker: WorkerBuilder<H>,
     handlers: Handlers,
+    judges: bool,
     unknown: Option<&str>,
 ) -> WorkerBuilder<H> {
     let (alpha, beta, gamma) = (handlers.clone(), handlers.clone(), handlers);
@@ -82,6 +85,9 @@ pub fn handle_known<H: Host>(
             say(&context, "at once", script.lines);
             gamma.end(&context, &script)
         });
+    }
+    if judges {
+        worker = worker.on_failure::<Alpha>(judge).on_failure::<Beta>(judge).on_failure::<Gamma>(judge);
     }
     worker
 }

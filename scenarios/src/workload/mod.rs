@@ -7,6 +7,7 @@ mod crew;
 mod deploy;
 mod faults;
 mod jobs;
+mod judge;
 mod middlebox;
 mod outside;
 mod plan;
@@ -17,8 +18,10 @@ mod setting;
 mod transfers;
 mod waits;
 
+pub use actors::SAID_BY_HAND;
 pub use cluster::Cluster;
 pub use deploy::Deploy;
+pub use judge::{Sentence, sentence};
 pub use outside::Outside;
 pub use plan::{
     Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan, traced,
@@ -27,4 +30,4 @@ pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use schedules::SchedulePlan;
 pub use setting::{Machines, Setting, Workload};
-pub use transfers::{BY_HAND, COINS, DEED};
+pub use transfers::{BY_HAND, COINS, DEED, followers};

@@ -106,6 +106,8 @@ pub struct Features {
     pub compactions: bool,
     /// Jobs that are a part of a trace.
     pub traces: bool,
+    /// Workers that decide by themselves what follows failures.
+    pub judges: bool,
     /// Clients that wait for the ends of jobs.
     pub awaits: bool,
     /// Jobs that wait for signals, for other jobs, and for something outside.
@@ -250,7 +252,7 @@ pub enum Act {
     LookAgain(u64),
     /// With a service that is down, and a job that looks whether it is back after this many milliseconds.
     ServiceDown(u64),
-    /// With a result, in a transaction with what it does in tables of its own and with a job that follows.
+    /// With a result, in a transaction with what it does in tables of its own and with jobs that follow.
     Transfer,
     /// With a retryable error, after all that a transfer does.
     TakeBack,
@@ -264,7 +266,8 @@ pub enum Act {
 pub const KINDS: [&str; 3] = ["alpha", "beta", "gamma"];
 /// The kind whose handler blocks its thread.
 pub const BLOCKING: &str = KINDS[2];
-/// The number of the job that follows a transfer, beyond that of the job with the transfer.
+/// The number of the first job that follows a transfer, beyond that of the job with the transfer; the second one is as far
+/// beyond the first.
 pub const FOLLOWS: u64 = 1_000;
 /// The queues.
 pub const QUEUES: [&str; 3] = ["default", "mail", "bulk"];
@@ -370,6 +373,7 @@ impl Plan {
         if plan.features.compactions {
             plan.faults.extend(faults::draw_for_compactions(faults.fork("faults of compactions"), store));
         }
+        plan.features.judges = plan.features.failures && fork.fork("judges").chance(0.4);
         plan.features.awaits = fork.fork("awaits").chance(0.4);
         plan.features.waits = fork.fork("waits").chance(0.4);
         if plan.features.waits {
@@ -438,6 +442,7 @@ impl Features {
             copies: false,
             compactions: false,
             traces: false,
+            judges: false,
             awaits: false,
             waits: false,
             pauses: false,

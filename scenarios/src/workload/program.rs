@@ -161,7 +161,9 @@ impl Program {
         };
         let worker = Outlive::on(host.clone(), service.clone()).worker();
         let worker = worker.queues(self.plan.queues.clone()).concurrency(plan.concurrency).lease(plan.lease);
-        handle_known(worker, handlers, unknown).start().expect("the plan is within the limits")
+        handle_known(worker, handlers, self.plan.features.judges, unknown)
+            .start()
+            .expect("the plan is within the limits")
     }
 
     /// Asks of every known job why it waits, before anybody else does anything.

@@ -1,5 +1,5 @@
 //! Work that has an effect in tables of its own, in the queue's file: a coin goes from the purse to the job's queue, a
-//! row says for which attempt, a job follows, and the job is completed; all of it or nothing.
+//! row says for which attempt, jobs follow, and the job is completed; all of it or nothing.
 
 use super::jobs::{Alpha, Output};
 use super::plan::{Act, FOLLOWS, Script};
@@ -64,20 +64,35 @@ pub async fn transfer(context: &Context, script: &Script) -> Result<Done<Output>
             tx.execute(GIVE, [context.queue()]).await?;
             let (job, attempt) = (context.job(), context.attempt());
             tx.execute(NOTE, (job, attempt, script.number.cast_signed())).await?;
-            let follows = Script {
-                number: FOLLOWS + script.number,
-                acts: vec![Act::Complete],
-                work_ms: 1,
-                steps: 0,
-                reports: 0,
-                lines: 0,
-                signals: 0,
-                others: 0,
-            };
-            tx.enqueue(Alpha(follows)).queue(context.queue()).await?;
+            match followers(script.number) {
+                1 => drop(tx.enqueue(follower(script.number, 1)).queue(context.queue()).await?),
+                jobs => {
+                    let jobs =
+                        (1..=jobs).map(|place| tx.enqueue(follower(script.number, place)).queue(context.queue()));
+                    tx.enqueue_all(jobs).await?;
+                }
+            }
             Ok(tx.complete(output).await?)
         })
         .await
+}
+
+/// How many jobs follow the transfer of a job of this number: where they are several, they are enqueued together.
+pub const fn followers(number: u64) -> u64 {
+    if number % 3 == 0 { 3 } else { 1 }
+}
+
+fn follower(number: u64, place: u64) -> Alpha {
+    Alpha(Script {
+        number: FOLLOWS * place + number,
+        acts: vec![Act::Complete],
+        work_ms: 1,
+        steps: 0,
+        reports: 0,
+        lines: 0,
+        signals: 0,
+        others: 0,
+    })
 }
 
 /// Does what a step is about in tables of its own, in one transaction with its result: the attempt that did it.

@@ -2,7 +2,7 @@
 
 use crate::checkers::{Finding, Report, number_of};
 use crate::image::{JobRow, OwnRows, Rows, TransferRow};
-use crate::workload::{Act, BY_HAND, COINS, FOLLOWS, Script};
+use crate::workload::{Act, BY_HAND, COINS, FOLLOWS, Script, followers};
 use outlive::JobId;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub fn check(rows: &Rows, report: &mut Report) {
             Finding::new("effect without its job", says).job(JobId(id))
         });
     }
-    followers(rows, own, report);
+    what_follows(rows, own, report);
     let coins: i64 = own.accounts.values().sum();
     let spent = COINS - own.accounts.get("purse").copied().unwrap_or(0);
     report.expect("I5.i", coins == COINS && spent == own.transfers.len() as i64, || {
@@ -61,23 +61,27 @@ fn wanted(id: i64, job: &JobRow) -> Option<TransferRow> {
     is_effect.then(|| TransferRow { job: id, attempt, number: number.cast_signed() })
 }
 
-fn followers(rows: &Rows, own: &OwnRows, report: &mut Report) {
+fn what_follows(rows: &Rows, own: &OwnRows, report: &mut Report) {
     let numbers = rows.jobs.values().filter_map(|job| number_of(&job.payload));
-    let mut there: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut there: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for number in numbers.filter(|number| *number > FOLLOWS) {
-        *there.entry(number - FOLLOWS).or_default() += 1;
+        there.entry(number % FOLLOWS).or_default().push(number / FOLLOWS);
     }
     let by_handlers = own.transfers.iter().filter(|row| row.number != BY_HAND.cast_signed());
     for row in by_handlers {
-        let jobs = there.remove(&row.number.cast_unsigned()).unwrap_or(0);
-        report.expect("I5.h", jobs == 1, || {
-            let says = format!("job {} had its effect, and {jobs} jobs follow it", row.job);
+        let number = row.number.cast_unsigned();
+        let mut jobs = there.remove(&number).unwrap_or_default();
+        jobs.sort_unstable();
+        report.expect("I5.h", jobs.iter().copied().eq(1..=followers(number)), || {
+            let (all, wanted) = (jobs.len(), followers(number));
+            let says =
+                format!("job {} had its effect, and {all} jobs follow it instead of {wanted}: {jobs:?}", row.job);
             Finding::new("follower lost or made twice", says).job(JobId(row.job))
         });
     }
     for (number, jobs) in there {
         report.expect("I5.h", false, || {
-            let says = format!("{jobs} jobs follow the effect of wish {number}, which is not there");
+            let says = format!("{} jobs follow the effect of wish {number}, which is not there", jobs.len());
             Finding::new("follower without its effect", says)
         });
     }

@@ -27,6 +27,7 @@ mod end_unheard;
 mod end_unwritten;
 mod expired_lease_revived;
 mod failure_only_logged;
+mod failures_untold;
 mod forgetting_stuck;
 mod forgotten_in_part;
 mod forgotten_too_early;
@@ -190,6 +191,7 @@ pub const ALL: &[&dyn Bug] = &[
     &one_more_of_a_queue::OneMoreOfAQueue,
     &probe_end_unheard::ProbeEndUnheard,
     &backoff_of_a_kind_unheard::BackoffOfAKindUnheard,
+    &failures_untold::FailuresUntold,
     &time_out_unheard::TimeOutUnheard,
     &time_out_unsaid::TimeOutUnsaid,
     &deadline_forgotten::DeadlineForgotten,
