@@ -3,7 +3,7 @@
 //!
 //! That can't be for ever. Whoever is too slow finds out by the next page that he reads.
 
-use super::{Engine, wait};
+use super::Engine;
 use crate::host::{Clock, Host};
 use crate::limits;
 use crate::protocol::CallError;
@@ -111,8 +111,7 @@ impl<H: Host, S: Storage> Engine<H, S> {
             drop(wanted.send(Err(CallError::Unavailable { why })));
             return Ok(());
         }
-        let checkpoint = wait::catch_panic(self.store.checkpoint(0)).await;
-        if let Err(error) = checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic))) {
+        if let Err(error) = self.move_log(0).await {
             drop(wanted.send(Err(CallError::Unavailable { why: error.to_string() })));
             return Err(error);
         }

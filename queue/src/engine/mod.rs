@@ -410,7 +410,11 @@ impl<H: Host, S: Storage> Engine<H, S> {
         if !self.may_checkpoint()? {
             return Ok(());
         }
-        let frames = self.options.checkpoint_frames;
+        self.move_log(self.options.checkpoint_frames).await
+    }
+
+    /// Moves the log into the file, if it has as many frames as this.
+    async fn move_log(&mut self, frames: u64) -> Result<(), StoreError> {
         let checkpoint = wait::catch_panic(self.store.checkpoint(frames)).await;
         if checkpoint.unwrap_or_else(|panic| Err(self.stumble(panic)))? {
             self.figures.checkpointed();

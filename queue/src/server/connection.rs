@@ -1,6 +1,6 @@
 //! One connection: requests one after the other, each with its answer.
 
-use super::file::{self, Copy};
+use super::file::{self, FileCopy};
 use super::transactions::Answer;
 use super::{Shared, guard};
 use crate::engine::{First, first_of, within};
@@ -99,7 +99,7 @@ impl Drop for Busy<'_> {
 }
 
 /// What is answered: some text, or the file.
-type Body = Either<Full<Bytes>, Copy>;
+type Body = Either<Full<Bytes>, FileCopy>;
 
 async fn answer<H: Networked>(
     shared: &Shared<H>,
@@ -129,9 +129,10 @@ enum Asked {
 /// What is answered, and of what kind it is.
 enum Answered {
     Text(&'static str, Answer),
-    Copy(Copy),
+    Copy(FileCopy),
 }
 
+/// What the engine says to a request, or the transactions of callers, or the file.
 async fn pass_on<H: Networked>(
     shared: &Shared<H>,
     request: Request<Incoming>,
@@ -150,7 +151,7 @@ async fn pass_on<H: Networked>(
         }
         (Asked::Metrics(figures), _) => return Ok(Answered::Text(PROMETHEUS, (StatusCode::OK, figures.into()))),
         (Asked::Backup, _) => {
-            let copy = Copy::begin(&**service, activity).await;
+            let copy = FileCopy::begin(&**service, activity).await;
             return copy.map(Answered::Copy).map_err(|error| Problem { status: wire::status_of(&error), error });
         }
         (Asked::Compact, _) => {

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// A copy of the file, page by page as whoever asked for it takes it.
-pub struct Copy {
+pub struct FileCopy {
     snapshot: HeldSnapshot,
     /// How many pages were taken.
     taken: u32,
     activity: Arc<Activity>,
 }
 
-impl Copy {
+impl FileCopy {
     /// What is committed now.
     pub async fn begin(service: &dyn Service, activity: Arc<Activity>) -> Result<Self, CallError> {
         Ok(Self { snapshot: service.snapshot().await?, taken: 0, activity })
@@ -32,7 +32,7 @@ impl Copy {
     }
 }
 
-impl Body for Copy {
+impl Body for FileCopy {
     type Data = Bytes;
     type Error = StoreError;
 

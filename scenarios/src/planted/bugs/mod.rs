@@ -35,6 +35,7 @@ mod half_reopened;
 mod hash_map_order;
 mod heartbeat_renews_nothing;
 mod held_job_runs_after_restart;
+mod identity_of_an_opening;
 mod key_before_its_job;
 mod key_forgotten;
 mod key_stands_too_long;
@@ -170,6 +171,7 @@ pub const ALL: &[&dyn Bug] = &[
     &steps_not_recalled::StepsNotRecalled,
     &step_kept_in_memory::StepKeptInMemory,
     &progress_runs_back::ProgressRunsBack,
+    &identity_of_an_opening::IdentityOfAnOpening,
     &early_signal_lost::EarlySignalLost,
     &signal_given_away_again::SignalGivenAwayAgain,
     &rest_without_end::RestWithoutEnd,
