@@ -79,7 +79,7 @@ pub async fn transfer(context: &Context, script: &Script) -> Result<Done<Output>
 
 /// How many jobs follow the transfer of a job of this number: where they are several, they are enqueued together.
 pub const fn followers(number: u64) -> u64 {
-    if number % 3 == 0 { 3 } else { 1 }
+    if number.is_multiple_of(3) { 3 } else { 1 }
 }
 
 fn follower(number: u64, place: u64) -> Alpha {
