@@ -65,7 +65,7 @@ pub(crate) fn second_version(outlive: &Outlive) -> WorkerBuilder {
 }
 
 pub(crate) async fn is_needed(outlive: &Outlive, kind: &str) -> Result<bool, Error> {
-    for state in [State::Waiting, State::Running] {
+    for state in [State::Running, State::Waiting] {
         if outlive.list(Filter::state(state).kind(kind)).next_page().await?.is_some() {
             return Ok(true);
         }

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// How long a process may go on after a pause with what it had begun before.
 const JUST_RESUMED: Duration = Duration::from_millis(2);
-/// How long after a pause it may take until what was decided before it is in the file.
-const JUST_WOKEN: Duration = Duration::from_millis(100);
+/// How long it may take until what was decided is in the file, if nobody sleeps.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(100);
 
 /// One call and what became of it.
 #[derive(Clone, Debug)]
@@ -90,6 +90,8 @@ pub struct Facts {
     at_store: BTreeSet<ProcessId>,
     /// When each process was paused.
     pauses: BTreeMap<ProcessId, Vec<(Duration, Duration)>>,
+    /// When those with the file were paused, in order.
+    slept_at_store: Vec<(Duration, Duration)>,
     /// From when to when steady time may not have gone on.
     outages: Arc<Vec<(Duration, Duration)>>,
     /// Jobs that somebody has retried: they have ended more than once.
@@ -278,6 +280,14 @@ impl Facts {
             let pauses = times.pauses.iter().map(|(from, to)| (*from, to.unwrap_or(Duration::MAX)));
             (times.process, pauses.collect())
         });
+        let at_the_store = evidence.times.iter().filter(|times| times.machine == store);
+        let slept = at_the_store.flat_map(|times| {
+            // Whoever dies while he sleeps sleeps no longer.
+            let awake = |to: &Option<Duration>| to.or(times.ended).unwrap_or(Duration::MAX);
+            times.pauses.iter().map(move |(from, to)| (*from, awake(to)))
+        });
+        let mut slept_at_store: Vec<_> = slept.collect();
+        slept_at_store.sort_unstable();
         let outages = outages(evidence, &calls, &deaths);
         let (mut first_sent, mut senders) = (BTreeMap::new(), BTreeMap::new());
         for call in &calls {
@@ -300,6 +310,7 @@ impl Facts {
             store_drift_ppm: evidence.drift_ppm[&store],
             at_store: at_store.collect(),
             pauses: pauses.collect(),
+            slept_at_store,
             outages: Arc::new(outages),
             retried,
         };
@@ -347,12 +358,16 @@ impl Facts {
             .any(|(paused, resumed)| *paused <= at && *resumed >= from && at <= resumed.saturating_add(JUST_RESUMED))
     }
 
-    /// The latest time up to `at` before which all that was decided was surely written by `at`: whoever has the file may have
-    /// slept between the two.
+    /// The latest time before which all that was decided was surely written by `at`: whoever has the file may have slept between the
+    /// two, and a slow disk takes its time.
     pub fn written_by(&self, at: Duration) -> Duration {
-        let slept = self.at_store.iter().flat_map(|process| &self.pauses[process]);
-        let slept = slept.filter(|(from, to)| (*from..=to.saturating_add(JUST_WOKEN)).contains(&at));
-        slept.map(|(from, _)| *from).min().unwrap_or(at)
+        let mut decided = at;
+        for (from, to) in self.slept_at_store.iter().rev() {
+            if *from <= decided && decided <= to.saturating_add(WRITTEN_WITHIN) {
+                decided = *from;
+            }
+        }
+        decided.saturating_sub(WRITTEN_WITHIN)
     }
 
     fn read_grants(&mut self) {

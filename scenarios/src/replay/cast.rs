@@ -342,7 +342,9 @@ impl Cast {
                     });
                 }
                 WorldItem::Deploy { kind, changes } => {
-                    plan.deploy = Some(Deploy { kind: kind.to_string(), changes: changes.clone() });
+                    let mut changes = changes.clone();
+                    changes.sort_unstable();
+                    plan.deploy = Some(Deploy { kind: kind.to_string(), changes });
                 }
                 WorldItem::Restarts {} => plan.features.restarts = true,
                 WorldItem::Rivals {} => plan.features.rivals = true,

@@ -57,17 +57,17 @@ impl<H: Host> Crew<H> {
     pub async fn run(mut self, restarts: bool, mut rng: Rng) {
         let mut restart = restarts.then(|| next_restart(&mut rng));
         loop {
-            let next = [restart, self.next_change()].into_iter().flatten().min();
-            let Some(next) = next else { return std::future::pending().await };
-            self.host.clock().sleep(next.saturating_sub(true_time()).max(LOOK)).await;
-            let unknown = self.unknown_now();
-            if unknown != self.unknown {
-                self.unknown = unknown;
+            // To let them go takes its time, and another version may have come meanwhile.
+            while self.unknown_now() != self.unknown {
+                self.unknown = self.unknown_now();
                 for _ in 0..self.workers.len() {
                     let plan = self.dismiss(&mut rng).await;
                     self.hire(plan);
                 }
             }
+            let next = [restart, self.next_change()].into_iter().flatten().min();
+            let Some(next) = next else { return std::future::pending().await };
+            self.host.clock().sleep(next.saturating_sub(true_time()).max(LOOK)).await;
             if restart.is_some_and(|at| at <= true_time()) {
                 self.dismiss(&mut rng).await;
                 let plan = *rng.pick(&self.program.plan.workers);

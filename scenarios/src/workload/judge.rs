@@ -4,6 +4,9 @@ use outlive::job::How;
 use outlive::{Failed, Failure};
 use std::time::Duration;
 
+/// The rest after a first failure. No handler asks for as much.
+pub const RESTS: Duration = Duration::from_millis(4_070);
+
 /// What is decided of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sentence {
@@ -20,7 +23,7 @@ pub enum Sentence {
 /// What is decided of the failure of this kind that is the so-manieth of its job.
 pub fn sentence(how: How, failures: u32) -> Sentence {
     match failures {
-        1 => Sentence::After(Duration::from_millis(70)),
+        1 => Sentence::After(RESTS),
         2 if how == How::Panic => Sentence::ForGood,
         2 => Sentence::Nobody,
         _ => Sentence::AsItIs,

@@ -21,7 +21,7 @@ mod waits;
 pub use actors::SAID_BY_HAND;
 pub use cluster::Cluster;
 pub use deploy::Deploy;
-pub use judge::{Sentence, sentence};
+pub use judge::{RESTS, Sentence, sentence};
 pub use outside::Outside;
 pub use plan::{
     Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan, traced,

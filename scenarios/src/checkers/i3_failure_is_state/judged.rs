@@ -4,9 +4,10 @@ use super::counts_as_failure;
 use crate::checkers::{Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::image::Rows;
-use crate::workload::{SAID_BY_HAND, Sentence, sentence};
-use outlive::job::Lease;
+use crate::workload::{RESTS, SAID_BY_HAND, Sentence, sentence};
+use outlive::job::{How, Lease};
 use outlive::protocol::{Reported, Request};
+use std::time::Duration;
 
 pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     if !evidence.plan.features.judges {
@@ -32,10 +33,14 @@ pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repor
 
 fn is_as_decided(said: &Reported, decided: Sentence) -> bool {
     let panicked = said.causes.iter().any(|cause| cause.contains("panicked, so the policy of its kind did"));
+    let after_ms = |rest: Duration| u64::try_from(rest.as_millis()).ok();
+    // What a handler returns may say when, or that it would not help; what became of it instead says neither.
+    let is_as_it_was = said.how == How::Error && said.retry_after_ms != after_ms(RESTS)
+        || said.how != How::Error && said.retryable && said.retry_after_ms.is_none();
     match decided {
-        Sentence::AsItIs => !panicked,
-        Sentence::After(rest) => !panicked && said.retry_after_ms.is_some_and(|ms| u128::from(ms) == rest.as_millis()),
-        Sentence::ForGood => !panicked && !said.retryable,
-        Sentence::Nobody => panicked,
+        Sentence::AsItIs => !panicked && is_as_it_was,
+        Sentence::After(rest) => !panicked && said.retry_after_ms == after_ms(rest),
+        Sentence::ForGood => !panicked && !said.retryable && said.retry_after_ms.is_none(),
+        Sentence::Nobody => panicked && is_as_it_was,
     }
 }

@@ -5,7 +5,6 @@ use crate::checkers::facts::CallFact;
 use crate::checkers::{Facts, Finding, Report};
 use crate::drive::Evidence;
 use crate::event::Event;
-use outlive::JobId;
 use outlive::job::explain::Reason;
 use outlive::protocol::{Claim, Reply, Request};
 use std::time::Duration;
@@ -44,47 +43,104 @@ fn sightings(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     let opened = evidence.entries.iter().filter(|entry| matches!(entry.event, Event::Opened));
     let opened: Vec<Duration> = opened.map(|entry| entry.at).collect();
     let claims: Vec<(&CallFact, &Claim)> = facts.calls.iter().filter_map(claim).collect();
+    // What may repeat a claim long after it was answered shows no worker that is there.
+    let is_repeated = evidence.plan.setting.cluster().is_some_and(|machines| machines.middlebox.is_some());
     for (call, at, answer) in facts.answered() {
         let (Request::Explain { job }, Ok(Reply::Explained(explanation))) = (&call.what.request, answer) else {
             continue;
         };
+        // One that came from one opening, and is of one.
+        let opening = opened.iter().rev().find(|opened| **opened <= call.invoked);
+        let Some(opening) = opening.filter(|_| !opened.iter().any(|it| (call.invoked..=at).contains(it))) else {
+            continue;
+        };
         for blocker in blockers(explanation).unwrap_or_default() {
             let Reason::Line { queue, claims_waiting, asked_ms_ago, .. } = &blocker.reason else { continue };
-            let alike = || claims.iter().filter(|(_, claim)| asks_for(claim, queue, &explanation.kind));
-            if asked_ms_ago.is_some() || *claims_waiting > 0 {
-                let could_be_seen = alike().any(|(claim, _)| claim.invoked <= at);
-                report.expect("I4.o", could_be_seen, || {
-                    let says = format!("it is said that somebody asks for jobs like {job}, and nobody ever has");
-                    found("worker made up", says, *job, call, at)
-                });
-            }
-            // Whoever asked in the same opening, and was answered before anybody wanted to know, was surely seen.
-            let opening = opened.iter().rev().find(|opened| **opened <= call.invoked);
-            let Some(opening) = opening.filter(|_| !opened.iter().any(|it| (call.invoked..=at).contains(it))) else {
-                continue;
-            };
-            let seen = alike().filter(|(claim, _)| {
-                let is_first = facts.first_sent.get(&claim.what.id) == Some(&claim.invoked);
-                let is_answered = claim.reply().is_some_and(|(answered, _)| answered < call.invoked);
-                is_first && is_answered && claim.invoked >= *opening
-            });
-            let Some((latest, _)) = seen.max_by_key(|(claim, _)| claim.invoked) else { continue };
-            let most = (at - latest.invoked).mul_f64(1.0 + DRIFT) + ROUNDED;
-            let is_said = asked_ms_ago.is_some_and(|ago| Duration::from_millis(ago) <= most);
-            report.expect("I4.o", is_said, || {
-                let said = asked_ms_ago.map_or("never".to_owned(), |ago| format!("{ago} ms ago for the last time"));
-                let says = format!(
-                    "it is said that jobs like {job} were asked for {said}, and somebody has at {:.3?}, and was answered",
-                    latest.invoked
-                );
-                found("worker unseen", says, *job, call, at).call(latest.number)
+            let asked = Asked { claims_waiting: *claims_waiting, ago: asked_ms_ago.map(Duration::from_millis) };
+            let alike = claims.iter().filter(|(_, claim)| asks_for(claim, queue, &explanation.kind));
+            let window = Window { opening: *opening, from: call.invoked, to: at };
+            let seen = Seen::of(alike.map(|(call, _)| *call), window, facts);
+            let why = seen.contradicts(asked, window, is_repeated);
+            report.expect("I4.o", why.is_none(), || {
+                let why = why.unwrap_or_default();
+                let says = format!("of who asks for jobs like {job} it is said: {asked:?}, but {why}");
+                Finding::new("worker seen wrongly", says).job(*job).call(call.number).at(at)
             });
         }
     }
 }
 
-fn found(transition: &str, says: String, job: JobId, call: &CallFact, at: Duration) -> Finding {
-    Finding::new(transition, says).job(job).call(call.number).at(at)
+/// What was said of who asks for the like of a job.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    claims_waiting: u64,
+    ago: Option<Duration>,
+}
+
+/// When it was asked for and said, and since when the file was open.
+#[derive(Clone, Copy)]
+struct Window {
+    opening: Duration,
+    from: Duration,
+    to: Duration,
+}
+
+/// The claims that could be seen.
+struct Seen {
+    /// When the latest one was sent that surely was: for the first time under its name, and answered before the question.
+    surely: Option<Duration>,
+    /// The latest time at which one may have come.
+    perhaps: Option<Duration>,
+    /// Claims that may have waited at the question.
+    open: u64,
+}
+
+impl Seen {
+    fn of<'a>(alike: impl Iterator<Item = &'a CallFact>, window: Window, facts: &Facts) -> Self {
+        let mut seen = Self { surely: None, perhaps: None, open: 0 };
+        for claim in alike.filter(|claim| claim.invoked <= window.to) {
+            // Without an answer nobody knows when it came, or whether it waits still.
+            let answered = claim.answer.as_ref().filter(|(_, answer)| answer.is_ok()).map(|(at, _)| *at);
+            // With the program that has the file its own claims die.
+            let died = facts.deaths.get(&claim.process).filter(|_| facts.is_at_store(claim.process));
+            let latest = answered.or(died.copied()).unwrap_or(window.to).min(window.to);
+            if latest >= window.opening {
+                seen.perhaps = seen.perhaps.max(Some(latest));
+            }
+            if latest >= window.from {
+                seen.open += 1;
+            }
+            let is_first = facts.first_sent.get(&claim.what.id) == Some(&claim.invoked);
+            if is_first && claim.invoked >= window.opening && answered.is_some_and(|at| at < window.from) {
+                seen.surely = seen.surely.max(Some(claim.invoked));
+            }
+        }
+        seen
+    }
+
+    /// What is wrong with what was said, if anything is.
+    fn contradicts(&self, Asked { claims_waiting, ago }: Asked, window: Window, is_repeated: bool) -> Option<String> {
+        if let Some(surely) = self.surely {
+            let most = (window.to - surely).mul_f64(1.0 + DRIFT) + ROUNDED;
+            if ago.is_none_or(|ago| ago > most) {
+                return Some(format!("somebody has at {surely:.3?}, and was answered"));
+            }
+        }
+        if is_repeated {
+            return None;
+        }
+        match (ago, self.perhaps) {
+            (Some(_), None) => return Some("nobody has since the file was opened".to_owned()),
+            (Some(ago), Some(perhaps)) => {
+                let least = window.from.saturating_sub(perhaps).mul_f64(1.0 - DRIFT);
+                if ago + ROUNDED < least {
+                    return Some(format!("nobody has since {perhaps:.3?}"));
+                }
+            }
+            (None, _) => {}
+        }
+        (claims_waiting > self.open).then(|| format!("no more than {} claims can wait", self.open))
+    }
 }
 
 fn claim(call: &CallFact) -> Option<(&CallFact, &Claim)> {

@@ -12,6 +12,7 @@ mod bound_never_shrinks;
 mod bucket_kept_in_memory;
 mod cancel_dropped;
 mod checkpoint_in_a_copy;
+mod claims_miscounted;
 mod claims_unheard_after_restart;
 mod compaction_cuts_early;
 mod completion_called_discard;
@@ -106,6 +107,7 @@ mod wait_without_a_reason;
 mod waits_unheard_after_restart;
 mod worker_misnamed;
 mod workers_elsewhere_forgotten;
+mod workers_made_up;
 mod workers_unseen;
 mod workers_untold;
 mod zombie_step_accepted;
@@ -186,6 +188,8 @@ pub const ALL: &[&dyn Bug] = &[
     &kinds_of_the_first_claim::KindsOfTheFirstClaim,
     &queues_mixed_up::QueuesMixedUp,
     &workers_unseen::WorkersUnseen,
+    &workers_made_up::WorkersMadeUp,
+    &claims_miscounted::ClaimsMiscounted,
     &pause_forgotten::PauseForgotten,
     &resume_forgotten::ResumeForgotten,
     &probe_without_a_rest::ProbeWithoutARest,
