@@ -18,7 +18,7 @@ use std::process::Command;
 /// The same seeds for every bug.
 const SEEDS: RangeInclusive<u64> = 1..=300;
 /// Of these so many at a time, if only the first catch matters.
-const CHUNK: usize = 50;
+const CHUNK: usize = 20;
 /// Seeds on which a nondeterminism must show.
 const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
 
