@@ -106,6 +106,8 @@ fn what_the_guide_asks_for_in_passing_is_understood() {
         }
         script.push_str(&format!("echo; echo '{}'; {post}\n", post.replace('\'', " ")));
     }
+    // What waits for its result need not wait long.
+    script.push_str("post cancel '{\"job\":7}'\n");
     let output = run(&script, &url);
     assert!(!output.contains("\"effect\""), "{output}");
 
