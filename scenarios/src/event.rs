@@ -36,6 +36,8 @@ pub enum Event {
         job: JobId,
         /// Which execution of the job.
         attempt: u32,
+        /// The idempotency key that it is given for an effect.
+        key: String,
     },
     /// A handler did what a step of its job is about.
     StepRan {
@@ -202,7 +204,7 @@ impl Recorder {
         let (kind, numbers): (&'static str, [u64; 2]) = match event {
             Event::Invoke { call, what } => (operation(&what.request), [*call, 0]),
             Event::Answer { call, answer } => ("client.answer", [*call, u64::from(answer.is_ok())]),
-            Event::HandlerStarted { job, attempt } => ("handler.start", [number(*job), u64::from(*attempt)]),
+            Event::HandlerStarted { job, attempt, .. } => ("handler.start", [number(*job), u64::from(*attempt)]),
             Event::StepRan { job, attempt, .. } => ("handler.step", [number(*job), u64::from(*attempt)]),
             Event::Counted { spent, transfers, .. } => {
                 ("client.counted", [spent.cast_unsigned(), transfers.cast_unsigned()])

@@ -49,7 +49,7 @@ fn handlers(evidence: &Evidence, facts: &Facts, report: &mut Report) {
         facts.grants.values().map(|grant| ((grant.lease.job, grant.attempt), grant)).collect();
     for entry in &evidence.entries {
         let (job, attempt, does) = match entry.event {
-            Event::HandlerStarted { job, attempt } => (job, attempt, "began"),
+            Event::HandlerStarted { job, attempt, .. } => (job, attempt, "began"),
             Event::HandlerEnded { job, attempt } => (job, attempt, "was still running"),
             _ => continue,
         };

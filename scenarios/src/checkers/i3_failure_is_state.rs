@@ -311,7 +311,7 @@ fn crashes(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report)
     let mut running = BTreeMap::new();
     for entry in &evidence.entries {
         match entry.event {
-            Event::HandlerStarted { job, attempt } => drop(running.insert((job.0, attempt), entry.process)),
+            Event::HandlerStarted { job, attempt, .. } => drop(running.insert((job.0, attempt), entry.process)),
             Event::HandlerEnded { job, attempt } => drop(running.remove(&(job.0, attempt))),
             _ => {}
         }

@@ -44,7 +44,7 @@ pub const CHECKER: Checker = Checker {
         ("I5.q", "an acknowledged signal is in the file once, as it was sent"),
         ("I5.r", "each signal is taken by one step, the oldest first, and no step has one that is not its own"),
         ("I5.s", "a slot of a schedule has one job, not before its time, as the schedule asks for it"),
-        ("I5.t", "a job has one name to the outside in all its attempts, and no other job has it"),
+        ("I5.t", "a job has one idempotency key for an effect in all its attempts, and no other job has it"),
     ],
     check,
 };
@@ -53,7 +53,7 @@ fn check(evidence: &Evidence, facts: &Facts, report: &mut Report) {
     completions(evidence, facts, report);
     repeats(facts, report);
     keys::check(evidence, facts, report);
-    identities::check(facts, report);
+    identities::check(evidence, facts, report);
     repeated_enqueues(evidence, facts, report);
     if let Ok(rows) = &evidence.rows {
         effects::check(rows, report);

@@ -145,7 +145,7 @@ impl<'a> Drawing<'a> {
         for entry in &self.evidence.entries {
             let Some(process) = entry.process else { continue };
             match entry.event {
-                Event::HandlerStarted { job, attempt } => {
+                Event::HandlerStarted { job, attempt, .. } => {
                     let text = format!("the handler of job {job} begins (attempt {attempt})");
                     let id = self.draft.happen_minor(entry.at, self.lane(process), Kind::Began, text);
                     self.began.insert((job, attempt), id);

@@ -27,6 +27,9 @@ macro_rules! kinds {
 }
 kinds!(Alpha = "alpha", Beta = "beta", Gamma = "gamma");
 
+/// The effect for which handlers ask an idempotency key.
+pub const EFFECT: &str = "effect";
+
 /// What a handler results in: enough to tell which attempt it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
@@ -134,7 +137,8 @@ fn say(context: &Context, when: &str, lines: u32) {
 impl Handlers {
     fn begin(&self, context: &Context) -> Running<'_> {
         let (job, attempt) = (context.job(), context.attempt());
-        self.recorder.record(&self.process, Event::HandlerStarted { job, attempt });
+        let key = context.idempotency_key(EFFECT);
+        self.recorder.record(&self.process, Event::HandlerStarted { job, attempt, key });
         Running { handlers: self, job, attempt }
     }
 

@@ -21,6 +21,7 @@ mod waits;
 pub use actors::SAID_BY_HAND;
 pub use cluster::Cluster;
 pub use deploy::Deploy;
+pub use jobs::EFFECT;
 pub use judge::{RESTS, Sentence, sentence};
 pub use outside::Outside;
 pub use plan::{

@@ -79,7 +79,7 @@ fn handlers(
     let mut began = BTreeMap::new();
     for entry in &evidence.entries {
         let (job, attempt) = match entry.event {
-            Event::HandlerStarted { job, attempt } => {
+            Event::HandlerStarted { job, attempt, .. } => {
                 began.insert((job.0, attempt), entry.at);
                 continue;
             }
