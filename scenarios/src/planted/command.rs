@@ -15,10 +15,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The same seeds for every bug.
+/// The same seeds for every bug: no more of them than it takes to catch it.
 const SEEDS: RangeInclusive<u64> = 1..=300;
-/// Of these so many at a time, if only the first catch matters.
-const CHUNK: usize = 20;
+/// As many of these in any case, so that the table says how often a bug shows.
+const COUNTED: u64 = 100;
+/// So many at a time, if only the first catch matters.
+const CHUNK: u64 = 20;
 /// Seeds on which a nondeterminism must show.
 const SEEDS_COMPARED: RangeInclusive<u64> = 1..=10;
 
@@ -37,7 +39,7 @@ pub struct Mutants {
     /// Only this one.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
-    /// Run no more seeds with a bug once it was caught: the table then says little of how often it shows.
+    /// Run no more seeds with a bug than it takes to catch it: the table then says little of how often it shows.
     #[arg(long, conflicts_with = "seed")]
     until_caught: bool,
     /// Shrink what each bug was caught in, and not only a few of them.
@@ -192,9 +194,12 @@ fn hunt(bug: &'static dyn Bug, until_caught: bool) -> anyhow::Result<Caught> {
     let mut caught =
         Caught { bug, clauses: BTreeMap::new(), caught: 0, ran: 0, broken: 0, seeds: Vec::new(), median: None };
     let (mut which, mut wall) = (Vec::new(), 0.0);
-    let chunk = if until_caught { CHUNK } else { SEEDS.count() };
-    for first in SEEDS.step_by(chunk) {
-        let summary = run_with(bug, first..=(first + chunk as u64 - 1).min(*SEEDS.end()))?;
+    let mut seeds = SEEDS;
+    let mut count = if until_caught { CHUNK } else { COUNTED };
+    while !seeds.is_empty() {
+        let last = (seeds.start() + count - 1).min(*seeds.end());
+        let summary = run_with(bug, *seeds.start()..=last)?;
+        (seeds, count) = (last + 1..=*seeds.end(), CHUNK);
         caught.ran += summary.seeds();
         caught.broken += summary.died.len();
         wall += summary.wall.as_secs_f64();
@@ -208,7 +213,7 @@ fn hunt(bug: &'static dyn Bug, until_caught: bool) -> anyhow::Result<Caught> {
                 *caught.clauses.entry(clause).or_default() += 1;
             }
         }
-        if until_caught && caught.caught > 0 {
+        if caught.caught > 0 {
             break;
         }
     }
