@@ -8,9 +8,10 @@
 
 use super::commands::Stop;
 use super::group::Group;
+use super::inbox::{Alone, Arriving, ask};
 use super::replay::{self, Answer};
 use super::waits::Seen;
-use super::{Alone, Arriving, Decided, Engine, ask, wait};
+use super::{Decided, Engine, wait};
 use crate::host::Host;
 use crate::job::{Lease, Now, Refusal, RequestId, Steady};
 use crate::limits;

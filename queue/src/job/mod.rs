@@ -13,6 +13,7 @@ mod record;
 mod refusal;
 mod retry;
 mod schedule;
+mod sentence;
 mod state;
 mod text;
 mod time;

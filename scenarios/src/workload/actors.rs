@@ -1,8 +1,9 @@
 //! The clients of a run, inside the program: some behave, some do not.
 
 use super::ballast;
+use super::intent::{Intent, KINDS, QUEUES};
 use super::outside::{Outside, SignalWish, Wish};
-use super::plan::{Intent, KINDS, Plan, QUEUES};
+use super::plan::Plan;
 use super::transfers;
 use crate::event::{Event, Recorder};
 use outlive::host::{Clock, Host};

@@ -1,6 +1,6 @@
 //! A new version of the program, which has a kind of job that the one before does not know.
 
-use super::plan::KINDS;
+use super::intent::KINDS;
 use outlive_sim::Fork;
 use std::time::Duration;
 

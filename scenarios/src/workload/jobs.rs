@@ -1,8 +1,8 @@
 //! The handlers of a run: they do what their job's script says.
 
+use super::intent::{Act, Script};
 use super::judge::judge;
 use super::outside::Outside;
-use super::plan::{Act, Script};
 use super::transfers;
 use super::waits::{Awaited, awaited};
 use crate::event::{Event, Recorder};

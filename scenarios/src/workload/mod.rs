@@ -5,7 +5,9 @@ mod ballast;
 mod cluster;
 mod crew;
 mod deploy;
+mod draw;
 mod faults;
+mod intent;
 mod jobs;
 mod judge;
 mod middlebox;
@@ -21,12 +23,11 @@ mod waits;
 pub use actors::SAID_BY_HAND;
 pub use cluster::Cluster;
 pub use deploy::Deploy;
+pub use intent::{Act, BLOCKING, FOLLOWS, GARBAGE, Intent, KINDS, OFTEN, QUEUES, Script, traced};
 pub use jobs::EFFECT;
 pub use judge::{RESTS, Sentence, sentence};
 pub use outside::Outside;
-pub use plan::{
-    Act, BLOCKING, FOLLOWS, Features, GARBAGE, Intent, KINDS, OFTEN, Plan, QUEUES, Script, WorkerPlan, traced,
-};
+pub use plan::{Features, Plan, WorkerPlan};
 pub use profile::Profile;
 pub use program::{PATH, Program};
 pub use schedules::SchedulePlan;

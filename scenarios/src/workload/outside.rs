@@ -1,7 +1,7 @@
 //! What is remembered outside of the process: what clients still want, and what they were told.
 //! It outlives every crash, as a person at a keyboard does.
 
-use super::plan::Intent;
+use super::intent::Intent;
 use super::waits::to_send;
 use outlive::JobId;
 use outlive::job::{Gate, RequestId};

@@ -4,15 +4,19 @@
 //! Source of the idea: A. Groce et al., "Swarm Testing", 2012.
 
 use super::deploy::Deploy;
+use super::draw::{
+    intent, let_be_traced, let_find_down, let_key_end, let_policy_decide, let_report, let_share, let_speak, let_step,
+    let_transfer, let_wait,
+};
 use super::faults;
+use super::intent::{Intent, KINDS, QUEUES};
 use super::profile::Profile;
 use super::schedules::SchedulePlan;
 use super::setting::{Setting, Workload};
-use outlive::job::{Backoff, Limits, Policy, Rate, TraceParent, Unmet};
-use outlive::protocol::{Enqueue, KindPolicy, QueueLimits, Scope, When};
+use outlive::job::{Backoff, Limits, Policy, Rate};
+use outlive::protocol::{KindPolicy, QueueLimits};
 use outlive::{Options, Retention};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Everything that is chosen before a run begins.
@@ -128,151 +132,6 @@ pub struct WorkerPlan {
     /// Its lease.
     pub lease: Duration,
 }
-
-/// A job that a client wants in the file.
-#[derive(Clone, Debug)]
-pub struct Intent {
-    /// Its number in the run; it stands in the payload, so that a row tells which wish it was.
-    pub number: u64,
-    /// What is asked for.
-    pub enqueue: Enqueue,
-    /// How often another client asks for the same under the same key.
-    pub repeats: u64,
-    /// The numbers of the jobs that must have ended before it may run, and what becomes of it if one of them ends without
-    /// a result. Nobody asks for it before these are known.
-    pub after: Option<(Vec<u64>, Unmet)>,
-}
-
-impl Intent {
-    /// Whether it may be made again once its key has ended.
-    pub fn recurs(&self) -> bool {
-        self.enqueue.key.as_ref().is_some_and(|key| key.scope != Scope::Forever)
-    }
-
-    /// Whether some attempt of it does something in tables of its own.
-    pub fn transfers(&self) -> bool {
-        self.script().is_some_and(|script| script.transfers())
-    }
-
-    /// Whether its attempts take steps.
-    pub fn steps(&self) -> bool {
-        self.script().is_some_and(|script| script.steps > 0)
-    }
-
-    /// Whether its attempts say how far they have come.
-    pub fn reports(&self) -> bool {
-        self.script().is_some_and(|script| script.reports > 0)
-    }
-
-    /// Whether its attempts say what they do.
-    pub fn speaks(&self) -> bool {
-        self.script().is_some_and(|script| script.lines > 0)
-    }
-
-    /// What its handler does, if its payload decodes.
-    pub fn script(&self) -> Option<Script> {
-        serde_json::from_str(&self.enqueue.payload).ok()
-    }
-}
-
-/// What a job's handler does, attempt by attempt; the last one is repeated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Script {
-    /// The intent's number.
-    pub number: u64,
-    /// How each attempt ends.
-    pub acts: Vec<Act>,
-    /// How long each takes.
-    pub work_ms: u64,
-    /// How many steps each takes before its end.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub steps: u32,
-    /// How often each says how far it has come, and stores where to go on.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub reports: u32,
-    /// How many lines each says, of what it does.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub lines: u32,
-    /// For how many signals each waits.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub signals: u32,
-    /// For how many other jobs each waits.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub others: u32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-const fn is_none(steps: &u32) -> bool {
-    *steps == 0
-}
-
-impl Script {
-    /// What the job of this script carries.
-    pub fn payload(&self, decodes: bool) -> String {
-        if decodes {
-            serde_json::to_string(self).expect("a script is JSON")
-        } else {
-            serde_json::json!({ GARBAGE: self.number }).to_string()
-        }
-    }
-
-    /// Whether some attempt of it does something in tables of its own.
-    pub fn transfers(&self) -> bool {
-        self.acts.iter().any(|act| matches!(act, Act::Transfer | Act::TakeBack))
-    }
-
-    /// Whether this step, 0 first, does something in tables of its own: the first one of a job with a transfer.
-    pub fn does_in_tables(&self, step: u32) -> bool {
-        step == 0 && self.transfers()
-    }
-
-    /// How this attempt ends.
-    pub fn act(&self, attempt: u32) -> Act {
-        self.acts[(attempt as usize - 1).min(self.acts.len() - 1)]
-    }
-}
-
-/// How an attempt ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Act {
-    /// With a result.
-    Complete,
-    /// With a retryable error.
-    Fail,
-    /// With a retryable error that says when.
-    FailAfter(u64),
-    /// With an error that is not retryable.
-    Discard,
-    /// With a panic.
-    Panic,
-    /// With a snooze for this many milliseconds.
-    Snooze(u64),
-    /// With something outside that is not as it must be, and a look at it after this many milliseconds.
-    LookAgain(u64),
-    /// With a service that is down, and a job that looks whether it is back after this many milliseconds.
-    ServiceDown(u64),
-    /// With a result, in a transaction with what it does in tables of its own and with jobs that follow.
-    Transfer,
-    /// With a retryable error, after all that a transfer does.
-    TakeBack,
-    /// With the death of its process.
-    Kill,
-    /// Never.
-    Hang,
-}
-
-/// The kinds of job that workers handle.
-pub const KINDS: [&str; 3] = ["alpha", "beta", "gamma"];
-/// The kind whose handler blocks its thread.
-pub const BLOCKING: &str = KINDS[2];
-/// The number of the first job that follows a transfer, beyond that of the job with the transfer; the second one is as far
-/// beyond the first.
-pub const FOLLOWS: u64 = 1_000;
-/// The queues.
-pub const QUEUES: [&str; 3] = ["default", "mail", "bulk"];
-/// A payload that no handler decodes.
-pub const GARBAGE: &str = "garbage";
 
 impl Plan {
     /// The plan of a seed, with legal faults.
@@ -475,124 +334,6 @@ fn retention(rng: &mut Rng) -> Retention {
     Retention { completed: kept(), cancelled: kept(), discarded: kept(), quarantined: kept() }
 }
 
-fn intent(number: u64, features: &Features, fork: Fork) -> Intent {
-    let mut rng = fork.rng();
-    let acts = acts(number, features, &mut rng);
-    // A request to cancel is heard of with a heartbeat: some work must take long enough.
-    let work_ms = *rng.pick(if features.cancels {
-        &[1, 5, 20, 20, 100, 100, 400, 1_500]
-    } else {
-        &[1, 5, 20, 20, 100, 100, 400, 400]
-    });
-    let script = Script { number, acts, work_ms, steps: 0, reports: 0, lines: 0, signals: 0, others: 0 };
-    let undecodable = features.failures && rng.chance(0.03);
-    let payload = script.payload(!undecodable);
-    let when = match features.delays.then(|| rng.between(0..=9)) {
-        Some(0..=1) => When::After(rng.between(1..=8_000)),
-        Some(2) => When::At(outlive::job::Wall(1_750_000_000_000 + rng.between(0..=20_000).cast_signed())),
-        _ => When::Now,
-    };
-    let lane = if features.lanes { rng.between(0..=2) as usize } else { 0 };
-    let priority = if features.lanes { *rng.pick(&[0, 0, 0, 5, -5, 100, -100]) } else { 0 };
-    let key = (features.keys && rng.chance(0.4)).then(|| format!("key-{number}").into());
-    let enqueue = Enqueue {
-        kind: KINDS[rng.between(0..=2) as usize].into(),
-        queue: QUEUES[lane].into(),
-        priority,
-        max_attempts: Some(rng.between(1..=4) as u32),
-        max_age_ms: None,
-        payload,
-        when,
-        key,
-        after: None,
-        concurrency_key: None,
-        trace_parent: None,
-    };
-    let repeats = u64::from(enqueue.key.is_some() && rng.chance(0.5));
-    Intent { number, enqueue, repeats, after: None }
-}
-
-/// Lets some jobs end with a transfer instead, and some of these take one back before that. What blocks a thread
-/// can't await.
-fn let_transfer(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    let Some(mut script) = intent.script() else { return };
-    if intent.enqueue.kind == BLOCKING || script.acts.last() != Some(&Act::Complete) || rng.chance(0.5) {
-        return;
-    }
-    script.acts.pop();
-    if rng.chance(0.2) {
-        script.acts.push(Act::TakeBack);
-    }
-    script.acts.push(Act::Transfer);
-    intent.enqueue.payload = script.payload(true);
-}
-
-/// Lets half of the jobs take steps, those that do not block a thread.
-fn let_step(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    let Some(mut script) = intent.script() else { return };
-    if intent.enqueue.kind != BLOCKING && rng.chance(0.5) {
-        script.steps = rng.between(1..=3) as u32;
-        intent.enqueue.payload = script.payload(true);
-    }
-}
-
-/// Lets half of the jobs say how far they have come, those that do not block a thread.
-fn let_report(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    let Some(mut script) = intent.script() else { return };
-    if intent.enqueue.kind != BLOCKING && rng.chance(0.5) {
-        script.reports = rng.between(1..=3) as u32;
-        intent.enqueue.payload = script.payload(true);
-    }
-}
-
-/// Lets half of the jobs say what they do, and some of these more than is kept.
-fn let_speak(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    let Some(mut script) = intent.script() else { return };
-    if rng.chance(0.5) {
-        script.lines = *rng.pick(&[1, 2, 5, 70]);
-        intent.enqueue.payload = script.payload(true);
-    }
-}
-
-/// Lets half of the jobs be a part of a trace, whose numbers are their own.
-fn let_be_traced(intent: &mut Intent, fork: Fork) {
-    if fork.key(intent.number).chance(0.5) {
-        intent.enqueue.trace_parent = traced(intent.number + 1);
-    }
-}
-
-/// The trace of this number, from 1 on.
-pub fn traced(number: u64) -> Option<Box<TraceParent>> {
-    TraceParent::new(number.into(), number, number.is_multiple_of(2)).map(Box::new)
-}
-
-/// Lets some jobs wait for signals, for other jobs, or for something outside. What recurs would take the signals of
-/// others.
-fn let_wait(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    if intent.number > 3 && rng.chance(0.25) {
-        let unmet = *rng.pick(&[Unmet::Cancel, Unmet::Cancel, Unmet::Discard, Unmet::Run]);
-        let numbers = (0..rng.between(1..=3)).map(|_| rng.between(1..=intent.number - 1)).collect();
-        intent.after = Some((numbers, unmet));
-    }
-    let recurs = intent.recurs();
-    let Some(mut script) = intent.script() else { return };
-    if intent.enqueue.kind == BLOCKING || script.acts == [Act::Kill] {
-        return;
-    }
-    match rng.between(0..=9) {
-        0..=3 if !recurs => script.signals = rng.between(1..=2) as u32,
-        4 if !recurs => script.others = rng.between(1..=3) as u32,
-        5..=6 => script.acts.insert(0, Act::LookAgain(rng.between(1..=3_000))),
-        _ => return,
-    }
-    intent.enqueue.payload = script.payload(true);
-}
-
 /// The limits of a queue, in most runs that have any.
 fn limits_of(queue: &str, fork: Fork) -> Option<QueueLimits> {
     let mut rng = fork.fork(queue).rng();
@@ -623,68 +364,4 @@ fn policy_of(kind: &str, fork: Fork) -> Option<KindPolicy> {
     };
     let policy = Policy { backoff, max_attempts, max_age_ms, timeout_ms, crashes_max };
     policy.decides_something().then(|| KindPolicy { kind: kind.to_owned(), policy })
-}
-
-/// Lets the policy of its kind decide how often most of the jobs are tried, and some say for how long.
-fn let_policy_decide(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    if rng.chance(0.7) {
-        intent.enqueue.max_attempts = None;
-    }
-    intent.enqueue.max_age_ms = rng.chance(0.15).then(|| rng.between(500..=30_000));
-}
-
-/// Lets half of the jobs share slots with some others.
-fn let_share(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    intent.enqueue.concurrency_key = rng.chance(0.5).then(|| (*rng.pick(&["red", "green"])).to_owned());
-}
-
-/// Lets some jobs find a service down at first.
-fn let_find_down(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    let Some(mut script) = intent.script() else { return };
-    if script.acts == [Act::Kill] || rng.chance(0.85) {
-        return;
-    }
-    for _ in 0..rng.between(1..=2) {
-        script.acts.insert(0, Act::ServiceDown(rng.between(300..=3_000)));
-    }
-    intent.enqueue.payload = script.payload(true);
-}
-
-/// How often what has a key that ends is asked for again: some time later, each.
-pub const OFTEN: u64 = 3;
-
-/// Lets most keys end, and their jobs be asked for again and again. What is done once for a job's number is left out.
-fn let_key_end(intent: &mut Intent, fork: Fork) {
-    let mut rng = fork.key(intent.number).rng();
-    let transfers = intent.transfers();
-    let Some(key) = &mut intent.enqueue.key else { return };
-    if !transfers && rng.chance(0.7) {
-        let period = Scope::PeriodMs(rng.between(500..=8_000));
-        key.scope = if rng.chance(0.6) { Scope::WhilePending } else { period };
-        intent.repeats = OFTEN;
-    }
-}
-
-fn acts(number: u64, features: &Features, rng: &mut Rng) -> Vec<Act> {
-    // Two jobs of a run, at the most, kill their process each time: they must end quarantined, and run beside each other
-    // only until they are suspected.
-    if features.poison && matches!(number, 5 | 6) {
-        return vec![Act::Kill];
-    }
-    let mut acts = Vec::new();
-    while acts.len() < 3 {
-        match rng.between(0..=19) {
-            0..=2 if features.failures => acts.push(Act::Fail),
-            3 if features.failures => acts.push(Act::FailAfter(rng.between(1..=3_000))),
-            4 if features.failures => acts.push(Act::Discard),
-            5 if features.failures => acts.push(Act::Panic),
-            6..=7 if features.snoozes => acts.push(Act::Snooze(rng.between(1..=4_000))),
-            _ => break,
-        }
-    }
-    acts.push(Act::Complete);
-    acts
 }

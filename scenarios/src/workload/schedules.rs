@@ -1,7 +1,7 @@
 //! Schedules of a run, and somebody who sets them, changes them and ends them.
 
 use super::actors::{Actor, request_id};
-use super::plan::{Act, KINDS, Script};
+use super::intent::{Act, KINDS, Script};
 use outlive::host::Host;
 use outlive::job::{CatchUp, Rhythm, Template};
 use outlive::limits;

@@ -1,8 +1,8 @@
 //! Work that has an effect in tables of its own, in the queue's file: a coin goes from the purse to the job's queue, a
 //! row says for which attempt, jobs follow, and the job is completed; all of it or nothing.
 
+use super::intent::{Act, FOLLOWS, Script};
 use super::jobs::{Alpha, Output};
-use super::plan::{Act, FOLLOWS, Script};
 use outlive::host::{Clock, Host};
 use outlive::job::{Lease, RequestId};
 use outlive::protocol::{Access, Begin, Request, Said, Service};
@@ -43,7 +43,7 @@ pub async fn open_accounts<H: Host>(host: &H, service: &Arc<dyn Service>) {
                 tx.execute(table, ()).await?;
             }
             tx.execute(OPEN, ("purse", COINS)).await?;
-            for queue in super::plan::QUEUES {
+            for queue in super::intent::QUEUES {
                 tx.execute(OPEN, (queue, 0_i64)).await?;
             }
             Ok::<_, Error>(())

@@ -1,6 +1,6 @@
 //! For which signals a job of a run waits: named by its number, so that whoever sends them knows them too.
 
-use super::plan::{Intent, Script};
+use super::intent::{Intent, Script};
 use outlive::protocol::Signal;
 
 /// A signal for which an attempt waits.

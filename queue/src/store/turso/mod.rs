@@ -4,6 +4,7 @@
 
 mod caller;
 mod check;
+mod columns;
 mod compact;
 mod create;
 mod database;

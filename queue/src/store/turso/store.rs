@@ -1,8 +1,9 @@
 //! The rows of one opening of the file.
 
+use super::columns::{Columns, Wrong};
 use super::database::Database;
 use super::lock::beside;
-use super::rows::{self, Columns, Wrong};
+use super::rows;
 use super::schema as sql;
 use super::snapshot::FileSnapshot;
 use super::wal::directory;
