@@ -1,6 +1,7 @@
 //! One run: faults first, then calm, then the evidence.
 
 use crate::archive::Archive;
+use crate::checkers::forgotten_after;
 use crate::damage::{DamageWatch, whole_rows};
 use crate::event::{Event, Recorder};
 use crate::image::Rows;
@@ -41,6 +42,8 @@ pub struct Evidence {
     pub ended: Duration,
     /// When faults ended.
     pub calm_since: Duration,
+    /// When every job had ended, and nobody wanted another one, if the run went on until then.
+    pub settled: Option<Settled>,
     /// What the work took by a real clock.
     pub work: Option<Work>,
     /// Disk operations of all processes on the machine with the file.
@@ -51,6 +54,15 @@ pub struct Evidence {
     pub deeds: Vec<Deed>,
     /// Copies of the file that were made.
     pub copies: Vec<Copied>,
+}
+
+/// A time at which every job had ended, and nobody wanted another one.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// In true time.
+    pub at: Duration,
+    /// The number of the last end in the file.
+    pub last_end: i64,
 }
 
 /// A copy of the file, as it was at the end.
@@ -162,16 +174,24 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     let calm_since = true_time();
     let read = if plan.profile == Profile::Illegal { whole_rows } else { Rows::read_whole };
     let rows = || read(&world.disk(machine).image(View::Cache), PATH);
+    let mut settled = None;
     let rows = loop {
         let is_late = is_over() || true_time() >= calm_since + time_to_settle(&plan);
         if is_late || (outside.is_content() && outside.pending().is_empty() && outside.scheduled().is_empty()) {
             // Somebody may have given up an enqueue that was made all the same, or set a schedule when another had ended it.
             let rows = rows();
-            if is_late || rows.as_ref().map_or(true, Rows::is_settled) {
+            let is_settled = rows.as_ref().map_or(true, Rows::is_settled);
+            let last_end = rows.as_ref().ok().and_then(|rows| rows.ends.keys().next_back().copied()).unwrap_or(0);
+            settled = is_settled.then(|| settled.unwrap_or_else(|| Settled { at: true_time(), last_end }));
+            // What has ended is to be forgotten, too, if its time has an end.
+            let is_over = |since: Settled| rows.as_ref().map_or(true, |rows| !is_forgetting(rows, &plan, since));
+            if is_late || settled.is_some_and(is_over) {
                 break rows;
             }
             rows.iter().flat_map(|rows| rows.schedules.keys()).for_each(|name| outside.schedules(name));
             sleep_true(LOOK_AT_ROWS).await;
+        } else {
+            settled = None;
         }
         sleep_true(LOOK).await;
     };
@@ -186,7 +206,15 @@ pub async fn live(program: Program, nemesis: Nemesis) -> Evidence {
     for supervisor in supervisors {
         supervisor.await;
     }
-    Evidence::gather(&program, &nemesis, rows, seen, (calm_since, ended))
+    Evidence { settled, ..Evidence::gather(&program, &nemesis, rows, seen, (calm_since, ended)) }
+}
+
+/// Whether something is left that had ended by then, and has yet some time to be forgotten.
+fn is_forgetting(rows: &Rows, plan: &Plan, settled: Settled) -> bool {
+    let kept = plan.options.retention.by_state().map(|(state, kept)| (state.as_str(), kept));
+    let kept = |state: &str| kept.iter().find(|(it, _)| *it == state).and_then(|(_, kept)| *kept);
+    let ends = rows.ends.range(..=settled.last_end).map(|(_, end)| &*end.state);
+    ends.filter_map(kept).any(|kept| true_time() <= settled.at + forgotten_after(kept))
 }
 
 impl Evidence {
@@ -217,6 +245,7 @@ impl Evidence {
             plan: plan.clone(),
             ended,
             calm_since,
+            settled: None,
         }
     }
 }

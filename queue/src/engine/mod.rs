@@ -31,7 +31,7 @@ use crate::job::{Nonce, Now, Steady, Wall};
 use crate::limits;
 use crate::options::Options;
 use crate::order::{Gates, Order, Waits};
-use crate::protocol::{Call, CallError, Reply, Request};
+use crate::protocol::{Call, CallError, Reply};
 use crate::store::cached::Cached;
 use crate::store::{FileState, OpenError, Storage, Store, StoreError};
 use awaits::{Awaits, WaitingAwait};

@@ -1,11 +1,12 @@
 //! Why a job is not running: always an answer, as a value, as JSON, and as a sentence.
 
 use super::{
-    Attempt, AttemptEnd, Failure, Gate, How, Job, JobId, LimitRow, Now, PauseRow, Probe, Rate, State, Unmet, Wait,
-    WaitOn, Wall, milliseconds,
+    Attempt, Failure, Gate, How, Job, JobId, LimitRow, Now, PauseRow, Probe, Rate, State, Unmet, Wait, WaitOn, Wall,
+    milliseconds,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a job is doing, and what it waits for if it waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

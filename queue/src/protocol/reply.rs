@@ -1,7 +1,7 @@
 //! What is answered.
 
-use super::{GatesView, JobSummary, JobView, ScheduleView};
-use crate::job::{Explanation, JobId, Lease, Next, Refusal, TraceParent, Wall};
+use super::{Enqueued, GatesView, JobSummary, JobView, ScheduleView};
+use crate::job::{Explanation, JobId, Lease, Next, Refusal, Slot, TraceParent, Wall};
 use serde::{Deserialize, Serialize};
 
 /// What is answered.

@@ -6,6 +6,8 @@ mod slots;
 mod together;
 mod traces;
 
+pub use forgetting::forgotten_after;
+
 use super::facts::{is_decided_anew, may_recur, number_of};
 use super::policies::Policies;
 use super::{Checker, Facts, Finding, Report};

@@ -17,6 +17,7 @@ mod schedules;
 
 pub use facts::{CallFact, Facts, Grant, number_of};
 pub use finding::{Finding, Subject};
+pub use i1_work_exists::forgotten_after;
 
 use crate::damage;
 use crate::drive::Evidence;

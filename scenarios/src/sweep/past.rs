@@ -126,6 +126,7 @@ impl Life {
             loss: Loss::default(),
             ended: past.until,
             calm_since: self.begins(),
+            settled: None,
             work: None,
             disk_operations: 0,
             // Nobody looks at it.

@@ -5,7 +5,6 @@ use super::plan::Features;
 use outlive::job::Unmet;
 use outlive::protocol::{Enqueue, Scope, When};
 use outlive_sim::{Fork, Rng};
-use std::time::Duration;
 
 /// A job of this number, as these features have it. What other features do with it is drawn on top, from forks of their own.
 pub fn intent(number: u64, features: &Features, fork: Fork) -> Intent {

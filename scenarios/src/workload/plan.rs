@@ -17,6 +17,7 @@ use outlive::job::{Backoff, Limits, Policy, Rate};
 use outlive::protocol::{KindPolicy, QueueLimits};
 use outlive::{Options, Retention};
 use outlive_sim::{Fault, Fork, Rng, Seed, Trigger};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Everything that is chosen before a run begins.

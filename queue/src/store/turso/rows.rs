@@ -1,13 +1,11 @@
 //! Rows to values of the tables.
 
 use crate::job::{
-    Attempt, AttemptEnd, CatchUp, Due, EndRow, Failure, Gate, Holder, How, Job, JobId, KeyRow, KeyScope, LimitRow,
-    LogLine, LogRow, NewJob, Next, PauseRow, Policy, PolicyRow, Probe, ProgressRow, Rate, RequestId, ScheduleRow,
-    SignalRow, SkipRow, Slot, SlotRow, State, Steady, StepRow, Template, Token, Wait, WaitOn, WaitRow, Wall,
+    Attempt, EndRow, Failure, Gate, Job, KeyRow, KeyScope, LimitRow, LogRow, Next, PauseRow, Policy, PolicyRow,
+    ProgressRow, ScheduleRow, SignalRow, SkipRow, Slot, SlotRow, StepRow, WaitRow,
 };
-use crate::store::{FileState, Listed, Live, RequestRow};
-use std::sync::Arc;
-use turso_core::{Row, Value};
+use crate::store::{FileState, RequestRow};
+use turso_core::Value;
 
 pub fn integer(value: i64) -> Value {
     Value::from_i64(value)

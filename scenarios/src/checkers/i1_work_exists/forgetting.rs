@@ -13,6 +13,11 @@ const MARGIN: Duration = Duration::from_millis(5);
 /// What is forgotten in small steps, some at a time, may take this long after its time.
 const SLACK: Duration = Duration::from_secs(15);
 
+/// After how long what has ended is forgotten at the latest, if it is to be kept for `kept`.
+pub fn forgotten_after(kept: Duration) -> Duration {
+    kept + kept / 16 + SLACK
+}
+
 pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Report) {
     let kept: BTreeMap<&str, Option<Duration>> =
         evidence.plan.options.retention.by_state().map(|(state, kept)| (state.as_str(), kept)).into();
@@ -40,14 +45,21 @@ pub fn check(evidence: &Evidence, facts: &Facts, rows: &Rows, report: &mut Repor
         });
     }
     if evidence.ended.saturating_sub(evidence.calm_since) > SLACK {
-        for end in rows.ends.values() {
+        for (id, end) in &rows.ends {
             let Some(kept) = kept[&*end.state] else { continue };
-            let (longest, age) = (kept + kept / 16 + SLACK, rows.steady_ms - end.at_steady_ms);
-            let is_overdue = age > longest.as_millis().try_into().expect("a run is short");
+            let (longest, age) = (forgotten_after(kept), rows.steady_ms - end.at_steady_ms);
+            // The file does not know of time that goes by while nobody writes.
+            let settled = evidence.settled.filter(|settled| *id <= settled.last_end);
+            let surely = settled.map_or(Duration::ZERO, |settled| evidence.ended.saturating_sub(settled.at));
+            let is_overdue = age > longest.as_millis().try_into().expect("a run is short") || surely > longest;
             report.expect("I1.k", !is_overdue, || {
                 let EndRow { job, state, .. } = end;
-                let says =
-                    format!("job {job} is {state} since {age} ms of steady time, and is to be kept for {kept:?}");
+                let since = if surely > longest {
+                    format!("at least {surely:.1?}")
+                } else {
+                    format!("{age} ms of steady time")
+                };
+                let says = format!("job {job} is {state} since {since}, and is to be kept for {kept:?}");
                 Finding::new("never forgotten", says).job(JobId(*job))
             });
         }
